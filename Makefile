@@ -1,0 +1,56 @@
+# Every command that a person or the CI runs. `make` alone lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo demo-cloud test check lint test-newest bench chaos golden docs infra-check lock format clean
+SHELL := /bin/bash
+
+VENV ?= .venv
+# The oldest supported Python that runs here; tests also run on the function's run time, where that is installed.
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+NEWEST ?= $(shell for p in python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python); do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$p && break; done)
+TERRAFORM ?= terraform
+SECONDS_OF_CHAOS = $(or $(SECONDS_),$(shell echo $${CHAOS_SECONDS:-60}))
+PYTEST = $(VENV)/bin/python -m pytest
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/installed: requirements-dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found"; exit 1; }
+	@echo "installing into $(VENV) ($$($(PYTHON) --version)) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/installed ## sandbox → DuckDB: what the product does, in a minute, without an account
+	@$(VENV)/bin/python -m tests.standins.demo
+
+test: $(VENV)/installed ## all tests that a machine with Python, make and git can run
+	@$(PYTEST) -n auto --dist loadgroup
+
+check: lint test test-newest infra-check ## all that CI runs
+
+lint: $(VENV)/installed ## format, lint, types, import contracts, spelling
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/mypy
+	@PYTHONPATH=functions $(VENV)/bin/lint-imports --no-cache
+	@$(VENV)/bin/codespell
+
+test-newest: ## the tests on Python 3.13, the function's run time, where it is installed
+	@if [ -n "$(NEWEST)" ]; then $(MAKE) --no-print-directory test VENV=.venv-3.13 PYTHON=$(NEWEST); \
+	else echo "Python 3.13 is not installed here: the tests ran on $(PYTHON) only"; fi
+
+format: $(VENV)/installed ## format and mend what can be mended
+	@$(VENV)/bin/ruff format --quiet . && $(VENV)/bin/ruff check --fix --quiet .
+
+lock: $(VENV)/installed ## compile requirements.txt and requirements-dev.txt anew
+	@for list in requirements requirements-dev; do env -u PIP_FIND_LINKS $(VENV)/bin/uv pip compile --quiet --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  $$list.in --output-file $$list.txt; done
+
+clean: ## remove what the other commands made
+	rm -rf .venv .venv-3.13 .build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.duckdb

@@ -1,0 +1,16 @@
+"""Kustomer's conversations and satisfaction surveys, complete, in BigQuery (or, on a laptop, in DuckDB).
+
+Where to find what, from the outside in; imports point down this list only::
+
+    cli, __main__   the command line: arguments, tables, exit codes
+    bootstrap       puts the parts together: cloud or laptop
+    pipeline/       what happens in a run: run.py, job.py, chunks.py, guard.py
+    adapters/       Kustomer, BigQuery, Firestore, Secret Manager, Pub/Sub, logs; DuckDB, local, terminal
+    ports           what the pipeline needs from the outside
+    config          the configuration document → Integration
+    transform       one object of the API → one row and its drift
+    schema          the schema files; selection of columns
+    events          every log event
+    models          values that cross borders
+    errors          every exception
+"""

@@ -1,0 +1,174 @@
+"""Every exception of the package, in one tree. The class tells the caller what to do; the attributes are the facts.
+
+::
+
+    ExtractError
+    ├── RetryLater             transient: redelivery (cloud) or another attempt (laptop) cures it
+    ├── TakenOver              a newer invocation owns the run: stop quietly, touch nothing more
+    └── NeedsPerson            only a person can cure it: the job is FAILED, the message acknowledged
+        ├── ConfigInvalid          the configuration document has problems: all of them, in `problems`
+        ├── UnknownIntegration     no such document
+        ├── SecretUnavailable      the API key cannot be read
+        ├── KeyRejected            Kustomer refuses the key
+        ├── RoleMissing            Kustomer knows the key, but it may not read this table
+        ├── GuardRefused           the new table is suspiciously smaller than the published one
+        ├── Truncated              the extract is known, or likely, to be incomplete
+        ├── BrokenPage             an answer of Kustomer that no retry mends
+        ├── RowRejected            the warehouse refuses a row
+        ├── WarehouseRefused       the warehouse refuses a table, a dataset or a right
+        ├── RetriesExhausted       transient failures that went on for too long
+        ├── Abandoned              a newer run replaced this one
+        └── Stopped                a person paused or deleted the integration in mid-run
+
+Anything else that is raised is a bug.
+Messages never contain a key, a header or a payload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ExtractError(Exception):
+    """Root of all errors that this package raises on purpose."""
+
+
+class RetryLater(ExtractError):
+    """A transient failure: the same work, done later, may succeed.
+
+    Args:
+        what: What failed and where, for a person: ``"BigQuery: 503 on load job …"``.
+        retry_after_seconds: The other side's own wish, where it stated one.
+    """
+
+    def __init__(self, what: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(what)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TakenOver(ExtractError):
+    """The run state changed since it was read: another invocation goes on with the run."""
+
+
+class NeedsPerson(ExtractError):
+    """A failure that no repetition cures. The message says what to do next."""
+
+    code: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake in the configuration document.
+
+    Attributes:
+        path: Where, as typed in the console: ``tables.conversations.columns.attributes``.
+        found: What stands there, shortened.
+        allowed: What may stand there.
+        nearest: The valid name that looks most like a misspelt one.
+    """
+
+    path: str
+    found: str
+    allowed: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        hint = f" (did you mean {self.nearest!r}?)" if self.nearest else ""
+        return f"{self.path}: found {self.found}, allowed: {self.allowed}{hint}"
+
+
+class ConfigInvalid(NeedsPerson):
+    """The configuration document, or the YAML file, cannot be used as it stands."""
+
+    code = "config_invalid"
+
+    def __init__(self, where: str, problems: Sequence[Problem]) -> None:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"{where}: {len(problems)} problem(s); correct them, the next run reads it again\n{lines}")
+        self.problems = tuple(problems)
+
+
+class UnknownIntegration(NeedsPerson):
+    """No configuration exists under this name."""
+
+    code = "unknown_integration"
+
+    def __init__(self, name: str, known: Sequence[str] = ()) -> None:
+        names = f"; known: {', '.join(known)}" if known else ""
+        super().__init__(f"no integration is called {name!r}{names}: add it to the configuration, or correct the name")
+        self.name = name
+
+
+class SecretUnavailable(NeedsPerson):
+    """The API key is missing, disabled, unreadable or empty."""
+
+    code = "secret_unavailable"
+
+
+class KeyRejected(NeedsPerson):
+    """Kustomer answered 401 (or 403) for any request with this key."""
+
+    code = "key_rejected"
+
+
+class RoleMissing(NeedsPerson):
+    """The key is valid, but lacks the role that this table needs."""
+
+    code = "role_missing"
+
+
+class GuardRefused(NeedsPerson):
+    """Publishing would have dropped more rows than `max_drop_percent` allows."""
+
+    code = "guard_refused"
+
+
+class Truncated(NeedsPerson):
+    """The extract ended where the data did not, or may not have."""
+
+    code = "truncated"
+
+
+class BrokenPage(NeedsPerson):
+    """An answer that is not a page of this API: no retry mends it."""
+
+    code = "broken_page"
+
+
+class RowRejected(NeedsPerson):
+    """The warehouse refused a row; the message has its position and field, never its content."""
+
+    code = "row_rejected"
+
+
+class WarehouseRefused(NeedsPerson):
+    """The warehouse refused something that only a person can change."""
+
+    code = "warehouse_refused"
+
+
+class RetriesExhausted(NeedsPerson):
+    """Transient failures, without any progress, for longer than a run may take."""
+
+    code = "retries_exhausted"
+
+
+class Abandoned(NeedsPerson):
+    """The run was left unfinished and a newer one took its place."""
+
+    code = "abandoned"
+
+
+class Stopped(NeedsPerson):
+    """The integration was paused or deleted while it ran; nothing was published."""
+
+    code = "stopped"
+
+
+ERROR_CODES = tuple(sorted(kind.code for kind in NeedsPerson.__subclasses__()))
+"""Every `error_code` there is, for the documentation, the alerts and the tests."""

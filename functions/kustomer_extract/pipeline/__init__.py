@@ -1,0 +1,1 @@
+"""What happens in a run. Knows the ports, not the outside world."""
