@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Severity(enum.StrEnum):
     """Cloud Logging's names, as far as they are used."""
 
+    DEBUG = "DEBUG"
     INFO = "INFO"
     WARNING = "WARNING"
     ERROR = "ERROR"
@@ -95,7 +96,7 @@ class ConfigLoaded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunSkipped(Event):
-    """Nothing was to be done: `paused`, `deleted`, `nothing_selected` or `already_running`."""
+    """Nothing was to be done: `paused`, `deleted`, `nothing_selected`, `already_running`, `duplicate` or `taken_over`."""
 
     name = "run_skipped"
     reason: str
@@ -168,17 +169,19 @@ class RunFinished(Event):
     rows: int
     hops: int
     elapsed_seconds: float
+    error: str | None = None
 
     @property
     def severity(self) -> Severity:
-        """ERROR if a job failed."""
-        return Severity.INFO if self.colour is Colour.GREEN else Severity.ERROR
+        """ERROR if a job failed, or if the run could not be recorded."""
+        return Severity.INFO if self.colour is Colour.GREEN and not self.error else Severity.ERROR
 
     @property
     def sentence(self) -> str:
         """Sum up the run."""
         tables = ", ".join(f"{table} {status}" for table, status in self.tables.items())
-        return f"run finished {self.colour} in {self.elapsed_seconds:.1f} s: {tables}; {self.rows} rows"
+        text = f"run finished {self.colour} in {self.elapsed_seconds:.1f} s: {tables}; {self.rows} rows"
+        return f"{text}; {self.error}" if self.error else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +196,25 @@ class JobStarted(Event):
     def sentence(self) -> str:
         """Say whether it is a new start."""
         return f"job {self.job_id} {'goes on' if self.resumed else 'started'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageRead(Event):
+    """A page came by: what a progress bar moves with. Not written to Cloud Logging."""
+
+    name = "page_read"
+    rows: int
+    pages: int
+
+    @property
+    def severity(self) -> Severity:
+        """DEBUG: one per hundred rows is too much for a log."""
+        return Severity.DEBUG
+
+    @property
+    def sentence(self) -> str:
+        """Count."""
+        return f"{self.rows} rows read from {self.pages} pages"
 
 
 @dataclass(frozen=True, kw_only=True)
