@@ -96,7 +96,7 @@ class ConfigLoaded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunSkipped(Event):
-    """Nothing was to be done: `paused`, `deleted`, `nothing_selected`, `already_running`, `duplicate` or `taken_over`."""
+    """Nothing was to be done: `paused`, `deleted`, `nothing_selected`, `already_running`, `taken_over` or the like."""
 
     name = "run_skipped"
     reason: str

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 JsonValue: TypeAlias = "str | int | float | bool | Mapping[str, JsonValue] | Sequence[JsonValue] | None"
 JsonObject: TypeAlias = Mapping[str, JsonValue]
+Document: TypeAlias = Mapping[str, object]  # a configuration document, as its store delivers it: dates and all
 
 IntegrationName = NewType("IntegrationName", str)
 RunId = NewType("RunId", str)
@@ -215,7 +216,7 @@ class RunState:
     failures: int = 0
     lease_until: datetime | None = None
     finished_at: datetime | None = None
-    document: JsonObject = field(default_factory=dict)
+    document: Document = field(default_factory=dict)
     config_hash: str = ""
     schema_hash: str = ""
     tables: Mapping[Table, TableState] = field(default_factory=dict)

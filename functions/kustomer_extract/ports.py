@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from datetime import datetime
 
     from kustomer_extract.config import Integration
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
         Assembled,
         Chunk,
         Cursor,
+        Document,
         IntegrationName,
         Job,
-        JsonObject,
         Message,
         Page,
         RunState,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """Kustomer, with one organisation's key."""
 
-    def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Iterator[Page]:
+    def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         """Yield the pages of a table in order, from `start` (None: the first).
 
         Ends after the page whose `next` is None, or early when `until` has come: then the last page's `next` says
@@ -108,7 +108,7 @@ class ConfigStore(Protocol):
     def list_names(self) -> Sequence[IntegrationName]:
         """All integrations, sorted."""
 
-    def fetch(self, integration: IntegrationName) -> JsonObject:
+    def fetch(self, integration: IntegrationName) -> Document:
         """Read the document, raw; `config.parse_integration` makes sense of it.
 
         Raises:

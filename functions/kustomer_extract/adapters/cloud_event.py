@@ -1,0 +1,81 @@
+"""A delivered CloudEvent → `Message`: what arrives from outside, checked field by field."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
+
+_INTEGRATION = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_RUN_ID = re.compile(r"\d{8}t\d{6}z-[0-9a-z]{1,8}")
+
+
+class Unreadable(ValueError):
+    """The message is none of ours; redelivery would not change it."""
+
+
+def parse_message(event: object, *, event_id: str, event_time: str) -> Message:
+    """Read a Pub/Sub message.
+
+    Args:
+        event: ``{"message": {"data": base64 of {"integration": str, "trigger"?, "run_id"?, "hop"?}, "messageId"?,
+            "publishTime"?}}``: what both a push subscription and Eventarc deliver.
+        event_id: The event's id, where the message has none.
+        event_time: Its time, RFC 3339, likewise.
+
+    Raises:
+        Unreadable: says what is wrong, without the content.
+    """
+    envelope = event.get("message") if isinstance(event, dict) else None
+    if not isinstance(envelope, dict):
+        raise Unreadable("the event holds no Pub/Sub message")
+    body = _decode(envelope.get("data"))
+    integration = body.get("integration")
+    if not isinstance(integration, str) or not _INTEGRATION.fullmatch(integration):
+        raise Unreadable('no "integration" with the name of one: expected {"integration": "acme"}')
+    trigger = body.get("trigger", Trigger.SCHEDULE.value)
+    if trigger not in set(Trigger):
+        raise Unreadable(f'"trigger" is none of {", ".join(Trigger)}')
+    message = Message(
+        integration=IntegrationName(integration),
+        trigger=Trigger(trigger),
+        message_id=str(envelope.get("messageId") or event_id),
+        published_at=_parse_time(str(envelope.get("publishTime") or event_time)),
+    )
+    return message if message.trigger is not Trigger.CONTINUE else _add_hop(message, body)
+
+
+def _decode(data: object) -> dict[str, Any]:
+    try:
+        body = json.loads(base64.b64decode(data, validate=True)) if isinstance(data, str) else None
+    except (binascii.Error, ValueError):
+        body = None
+    if not isinstance(body, dict):
+        raise Unreadable('the message\'s data is no JSON object: expected {"integration": "acme"}')
+    return body
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise Unreadable("the message has no time of publication") from None
+
+
+def _add_hop(message: Message, body: dict[str, Any]) -> Message:
+    run_id, hop = body.get("run_id"), body.get("hop")
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id) or not isinstance(hop, int) or hop < 0:
+        raise Unreadable('a "continue" message needs the "run_id" and the "hop" of its run')
+    return Message(
+        integration=message.integration,
+        trigger=message.trigger,
+        message_id=message.message_id,
+        published_at=message.published_at,
+        run_id=RunId(run_id),
+        hop=hop,
+    )

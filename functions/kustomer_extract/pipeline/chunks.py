@@ -1,0 +1,52 @@
+"""Rows → chunks: newline-delimited JSON, compressed as it comes, so that no chunk is ever held uncompressed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from isal import isal_zlib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_GZIP = 31  # zlib's window bits for a gzip header and trailer
+_LEVEL = 1  # of igzip's 0 to 3: 5 µs a row; level 3 saves 8 % of the bytes for twice the time
+
+
+class ChunkBuilder:
+    """Collects the lines of one chunk after another.
+
+    Args:
+        max_rows: A chunk with this many rows is full.
+        max_bytes: So is one with this many compressed bytes.
+    """
+
+    def __init__(self, *, max_rows: int, max_bytes: int) -> None:
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._reset()
+
+    def _reset(self) -> None:
+        self._compressor = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+        self.rows = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the chunk should be closed before another page is added."""
+        return self.rows >= self._max_rows or self._bytes >= self._max_bytes
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        """Add the rows of a page, each one line with its newline."""
+        page = list(lines)
+        piece = self._compressor.compress(b"".join(page))
+        self._pieces.append(piece)
+        self._bytes += len(piece)
+        self.rows += len(page)
+
+    def close(self) -> bytes:
+        """Return the chunk as a gzip file and begin a new one."""
+        data = b"".join((*self._pieces, self._compressor.flush()))
+        self._reset()
+        return data

@@ -1,0 +1,60 @@
+"""What to do with a message, given the state of the last run: the table in docs/architecture.md, as a pure function."""
+
+from __future__ import annotations
+
+import enum
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from kustomer_extract.models import RunId, Trigger, to_run_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kustomer_extract.models import Message, RunState
+    from kustomer_extract.pipeline.limits import Limits
+
+
+class Decision(enum.Enum):
+    """What an invocation does with its message; all but START and TAKE_OVER acknowledge it at once."""
+
+    START = enum.auto()
+    TAKE_OVER = enum.auto()
+    FINISHED = enum.auto()
+    DUPLICATE = enum.auto()
+    ALREADY_RUNNING = enum.auto()
+    SUPERSEDED = enum.auto()
+    TOO_OLD = enum.auto()
+
+
+def to_target_run(message: Message) -> RunId:
+    """Name the run that a message starts or continues."""
+    return message.run_id or to_run_id(message)
+
+
+def decide(state: RunState | None, message: Message, now: datetime, limits: Limits) -> Decision:
+    """Weigh a message against the state.
+
+    A message of the run itself takes over whatever its holder is doing, unless a later hop is alive: it was delivered
+    again because its holder died, timed out or let go, and the fence stops a holder that is still there.
+    """
+    run_id = to_target_run(message)
+    if state is not None and state.run_id == run_id:
+        return _of_this_run(state, message, now)
+    older = state is not None and (message.published_at, run_id) < (state.published_at, state.run_id)
+    if older or message.trigger is Trigger.CONTINUE:
+        return Decision.SUPERSEDED
+    if state is not None and _is_held(state, now):
+        return Decision.ALREADY_RUNNING
+    too_old = now - message.published_at > timedelta(hours=limits.max_trigger_age_hours)
+    return Decision.TOO_OLD if too_old else Decision.START
+
+
+def _of_this_run(state: RunState, message: Message, now: datetime) -> Decision:
+    if state.finished_at is not None:
+        return Decision.FINISHED
+    return Decision.DUPLICATE if _is_held(state, now) and state.hop > message.hop else Decision.TAKE_OVER
+
+
+def _is_held(state: RunState, now: datetime) -> bool:
+    return state.finished_at is None and state.lease_until is not None and state.lease_until > now

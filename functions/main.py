@@ -1,0 +1,46 @@
+"""The function `extract`: a Pub/Sub message in; returning acknowledges it, raising asks for its redelivery.
+
+No rule lives here but that one. Settings come from the environment, see `kustomer_extract.bootstrap`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import flask
+import functions_framework
+from werkzeug.exceptions import ServiceUnavailable
+
+from kustomer_extract.adapters.cloud_event import Unreadable, parse_message
+from kustomer_extract.bootstrap import Cloud, open_cloud
+from kustomer_extract.errors import NeedsPerson, RetryLater
+from kustomer_extract.pipeline.run import execute
+
+if TYPE_CHECKING:
+    from cloudevents.http import CloudEvent
+
+_open_cloud = functools.cache(open_cloud)  # once per instance; warm invocations reuse the clients
+
+
+@functions_framework.cloud_event
+def extract(event: CloudEvent) -> None:
+    """Run, continue or skip what the message asks for.
+
+    Raises:
+        ServiceUnavailable: deliver the message again; answered as 503, without a traceback of the framework's.
+    """
+    cloud: Cloud = _open_cloud()
+    with cloud.log.request(flask.request.headers.get("X-Cloud-Trace-Context")):
+        try:
+            message = parse_message(event.get_data(), event_id=event["id"], event_time=event["time"])
+            execute(message, cloud.ports, limits=cloud.limits)
+        except Unreadable as error:
+            cloud.log.drop_unreadable(str(error))
+        except NeedsPerson as error:
+            cloud.log.report_failure(error)
+        except RetryLater as error:
+            raise ServiceUnavailable from error
+        except Exception as error:
+            cloud.log.report_bug(error)
+            raise ServiceUnavailable from error
