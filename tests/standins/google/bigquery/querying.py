@@ -1,0 +1,171 @@
+"""Query jobs: one SELECT, or one INSERT … SELECT, in GoogleSQL; sqlglot translates it, DuckDB runs it on the files.
+
+The outcome of a query is a file of rows like any other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from tests.standins.google.bigquery.catalog import Rows, TableRef, Version
+from tests.standins.google.bigquery.refusals import Refusal, invalid, refuse_unsupported, unsupported
+from tests.standins.google.bigquery.schemas import from_duckdb_type, to_duckdb_type, to_shape
+
+if TYPE_CHECKING:
+    from tests.standins.google.bigquery.catalog import Catalog
+    from tests.standins.google.bigquery.jobs import Job
+    from tests.standins.google.bigquery.schemas import Schema
+
+_SERVED = frozenset({
+    "defaultDataset", "maximumBytesBilled", "parameterMode", "priority", "query", "queryParameters", "useQueryCache",
+})  # fmt: skip
+
+
+def run_query(job: Job, catalog: Catalog, _: bytes) -> None:
+    """Run the statement; an INSERT takes effect as a whole, at its end."""
+    options = job.options
+    refuse_unsupported(options, _SERVED, "query jobs")
+    statement = _parse(options["query"])
+    parameters = {parameter["name"]: _to_literal(parameter) for parameter in options.get("queryParameters") or []}
+    statement = statement.transform(lambda node: _fill_in(node, parameters))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        query = _Query(job=job, catalog=catalog, connection=connection)
+        try:
+            query.insert(statement) if isinstance(statement, exp.Insert) else query.select(statement)
+        except duckdb.Error as error:
+            raise Refusal("invalidQuery", str(error).splitlines()[0]) from error
+
+
+def _parse(text: str) -> exp.Expression:
+    try:
+        statements = [statement for statement in sqlglot.parse(text, read="bigquery") if statement]
+    except sqlglot.errors.SqlglotError as error:
+        raise Refusal("invalidQuery", f"Syntax error: {error}") from error
+    if len(statements) != 1 or not isinstance(statements[0], (exp.Select, exp.Insert)):
+        raise unsupported("statements other than one SELECT or one INSERT … SELECT")
+    return statements[0]
+
+
+def _to_literal(parameter: dict[str, Any]) -> exp.Expression:
+    return _cast(parameter["parameterType"], parameter["parameterValue"])
+
+
+def _cast(kind: dict[str, Any], value: dict[str, Any]) -> exp.Expression:
+    name = kind["type"]
+    if name == "ARRAY":
+        return exp.array(*(_cast(kind["arrayType"], element) for element in value.get("arrayValues", [])))
+    if name not in {"STRING", "INT64", "FLOAT64", "BOOL", "TIMESTAMP"}:
+        raise unsupported(f"parameters of type {name}")
+    text = value.get("value")
+    if text is not None and name in {"INT64", "FLOAT64"}:
+        return exp.Literal.number(text)  # LIMIT takes nothing else
+    return exp.cast(exp.null() if text is None else exp.Literal.string(text), name, dialect="bigquery")
+
+
+def _fill_in(node: exp.Expression, parameters: dict[str, exp.Expression]) -> exp.Expression:
+    if not isinstance(node, exp.Parameter):
+        return node
+    if node.name not in parameters:
+        raise Refusal("invalidQuery", f"Query parameter '{node.name}' not found")
+    return parameters[node.name].copy()
+
+
+class _Query:
+    """One statement on its way through DuckDB."""
+
+    def __init__(self, *, job: Job, catalog: Catalog, connection: duckdb.DuckDBPyConnection) -> None:
+        self._job = job
+        self._catalog = catalog
+        self._connection = connection
+
+    def select(self, statement: exp.Expression) -> None:
+        """Put the rows into a file, and that into the job's result."""
+        schema = self._prepare(statement)
+        rows = self._write(schema)
+        self._job.result = Version(time_ms=self._catalog.now_ms(), schema=schema, files=(rows,))
+        self._job.statistics = {"statementType": "SELECT", "cacheHit": False}
+
+    def insert(self, statement: exp.Insert) -> None:
+        """Append the rows of the inner SELECT to the table: by position, with the same types."""
+        if not isinstance(statement.this, exp.Table):
+            raise unsupported("INSERT with a list of columns")
+        table = self._catalog.table(self._to_ref(statement.this), location=self._job.location)
+        target = table.latest.schema
+        schema = self._prepare(statement.expression)
+        if [shape[1:] for shape in to_shape(schema)] != [shape[1:] for shape in to_shape(target)]:
+            raise Refusal("invalidQuery", f"Query columns and the columns of {table.ref} differ in number or type")
+        rows = self._write(target)
+        with self._catalog.lock:
+            self._catalog.commit(table, table.latest.schema, (*table.latest.files, rows))
+        self._job.statistics = {"statementType": "INSERT", "numDmlAffectedRows": str(rows.count)}
+
+    def _prepare(self, statement: exp.Expression) -> Schema:
+        """Make the view `outcome` of a SELECT and describe it."""
+        common = {table.alias for table in statement.find_all(exp.CTE)}
+        for number, table in enumerate(list(statement.find_all(exp.Table))):
+            if table.db or table.name not in common:
+                self._make_view(f"table_{number}", table)
+                view = exp.to_table(f"table_{number}")
+                table.replace(exp.alias_(view, table.alias or table.name, table=True))
+        _name_columns(statement)
+        self._connection.execute(f"CREATE VIEW outcome AS {statement.sql('duckdb')}")
+        columns = self._connection.execute("SELECT * FROM outcome LIMIT 0").description or []
+        return [from_duckdb_type(name, kind) for name, kind, *_ in columns]
+
+    def _write(self, schema: Schema) -> Rows:
+        """Write the view `outcome` into a file, its columns named as in `schema`."""
+        path = self._catalog.new_path()
+        names = ", ".join(f'"{field["name"]}"' for field in schema)
+        copy = f"COPY (SELECT * FROM outcome AS outcome({names})) TO {_quote(path)} (FORMAT json, COMPRESSION gzip)"
+        [(count,)] = self._connection.execute(copy).fetchall()
+        return Rows(path=path, count=count, size_bytes=path.stat().st_size)
+
+    def _make_view(self, name: str, table: exp.Table) -> None:
+        """Make a view of a table's files, as they are or were."""
+        stored = self._catalog.table(self._to_ref(table), location=self._job.location)
+        if stored.is_view:
+            raise unsupported("queries on views")
+        moment = table.args.get("version")
+        version = self._catalog.version_at(stored, self._to_ms(moment.expression)) if moment else stored.latest
+        types = {field["name"]: to_duckdb_type(field) for field in version.schema}
+        if version.files:
+            columns = ", ".join(f'"{column}": {_quote(kind)}' for column, kind in types.items())
+            files = ", ".join(_quote(file.path) for file in version.files)
+            rows = f"SELECT * FROM read_json([{files}], format='newline_delimited', columns={{{columns}}})"
+        else:
+            columns = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind in types.items())
+            rows = f"SELECT {columns} WHERE FALSE"
+        self._connection.execute(f"CREATE VIEW {name} AS {rows}")
+
+    def _to_ms(self, moment: exp.Expression) -> int:
+        [(time_ms,)] = self._connection.execute(f"SELECT epoch_ms({moment.sql('duckdb')})").fetchall()
+        return int(time_ms)
+
+    def _to_ref(self, table: exp.Table) -> TableRef:
+        """Complete a table's name from the default dataset and the job's project."""
+        parts = ".".join(part.name for part in table.parts).split(".")
+        default: dict[str, Any] = self._job.options.get("defaultDataset") or {}
+        if len(parts) == 1 and default:
+            parts.insert(0, default["datasetId"])
+        if len(parts) == 2:
+            parts.insert(0, default.get("projectId") or self._job.project)
+        if len(parts) != 3:
+            raise invalid(f'Table "{".".join(parts)}" must be qualified with a dataset (e.g. dataset.table).')
+        return TableRef(*parts)
+
+
+def _name_columns(statement: exp.Expression) -> None:
+    """Name the columns that have no name as BigQuery does: f0_, f1_ …"""
+    unnamed = (column for column in statement.expressions if not column.output_name and not column.is_star)
+    for number, column in enumerate(list(unnamed)):
+        column.replace(exp.alias_(column.copy(), f"f{number}_"))
+
+
+def _quote(text: object) -> str:
+    """Write a literal of DuckDB's SQL."""
+    return "'" + str(text).replace("'", "''") + "'"

@@ -1,0 +1,246 @@
+"""The REST interface: routes, uploads, pages of rows. What the product does not use is answered with 501.
+
+Source of all paths and shapes: https://cloud.google.com/bigquery/docs/reference/rest, read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tests.standins.google.bigquery.catalog import Catalog, TableRef
+from tests.standins.google.bigquery.faults import Faults
+from tests.standins.google.bigquery.jobs import Job, Jobs
+from tests.standins.google.bigquery.refusals import Refusal, invalid, not_found, refuse_unsupported, unsupported
+from tests.standins.google.bigquery.rows import to_cells
+from tests.standins.google.http_server import Answer, ConnectionDropped, HttpServer, Request, json_answer
+
+if TYPE_CHECKING:
+    from tests.standins.google.bigquery.catalog import Version
+
+_PROJECT = "/bigquery/v2/projects/([^/]+)"
+_DATASET = f"{_PROJECT}/datasets/([^/]+)"
+_TABLE = f"{_DATASET}/tables/([^/]+)"
+_UPLOAD = "/(?:resumable/)?upload/bigquery/v2/projects/([^/]+)/jobs"
+_DEFAULT_PAGE_ROWS = 10_000
+
+Route: TypeAlias = Callable[..., Answer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that came in, and the status of its answer; None: the connection was dropped."""
+
+    method: str
+    path: str
+    status: int | None
+
+
+class BigQuery:
+    """Serves from construction until `close`. `calls` has every request, `jobs.all` every job, in order."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="bigquery-")
+        self.catalog = Catalog(Path(self._directory.name))
+        self.faults = Faults()
+        self.jobs = Jobs(self.catalog, self.faults)
+        self.calls: list[Call] = []
+        self._uploads: dict[str, tuple[dict[str, Any], bytearray]] = {}
+        self._routes: list[tuple[str, str, Route]] = [
+            ("POST", f"{_PROJECT}/datasets", self._insert_dataset),
+            ("GET", _DATASET, self._get_dataset),
+            ("POST", f"{_DATASET}/tables", self._insert_table),
+            ("GET", f"{_DATASET}/tables", self._list_tables),
+            ("GET", _TABLE, self._get_table),
+            ("PATCH", _TABLE, self._patch_table),
+            ("DELETE", _TABLE, self._delete_table),
+            ("GET", f"{_TABLE}/data", self._list_rows),
+            ("POST", f"{_PROJECT}/jobs", self._insert_job),
+            ("GET", f"{_PROJECT}/jobs/([^/]+)", self._get_job),
+            ("POST", f"{_PROJECT}/jobs/([^/]+)/cancel", self._cancel_job),
+            ("GET", f"{_PROJECT}/queries/([^/]+)", self._get_query_results),
+            ("POST", f"{_PROJECT}/queries", self._query),
+            ("POST", _UPLOAD, self._begin_upload),
+            ("PUT", _UPLOAD, self._continue_upload),
+        ]
+        self._server = HttpServer(self._respond)
+        self.url = f"http://{self._server.address}"
+
+    def close(self) -> None:
+        """Stop serving, and remove all rows."""
+        self._server.close()
+        self.jobs.close()
+        self._directory.cleanup()
+
+    def _respond(self, request: Request) -> Answer:
+        time.sleep(self.faults.latency_seconds)
+        status = None
+        try:
+            fault = self.faults.find(method=request.method, path=request.path)
+            if fault.drop == "before":
+                raise ConnectionDropped
+            answer = self._dispatch(request, fault.refusal)
+            if fault.drop == "after":
+                raise ConnectionDropped
+            status = answer.status
+        finally:
+            self.calls.append(Call(method=request.method, path=request.path, status=status))
+        return answer
+
+    def _dispatch(self, request: Request, ordered: Refusal | None) -> Answer:
+        try:
+            if ordered:
+                raise ordered
+            for method, path, route in self._routes:
+                match = re.fullmatch(path, request.path) if method == request.method else None
+                if match:
+                    return route(request, *match.groups())
+            raise unsupported(f"{request.method} {request.path}")
+        except Refusal as refusal:
+            return json_answer(refusal.body, status=refusal.status)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as bug:
+            refusal = unsupported(f"this request: {bug!r}")
+            return json_answer(refusal.body, status=refusal.status)
+
+    # Datasets and tables
+
+    def _insert_dataset(self, request: Request, project: str) -> Answer:
+        return json_answer(self.catalog.create_dataset(project, request.json()))
+
+    def _get_dataset(self, _: Request, project: str, dataset: str) -> Answer:
+        return json_answer(self.catalog.dataset(project, dataset))
+
+    def _insert_table(self, request: Request, project: str, dataset: str) -> Answer:
+        body = request.json()
+        ref = TableRef(project, dataset, body["tableReference"]["tableId"])
+        return json_answer(self.catalog.create_table(ref, body).resource)
+
+    def _list_tables(self, _: Request, project: str, dataset: str) -> Answer:
+        tables = [table.summary for table in self.catalog.tables(project, dataset)]
+        return json_answer({"kind": "bigquery#tableList", "totalItems": len(tables), "tables": tables})
+
+    def _get_table(self, _: Request, *name: str) -> Answer:
+        return json_answer(self.catalog.table(TableRef(*name)).resource)
+
+    def _patch_table(self, request: Request, *name: str) -> Answer:
+        if_match = request.headers.get("If-Match")
+        return json_answer(self.catalog.patch_table(TableRef(*name), request.json(), if_match=if_match).resource)
+
+    def _delete_table(self, _: Request, *name: str) -> Answer:
+        self.catalog.delete_table(TableRef(*name))
+        return Answer(status=204)
+
+    def _list_rows(self, request: Request, *name: str) -> Answer:
+        table = self.catalog.table(TableRef(*name))
+        if table.is_view:
+            raise invalid("Cannot list a table of type VIEW.")
+        wanted = request.query.get("selectedFields")
+        return json_answer(_to_page(table.latest, request.query, fields=wanted.split(",") if wanted else None))
+
+    # Jobs
+
+    def _insert_job(self, request: Request, project: str) -> Answer:
+        return json_answer(self.jobs.insert(project, request.json()))
+
+    def _get_job(self, request: Request, project: str, job_id: str) -> Answer:
+        return json_answer(self.jobs.look(project, job_id, request.query.get("location")).to_resource())
+
+    def _cancel_job(self, request: Request, project: str, job_id: str) -> Answer:
+        job = self.jobs.look(project, job_id, request.query.get("location"))
+        self.jobs.cancel(job)
+        return json_answer({"kind": "bigquery#jobCancelResponse", "job": job.to_resource()})
+
+    def _get_query_results(self, request: Request, project: str, job_id: str) -> Answer:
+        wait_seconds = int(request.query.get("timeoutMs", "10000")) / 1000
+        job = self.jobs.look(project, job_id, request.query.get("location"), wait_seconds=wait_seconds)
+        return json_answer(_to_results(job, request.query))
+
+    def _query(self, request: Request, project: str) -> Answer:
+        body = request.json()
+        served = {"query", "queryParameters", "parameterMode", "defaultDataset", "maximumBytesBilled"}
+        about = {"location", "requestId", "formatOptions", "maxResults", "timeoutMs", "jobCreationMode", "labels"}
+        refuse_unsupported(body, frozenset(served | about | {"useQueryCache"}), "jobs.query")
+        reference = {"jobId": f"job_{body.get('requestId') or uuid.uuid4().hex}", "location": body.get("location")}
+        configuration = {"query": {name: body[name] for name in served & body.keys()}}
+        inserted = self.jobs.insert(project, {"configuration": configuration, "jobReference": reference})
+        job = self.jobs.look(project, reference["jobId"], inserted["jobReference"]["location"])
+        pages = {"maxResults": str(body["maxResults"])} if "maxResults" in body else {}
+        return json_answer(_to_results(job, pages))
+
+    # Uploads: https://cloud.google.com/bigquery/docs/reference/api-uploads, read 2026-11-23
+
+    def _begin_upload(self, request: Request, project: str) -> Answer:
+        if request.query.get("uploadType") == "multipart":
+            body, content = _split_multipart(request)
+            return json_answer(self.jobs.insert(project, json.loads(body), content))
+        session = uuid.uuid4().hex
+        self._uploads[session] = (request.json(), bytearray())
+        location = f"{self.url}{request.path}?uploadType=resumable&upload_id={session}"
+        return Answer(headers={"Location": location})
+
+    def _continue_upload(self, request: Request, project: str) -> Answer:
+        """Take a piece; the job is inserted with the last one, so that is where a taken id is noticed."""
+        session = request.query.get("upload_id", "")
+        if session not in self._uploads:
+            raise not_found("upload session")
+        body, content = self._uploads[session]
+        start, total = _parse_range(request.headers["Content-Range"])
+        if start is not None:
+            if start > len(content):
+                raise invalid(f"a gap in the upload: {len(content)} bytes are here, the piece starts at {start}")
+            content[start:] = request.body
+        if len(content) != total:
+            return Answer(status=308, headers={"Range": f"bytes=0-{len(content) - 1}"} if content else {})
+        answer = json_answer(self.jobs.insert(project, body, bytes(content)))
+        del self._uploads[session]
+        return answer
+
+
+def _split_multipart(request: Request) -> tuple[bytes, bytes]:
+    """Take the two parts out of a ``multipart/related`` body."""
+    boundary = re.search(r'boundary="?([^";]+)', request.headers["Content-Type"])
+    if boundary is None:
+        raise invalid("multipart upload without a boundary")
+    _, first, second = request.body.split(b"--" + boundary[1].encode())[:3]
+    body, content = (part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in (first, second))
+    return body, content
+
+
+def _parse_range(text: str) -> tuple[int | None, int | None]:
+    """Read ``bytes 0-99/200``, ``bytes 0-99/*`` (more to come) or ``bytes */200`` (a question): start and total."""
+    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", text)
+    if match is None:
+        raise invalid(f"Content-Range {text!r}")
+    return (int(match[1]) if match[1] else None, None if match[2] == "*" else int(match[2]))
+
+
+def _to_results(job: Job, query: Any) -> dict[str, Any]:
+    """Show a query's outcome; that of a failed one is its error."""
+    done = job.done.is_set()
+    if done and job.error:
+        raise job.error
+    results: dict[str, Any] = {"kind": "bigquery#queryResponse", "jobReference": job.reference, "jobComplete": done}
+    if done:
+        results |= {"cacheHit": False, "schema": {"fields": job.result.schema if job.result else []}}
+        results |= {name: job.statistics[name] for name in ("numDmlAffectedRows",) if name in job.statistics}
+    if job.result:
+        results |= _to_page(job.result, query)
+    return results
+
+
+def _to_page(version: Version, query: Any, *, fields: list[str] | None = None) -> dict[str, Any]:
+    """Show a stretch of the rows."""
+    start = int(query.get("pageToken") or query.get("startIndex") or 0)
+    end = start + int(query.get("maxResults") or _DEFAULT_PAGE_ROWS)
+    schema = [field for field in version.schema if fields is None or field["name"] in fields]
+    rows = [to_cells(row, schema) for row in itertools.islice(version.iter_rows(), start, end)]
+    more = {"pageToken": str(end)} if end < version.count else {}
+    return {"totalRows": str(version.count), "rows": rows, **more}

@@ -1,0 +1,65 @@
+"""The metadata server of Cloud Run: where Google's clients find their credentials, by `GCE_METADATA_HOST`.
+
+google-auth reads that variable once per process, at its first look for credentials: keep one server per process.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+from tests.standins.google.http_server import Answer, HttpServer, Request
+
+ACCOUNT = "extract@demo-project.iam.gserviceaccount.com"
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_V1 = "/computeMetadata/v1"
+
+
+class MetadataServer:
+    """Hands out tokens that nobody checks. `paths` has every path asked for, in order."""
+
+    def __init__(self, project: str) -> None:
+        self._texts = {
+            "/": "",
+            f"{_V1}/": "",
+            f"{_V1}/project/project-id": project,
+            f"{_V1}/universe/universe-domain": "googleapis.com",
+        }
+        self.paths: list[str] = []
+        self._server = HttpServer(self._respond)
+        self.address = self._server.address
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.close()
+
+    def _respond(self, request: Request) -> Answer:
+        self.paths.append(request.path)
+        if request.headers.get("Metadata-Flavor", "").lower() != "google":
+            return Answer(status=403)
+        if request.path in self._texts:
+            return _answer(self._texts[request.path])
+        account, _, wish = request.path.removeprefix(f"{_V1}/instance/service-accounts/").partition("/")
+        match wish if account in {"default", ACCOUNT} else None:
+            case "":
+                return _answer({"email": ACCOUNT, "aliases": ["default"], "scopes": [_SCOPE]})
+            case "token":
+                return _answer({"access_token": "a-local-token", "expires_in": 3600, "token_type": "Bearer"})
+            case "identity":
+                return _answer(_build_identity_token(request.query.get("audience", "")))
+            case _:
+                return Answer(status=404)
+
+
+def _answer(content: str | dict[str, object]) -> Answer:
+    kind, text = ("text/plain", content) if isinstance(content, str) else ("application/json", json.dumps(content))
+    return Answer(body=text.encode(), headers={"Metadata-Flavor": "Google", "Content-Type": kind})
+
+
+def _build_identity_token(audience: str) -> str:
+    """Build a JSON Web Token of the right shape, for this audience; its signature is none."""
+    now = int(time.time())
+    claims = {"aud": audience, "email": ACCOUNT, "iat": now, "exp": now + 3600, "iss": "https://accounts.google.com"}
+    pieces = (json.dumps({"alg": "RS256", "typ": "JWT"}).encode(), json.dumps(claims).encode(), b"unsigned")
+    return ".".join(base64.urlsafe_b64encode(piece).decode().rstrip("=") for piece in pieces)
