@@ -39,7 +39,7 @@ def parse_message(event: object, *, event_id: str, event_time: str) -> Message:
     if not isinstance(integration, str) or not _INTEGRATION.fullmatch(integration):
         raise Unreadable('no "integration" with the name of one: expected {"integration": "acme"}')
     trigger = body.get("trigger", Trigger.SCHEDULE.value)
-    if trigger not in set(Trigger):
+    if trigger not in list(Trigger):
         raise Unreadable(f'"trigger" is none of {", ".join(Trigger)}')
     message = Message(
         integration=IntegrationName(integration),

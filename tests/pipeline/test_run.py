@@ -1,0 +1,546 @@
+"""A run edge to edge on the laptop adapters: every outcome, and what people see of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kustomer_extract import events
+from kustomer_extract.adapters.local import EnvironmentSecretStore
+from kustomer_extract.errors import BrokenPage, KeyRejected, RetryLater
+from kustomer_extract.models import Colour, IntegrationName, JobStatus, Staged, Table, Trigger, colour
+from kustomer_extract.pipeline.run import Outcome
+from tests.pipeline.world import ACME, World, to_record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kustomer_extract.models import Assembled, RunState
+
+    from kustomer_extract.schema import Field
+
+BOTH = (Table.SATISFACTION, Table.CONVERSATIONS)
+
+
+def statuses(outcome: Outcome) -> dict[Table, tuple[JobStatus, str | None]]:
+    """Sum up how the jobs of a run ended."""
+    assert outcome.state is not None
+    return {job.table: (job.status, job.error_code) for job in outcome.state.jobs}
+
+
+def assert_complete(world: World) -> None:
+    """Both live tables hold exactly what the organisation has, and staging is empty."""
+    for table in BOTH:
+        assert world.live(table) == world.expected(table)
+    assert world.staging() == []
+
+
+# --- a good day
+
+
+def test_the_first_run_fills_both_tables_and_makes_the_integration_active(world: World) -> None:
+    outcome = world.run()
+
+    assert_complete(world)
+    assert statuses(outcome) == dict.fromkeys(BOTH, (JobStatus.SUCCEEDED, None))
+    assert world.ports.configs.fetch(ACME)["status"] == "ACTIVE"
+    assert world.log.names == [
+        "config_loaded", "run_started",
+        "job_started", "chunk_loaded", "table_published", "job_finished",
+        "job_started", "chunk_loaded", "chunk_loaded", "table_published", "job_finished",
+        "run_finished",
+    ]  # fmt: skip
+
+
+def test_a_second_run_shows_the_same_rows_and_adds_its_jobs(world: World) -> None:
+    world.run()
+    world.clock.advance(hours=24)
+    world.run()
+
+    assert_complete(world)
+    jobs = world.warehouse.fetch_jobs(ACME, limit=10)
+    assert [(job.table, job.status, job.rows) for job in jobs[:2]] == [
+        (Table.CONVERSATIONS, JobStatus.SUCCEEDED, 7),
+        (Table.SATISFACTION, JobStatus.SUCCEEDED, 3),
+    ]
+    assert len(jobs) == 4
+
+
+def test_rows_that_were_deleted_at_the_source_are_gone_after_the_next_run(world: World) -> None:
+    world.run()
+    del world.organisation.records[Table.CONVERSATIONS][2]
+    world.clock.advance(hours=24)
+
+    world.run()
+
+    assert_complete(world)
+
+
+def test_repeats_are_removed_and_counted_and_the_latest_version_stays(world: World) -> None:
+    records = world.organisation.records[Table.CONVERSATIONS]
+    newest = to_record(1, version=9) | {"attributes": {**to_record(1, version=9)["attributes"], "name": "newest"}}
+    records.extend([newest, to_record(3), to_record(3)])
+
+    outcome = world.run()
+
+    live = world.live(Table.CONVERSATIONS)
+    assert live is not None
+    assert len(live) == 7
+    assert (to_record(1)["id"], "newest") in live
+    assert outcome.state is not None
+    assert outcome.state.tables[Table.CONVERSATIONS].job.duplicates == 3
+    assert world.staging() == []
+
+
+def test_an_empty_organisation_gives_empty_tables(world: World) -> None:
+    world.organisation.records = {table: [] for table in Table}
+
+    outcome = world.run()
+
+    assert world.live(Table.CONVERSATIONS) == []
+    assert statuses(outcome) == dict.fromkeys(BOTH, (JobStatus.SUCCEEDED, None))
+
+
+def test_older_conversations_than_history_start_are_left_out(world: World) -> None:
+    world.configure(history_start="2026-01-01T00:00:04Z")
+
+    world.run()
+
+    live = world.live(Table.CONVERSATIONS)
+    assert live == world.expected(Table.CONVERSATIONS)[4:]
+    assert world.live(Table.SATISFACTION) == world.expected(Table.SATISFACTION)
+
+
+def test_a_column_that_is_unticked_is_gone_after_the_next_run(world: World) -> None:
+    world.run()
+    world.configure({"conversations": {"columns": {"attributes": False}}})
+    world.clock.advance(hours=24)
+
+    world.run()
+
+    columns = world.warehouse.query("SELECT column_name FROM (DESCRIBE kustomer.acme_conversations)")
+    assert ("attributes",) not in columns
+    assert ("relationships",) in columns
+
+
+def test_drift_is_counted_per_path_at_most_fifty(world: World) -> None:
+    for record in world.organisation.records[Table.CONVERSATIONS]:
+        record["surprise"] = 1
+    world.organisation.records[Table.CONVERSATIONS][0] |= {f"key{number}": 1 for number in range(60)}
+
+    outcome = world.run()
+
+    assert outcome.state is not None
+    drift = outcome.state.tables[Table.CONVERSATIONS].job.drift
+    assert len(drift) == 50
+    assert drift["/surprise"] == 7
+    assert len(world.emitted(events.DriftFound)) == 1
+
+
+# --- nothing to do
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": "PAUSED"}, "paused"),
+        ({"status": "DELETED"}, "deleted"),
+    ],
+)
+def test_an_integration_that_is_stopped_does_not_run_and_says_so(
+    world: World, changes: dict[str, Any], reason: str
+) -> None:
+    world.configure(**changes)
+
+    outcome = world.run()
+
+    assert outcome.reason == reason
+    assert world.emitted(events.RunSkipped) == [events.RunSkipped(reason=reason)]
+    assert world.live(Table.CONVERSATIONS) is None
+
+
+def test_without_a_selected_table_there_is_nothing_to_run(world: World) -> None:
+    world.configure({table.value: {"selected": False} for table in Table})
+
+    assert world.run().reason == "nothing_selected"
+
+
+def test_a_table_that_is_not_selected_keeps_its_rows(world: World) -> None:
+    world.run()
+    before = world.live(Table.SATISFACTION)
+    world.organisation.records[Table.SATISFACTION].append(to_record(9))
+    world.configure({"satisfaction": {"selected": False}})
+    world.clock.advance(hours=24)
+
+    outcome = world.run()
+
+    assert list(statuses(outcome)) == [Table.CONVERSATIONS]
+    assert world.live(Table.SATISFACTION) == before
+
+
+def test_a_message_for_an_unknown_integration_is_dropped_loudly(world: World) -> None:
+    outcome = world.deliver(replace(world.trigger(), integration=IntegrationName("nobody")))
+
+    assert outcome.reason == "unknown_integration"
+    (event,) = world.emitted(events.TriggerDropped)
+    assert event.severity is events.Severity.ERROR
+    assert "acme" in event.sentence
+
+
+def test_a_trigger_of_seven_hours_ago_is_dropped_loudly(world: World) -> None:
+    message = world.trigger()
+    world.clock.advance(hours=7)
+
+    assert world.deliver(message).reason == "too_old"
+
+
+# --- what only a person can cure
+
+
+def test_an_invalid_configuration_fails_every_job_and_leaves_the_tables(world: World) -> None:
+    world.run()
+    before = world.live(Table.CONVERSATIONS)
+    world.configure(rate_share=7)
+    world.clock.advance(hours=24)
+
+    outcome = world.run()
+
+    assert statuses(outcome) == dict.fromkeys(BOTH, (JobStatus.FAILED, "config_invalid"))
+    assert world.live(Table.CONVERSATIONS) == before
+    finished = world.emitted(events.JobFinished)[-1]
+    assert finished.severity is events.Severity.ERROR
+    assert "rate_share: found 7" in finished.sentence
+
+
+def test_a_missing_key_fails_every_job(world: World) -> None:
+    world.ports = replace(world.ports, secrets=EnvironmentSecretStore({}))
+
+    outcome = world.run()
+
+    assert statuses(outcome) == dict.fromkeys(BOTH, (JobStatus.FAILED, "secret_unavailable"))
+
+
+def test_one_table_failing_leaves_the_other_alone(world: World) -> None:
+    def reject(table: Table, page: int) -> None:
+        if table is Table.SATISFACTION and page == 2:
+            raise BrokenPage("page 2 is no page")
+
+    world.organisation.fail = reject
+
+    outcome = world.run()
+
+    assert outcome.state is not None
+    assert statuses(outcome) == {
+        Table.SATISFACTION: (JobStatus.FAILED, "broken_page"),
+        Table.CONVERSATIONS: (JobStatus.SUCCEEDED, None),
+    }
+    assert colour(outcome.state.jobs) is Colour.ORANGE
+    assert world.live(Table.SATISFACTION) is None
+    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)
+
+
+def test_a_rejected_key_is_red_and_the_integration_stays_pending(world: World) -> None:
+    def reject(_table: Table, _page: int) -> None:
+        raise KeyRejected("rejected")
+
+    world.organisation.fail = reject
+
+    outcome = world.run()
+
+    assert outcome.state is not None
+    assert colour(outcome.state.jobs) is Colour.RED
+    assert world.ports.configs.fetch(ACME).get("status", "PENDING") == "PENDING"
+
+
+def test_the_guard_keeps_a_table_that_would_shrink_until_a_person_raises_the_limit(world: World) -> None:
+    world.run()
+    before = world.live(Table.CONVERSATIONS)
+    del world.organisation.records[Table.CONVERSATIONS][3:]
+    world.clock.advance(hours=24)
+
+    refused = world.run()
+
+    assert statuses(refused)[Table.CONVERSATIONS] == (JobStatus.FAILED, "guard_refused")
+    assert world.live(Table.CONVERSATIONS) == before
+    assert world.emitted(events.GuardRefusal) == [
+        events.GuardRefusal(rows=3, published_rows=7, max_drop_percent=50)
+    ]
+
+    world.configure({"conversations": {"max_drop_percent": 60}})
+    world.clock.advance(hours=24)
+    world.run()
+
+    assert_complete(world)
+
+
+@pytest.mark.parametrize("status", ["PAUSED", "DELETED"])
+def test_stopping_in_mid_run_publishes_nothing(world: World, status: str) -> None:
+    def stop(table: Table, page: int) -> None:
+        if table is Table.CONVERSATIONS and page == 3:
+            world.configure(status=status)
+
+    world.organisation.fail = stop
+
+    outcome = world.run()
+
+    assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.SKIPPED, "stopped")
+    assert world.live(Table.CONVERSATIONS) is None
+    assert world.staging() == []
+
+
+def test_rows_that_get_lost_in_staging_are_never_published(world: World) -> None:
+    class Forgetful:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.warehouse, name)
+
+        def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
+            return world.warehouse.assemble(name, chunks[:1], schema)
+
+    world.ports = replace(world.ports, warehouse=Forgetful())
+
+    outcome = world.run()
+
+    assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "warehouse_refused")
+    assert world.live(Table.CONVERSATIONS) is None
+
+
+# --- what redelivery cures
+
+
+def test_a_transient_failure_of_one_table_lets_the_other_finish_then_asks_for_redelivery(world: World) -> None:
+    failures = iter([RetryLater("503")])
+
+    def stumble(table: Table, _page: int) -> None:
+        if table is Table.SATISFACTION and (error := next(failures, None)):
+            raise error
+
+    world.organisation.fail = stumble
+    message = world.trigger()
+
+    with pytest.raises(RetryLater):
+        world.deliver(message)
+    assert world.live(Table.SATISFACTION) is None
+    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)
+
+    world.deliver(message)
+    assert_complete(world)
+    assert world.deliver(message).reason == "finished"
+
+
+def test_what_was_staged_is_not_read_again_after_a_failure(world: World) -> None:
+    served: list[int] = []
+    failures = iter([RetryLater("reset")])
+
+    def stumble(table: Table, page: int) -> None:
+        if table is Table.CONVERSATIONS:
+            if page == 4 and (error := next(failures, None)):
+                raise error
+            served.append(page)
+
+    world.organisation.fail = stumble
+
+    world.run()
+
+    assert_complete(world)
+    assert served == [1, 2, 3, 3, 4] or served == [1, 2, 3, 1, 2, 3, 4]
+
+
+def test_a_run_gives_up_after_twenty_attempts_without_progress(world: World) -> None:
+    def fail(_table: Table, _page: int) -> None:
+        raise RetryLater("503")
+
+    world.organisation.fail = fail
+
+    outcome = world.run()
+
+    assert statuses(outcome) == dict.fromkeys(BOTH, (JobStatus.FAILED, "retries_exhausted"))
+    assert len(world.emitted(events.RunInterrupted)) == 21
+
+
+def test_a_run_gives_up_after_22_hours(world: World) -> None:
+    message = world.trigger()
+    failures = iter([RetryLater("503")] * 2)
+
+    def stumble(_table: Table, _page: int) -> None:
+        if error := next(failures, None):
+            raise error
+
+    world.organisation.fail = stumble
+    with pytest.raises(RetryLater):
+        world.deliver(message)
+    world.clock.advance(hours=22)
+
+    outcome = world.deliver(message)
+
+    assert statuses(outcome)[Table.SATISFACTION] == (JobStatus.FAILED, "retries_exhausted")
+
+
+def test_a_write_of_the_state_in_doubt_stops_the_invocation_and_redelivery_goes_on(world: World) -> None:
+    class Doubtful:
+        countdown = 3
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.runs, name)
+
+        def save(self, state: RunState) -> RunState:
+            saved = world.runs.save(state)
+            self.countdown -= 1
+            if self.countdown == 0:
+                raise RetryLater("the answer was lost")
+            return saved
+
+    world.ports = replace(world.ports, runs=Doubtful())
+
+    world.run()
+
+    assert_complete(world)
+
+
+# --- hops
+
+
+def test_a_long_run_takes_hops_and_loses_and_repeats_no_row(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=3)
+
+    outcome = world.run()
+
+    assert_complete(world)
+    assert outcome.state is not None
+    assert outcome.state.hop >= 4
+    assert outcome.state.tables[Table.CONVERSATIONS].job.pages == 11
+    assert len(world.emitted(events.RunContinued)) == outcome.state.hop
+    world.close()
+
+
+def test_messages_of_earlier_hops_are_acknowledged_while_a_later_one_works(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=3)
+    first = world.trigger()
+    world.deliver(first)
+    (second,) = world.queue.messages
+
+    def interfere(table: Table, page: int) -> None:
+        if table is Table.CONVERSATIONS and page == 4:
+            assert world.deliver(first).reason == "duplicate"
+
+    world.organisation.fail = interfere
+    world.deliver(second)
+
+    assert [event.name for event in world.emitted(events.RunSkipped)] == ["run_skipped"]
+    world.close()
+
+
+def test_a_run_of_four_hundred_hops_gives_up(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=3)
+    world.limits = replace(world.limits, max_hops=2)
+
+    outcome = world.run()
+
+    assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "retries_exhausted")
+    world.close()
+
+
+def test_a_change_of_the_schema_between_two_hops_starts_the_table_anew(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=6)
+    world.deliver(world.trigger())
+    state = world.runs.fetch(ACME)
+    assert state is not None
+    assert state.tables[Table.CONVERSATIONS].chunks
+    world.runs.save(replace(state, schema_hash="of older code"))
+
+    world.run(world.queue.messages.popleft())
+
+    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)
+    world.close()
+
+
+# --- messages that cross
+
+
+def test_a_trigger_that_arrives_while_a_run_works_is_skipped(world: World) -> None:
+    def interfere(table: Table, page: int) -> None:
+        if table is Table.CONVERSATIONS and page == 1:
+            assert world.deliver(world.trigger(Trigger.MANUAL)).reason == "already_running"
+
+    world.organisation.fail = interfere
+
+    world.run()
+
+    assert_complete(world)
+
+
+def test_the_same_message_delivered_twice_at_once_lets_the_second_go_on_and_stops_the_first(world: World) -> None:
+    message = world.trigger()
+    inner: list[Outcome] = []
+
+    def interfere(table: Table, page: int) -> None:
+        if table is Table.CONVERSATIONS and page == 2 and not inner:
+            inner.append(Outcome())
+            inner[0] = world.deliver(message)
+
+    world.organisation.fail = interfere
+
+    outer = world.deliver(message)
+
+    assert outer.reason == "taken_over"
+    assert statuses(inner[0]) == dict.fromkeys(BOTH, (JobStatus.SUCCEEDED, None))
+    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)
+
+
+def test_a_newer_trigger_closes_a_dead_run_and_starts_its_own(world: World) -> None:
+    failures = iter([KeyboardInterrupt()])
+
+    def die(table: Table, page: int) -> None:
+        if table is Table.CONVERSATIONS and page == 4 and (error := next(failures, None)):
+            raise error
+
+    world.organisation.fail = die
+    dead = world.trigger()
+    with pytest.raises(KeyboardInterrupt):
+        world.deliver(dead)
+    world.clock.advance(minutes=11)
+
+    outcome = world.run()
+
+    assert_complete(world)
+    assert statuses(outcome) == dict.fromkeys(BOTH, (JobStatus.SUCCEEDED, None))
+    old = [job for job in world.warehouse.fetch_jobs(ACME, limit=9) if job.error_code]
+    assert [(job.table, job.error_code) for job in old] == [(Table.CONVERSATIONS, "abandoned")]
+    assert world.deliver(dead).reason == "superseded"
+
+
+def test_a_stalled_invocation_that_wakes_up_after_a_newer_run_publishes_nothing(world: World) -> None:
+    stalled = world.trigger()
+    seen: list[str] = []
+
+    def stall(table: Table, page: int) -> None:
+        if table is Table.CONVERSATIONS and page == 4 and not seen:
+            seen.append("stalled")
+            world.clock.advance(minutes=11)
+            world.organisation.records[Table.CONVERSATIONS].pop()
+            world.run()
+
+    world.organisation.fail = stall
+
+    outcome = world.deliver(stalled)
+
+    assert outcome.reason == "taken_over"
+    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)
+
+
+def test_ctrl_c_leaves_the_live_tables_and_closes_the_source(world: World) -> None:
+    world.run()
+    before = world.live(Table.CONVERSATIONS)
+    world.clock.advance(hours=24)
+
+    def interrupt(_table: Table, _page: int) -> None:
+        raise KeyboardInterrupt
+
+    world.organisation.fail = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        world.deliver(world.trigger())
+
+    assert world.live(Table.CONVERSATIONS) == before
+    assert world.organisation.opened == 0

@@ -1,0 +1,200 @@
+"""A whole installation in memory: the laptop adapters, a virtual clock, and an organisation that tests can change.
+
+Only time and Kustomer are scripted: `Organisation` serves its records as pages of two, without HTTP, so that a run takes
+milliseconds. The real source has suites of its own in `tests/contract`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from kustomer_extract.adapters.duckdb import DuckDbWarehouse
+from kustomer_extract.adapters.local import EnvironmentSecretStore, MemoryRunStore, YamlConfigStore
+from kustomer_extract.errors import RetryLater
+from kustomer_extract.models import Cursor, IntegrationName, Message, Page, Table, Trigger, to_live_name
+from kustomer_extract.pipeline.limits import Limits
+from kustomer_extract.pipeline.run import Outcome, execute
+from kustomer_extract.ports import Ports
+from kustomer_extract.schema import load_schema
+from tests.standins.clock import VirtualClock
+from tests.standins.log import RecordedLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from datetime import datetime
+    from pathlib import Path
+
+    from kustomer_extract.config import Integration
+    from kustomer_extract.events import Event, Scope
+    from kustomer_extract.models import ApiKey, JsonObject
+    from kustomer_extract.ports import EventLog
+
+ACME = IntegrationName("acme")
+_PAGE = 2
+_KEPT = {"name", "createdAt", "updatedAt"}
+
+
+def narrow_columns(table: Table) -> dict[str, Any]:
+    """Deselect all but a few columns: narrow tables are quick tables."""
+    attributes = next(item for item in load_schema(table) if item.name == "attributes")
+    return {
+        "attributes": {item.name: item.name in _KEPT for item in attributes.fields},
+        "relationships": False,
+        "links": False,
+    }
+
+
+def to_record(number: int, *, version: int = 0) -> dict[str, Any]:
+    """Build the record of this number; the same for both tables."""
+    return {
+        "id": f"{number:024x}",
+        "attributes": {
+            "name": f"name {number}",
+            "createdAt": f"2026-01-01T00:00:{number % 60:02d}Z",
+            "updatedAt": f"2026-02-01T00:{version:02d}:00Z",
+        },
+    }
+
+
+@dataclass
+class Organisation:
+    """Kustomer, scripted. Each page takes `page_seconds` of virtual time.
+
+    Attributes:
+        fail: Called with table and page number before a page is served; may raise.
+    """
+
+    clock: VirtualClock
+    records: dict[Table, list[dict[str, Any]]]
+    page_seconds: float = 1.0
+    fail: Callable[[Table, int], None] = lambda _table, _page: None
+    opened: int = 0
+
+    def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> Organisation:
+        assert key.value == "secret"
+        self.opened += 1
+        return self
+
+    def close(self) -> None:
+        self.opened -= 1
+
+    def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
+        for number in itertools.count(int(start or 1)):
+            if self.clock.now() >= until:
+                return
+            self.fail(table, number)
+            self.clock.sleep(self.page_seconds)
+            records = self.records[table][(number - 1) * _PAGE : number * _PAGE]
+            more = len(self.records[table]) > number * _PAGE
+            yield Page(records=records, next=Cursor(str(number + 1)) if more else None, size_bytes=100)
+            if not more:
+                return
+
+
+@dataclass
+class Queue:
+    """Implements `ports.Continuations`; holds what was published."""
+
+    messages: deque[Message] = field(default_factory=deque)
+
+    def publish(self, message: Message) -> None:
+        self.messages.append(message)
+
+
+class World:
+    """One installation with the integration `acme`.
+
+    Args:
+        folder: Where the configuration file lies.
+        rows: Conversations at first; there are three surveys.
+        soft_deadline_seconds: Small ones make hops: a page takes a second.
+    """
+
+    def __init__(self, folder: Path, *, rows: int = 7, soft_deadline_seconds: float = 450, chunk_rows: int = 4) -> None:
+        self.clock = VirtualClock()
+        self.log = RecordedLog()
+        self.queue = Queue()
+        self.warehouse = DuckDbWarehouse.open(":memory:")
+        self.runs = MemoryRunStore()
+        self.organisation = Organisation(
+            clock=self.clock,
+            records={
+                Table.SATISFACTION: [to_record(number) for number in range(3)],
+                Table.CONVERSATIONS: [to_record(number) for number in range(rows)],
+            },
+        )
+        self.limits = Limits(soft_deadline_seconds=soft_deadline_seconds, chunk_rows=chunk_rows)
+        self._file = folder / "kustomer.yaml"
+        self._numbers = itertools.count(1)
+        self.configure()
+        self.ports = Ports(
+            clock=self.clock,
+            configs=YamlConfigStore(self._file, self.warehouse),
+            continuations=self.queue,
+            log=self.log,
+            open_source=self.organisation,
+            runs=self.runs,
+            secrets=EnvironmentSecretStore({"KUSTOMER_API_KEY": "secret"}),
+            warehouse=self.warehouse,
+        )
+
+    def configure(self, tables: dict[str, Any] | None = None, **changes: Any) -> None:
+        """Edit the configuration document, as a person would."""
+        chosen = {table.value: {"columns": narrow_columns(table), **(tables or {}).get(table.value, {})} for table in Table}
+        self._file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
+
+    def trigger(self, trigger: Trigger = Trigger.SCHEDULE) -> Message:
+        """Publish a trigger now; nobody has received it yet."""
+        number = next(self._numbers)
+        return Message(integration=ACME, trigger=trigger, message_id=f"m{number}", published_at=self.clock.now())
+
+    def deliver(self, message: Message, ports: Ports | None = None) -> Outcome:
+        """Deliver a message once."""
+        return execute(message, ports or self.ports, limits=self.limits)
+
+    def run(self, message: Message | None = None) -> Outcome:
+        """Deliver a message and all that follows from it, again and again until everything is acknowledged."""
+        waiting = deque([message or self.trigger()])
+        outcome = Outcome()
+        while waiting:
+            next_message = waiting.popleft()
+            try:
+                outcome = self.deliver(next_message)
+            except RetryLater:
+                self.clock.advance(seconds=60)
+                waiting.append(next_message)
+            while self.queue.messages:
+                waiting.append(self.queue.messages.popleft())
+        return outcome
+
+    def live(self, table: Table) -> list[tuple[str, str]] | None:
+        """Read the live table as people would: id and name, sorted; None if there is none."""
+        if self.warehouse.count_published(ACME, table) is None:
+            return None
+        attributes = "attributes[1]" if table is Table.CONVERSATIONS else "attributes"
+        name = to_live_name(ACME, table)
+        return self.warehouse.query(f'SELECT id, {attributes}."name" FROM kustomer.{name} ORDER BY ALL')
+
+    def expected(self, table: Table) -> list[tuple[str, str]]:
+        """What a complete extract has now."""
+        records: list[JsonObject] = list(self.organisation.records[table])
+        return sorted({(record["id"], record["attributes"]["name"]) for record in records})  # type: ignore[index, call-overload, misc, arg-type] # JSON
+
+    def staging(self) -> list[str]:
+        """Name the tables that lie in staging."""
+        rows = self.warehouse.query(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kustomer_staging' ORDER BY 1"
+        )
+        return [name for (name,) in rows]
+
+    def emitted(self, event: type[Event]) -> list[Event]:
+        """All events of a kind."""
+        return [entry for _, entry in self.log.entries if isinstance(entry, event)]
+
+    def close(self) -> None:
+        self.warehouse.close()
