@@ -16,6 +16,8 @@ ErrorBody = Literal["message", "detail", "empty", "text"]
 Cut = Literal["before", "reset", "close", "json"]
 """Reset before the answer; reset in mid-body; orderly close in mid-body; half of the body as if it were all of it."""
 
+_CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limit_exceeded"}
+
 
 @dataclass(slots=True, kw_only=True)
 class Request:
@@ -24,14 +26,14 @@ class Request:
     Attributes:
         path: With its query.
         table: ``conversations``, ``satisfaction``, ``token`` (the key check), or None for any other path.
-        page: None where there are no pages.
+        page: None where there are no pages, or their parameters are out of bounds.
         descending: Asked with ``sort=desc``.
         attempt: 1 for the first request of this page in this order, 2 for the next one, …
         host: The `Host` header.
         at: When it arrived.
         started: When its answer started to go out; None before.
         ended: When the answer was out, or given up; None before.
-        status: None before the answer, and for good if the connection was cut before it.
+        status: Of the answer; None before, and for good if the connection was cut before the status.
     """
 
     path: str
@@ -51,10 +53,10 @@ class Answer:
     """What goes over the wire, and how.
 
     Attributes:
-        headers: Besides Date and the length of the body.
-        wait_seconds: Silence before the first byte, on top of the sandbox's latency.
-        padding_mb: Blanks streamed before the body, in MB, without a Content-Length.
-        trickle: Bytes per piece and seconds between pieces.
+        headers: Besides `Date` and the length of the body.
+        wait_seconds: Silence before the first byte.
+        padding_mb: Blanks streamed before the body, without a `Content-Length`.
+        trickle_bytes, trickle_seconds: Size of a piece and pause after it; 0 bytes: all at once.
         cut: How the answer breaks off.
         dies: The server goes away instead of answering.
     """
@@ -64,16 +66,15 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json; charset=utf-8"})
     wait_seconds: float = 0.0
     padding_mb: int = 0
-    trickle: tuple[int, float] | None = None
+    trickle_bytes: int = 0
+    trickle_seconds: float = 0.0
     cut: Cut | None = None
     dies: bool = False
 
 
 def build_error(status: int, message: str, *, shape: ErrorBody = "message") -> bytes:
     """The body of an error, in one of its shapes."""
-    code = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limit"}.get(
-        status, "error"
-    )
+    code = _CODES.get(status, "error")
     match shape:
         case "message":
             return orjson.dumps({"errors": [{"code": code, "message": message, "meta": {}}]})
@@ -84,3 +85,8 @@ def build_error(status: int, message: str, *, shape: ErrorBody = "message") -> b
             return b""
         case "text":
             return f"upstream said: {message}\n".encode()
+
+
+def refuse(status: int, message: str) -> Answer:
+    """Answer with an error."""
+    return Answer(status=status, body=build_error(status, message))

@@ -6,42 +6,41 @@ import gzip
 from dataclasses import dataclass, field, replace
 from random import Random
 from threading import Lock
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 
 from tests.standins.kustomer.exchange import Answer, Cut, ErrorBody, Request, build_error
+from tests.standins.kustomer.store import Organisation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.standins.kustomer.store import Organisation
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A rule. All fields of the first group must match; all fields of the second that are set take effect, in order.
+    """A rule: the first group of fields says which requests are struck, the second what happens to them.
 
-    A fault strikes only requests that would have been answered well (key, role and rate limit are checked before).
+    Only requests that would have been answered well are struck: key, role and rate limit come before. Several faults
+    may strike the same request.
 
     Attributes:
         table: ``conversations``, ``satisfaction`` or ``token``; None: any.
-        page, descending, attempt: As in `Request`; None: any. ``attempt=1`` strikes each page once.
+        page, descending, attempt: As in `Request`; None: any. ``attempt=1`` fails each page once.
         after: So many matching requests pass first.
-        times: So many are struck; None: all.
-        probability: By seed, table, page and attempt, so that it does not depend on the order of arrival.
+        times: So many are struck; None: all that follow.
+        probability: By seed, path and attempt, so that it does not depend on the order of arrival.
 
-        does: Runs before the answer is made: the organisation changes while it is paged.
+        does: Called with the organisation before the page is made: it changes while it is paged.
         wait_seconds: Silence before the answer.
-        status: With an error body (`error`) unless it is 200 or there is a `body`.
-        error: The shape of the error body; with status 200, an error that says it is none.
+        status: With an error body from 300 on, unless there is a `body`.
+        error: The shape of the error body; with status 200, an error that looks like success.
         body: Instead of the page.
-        no_rows: The page as it is, with its links, but with no rows.
-        headers: Replace or, when None, remove headers; ``{other}`` is this server under another host name.
-        gzip: ``lie``: only the header says so; ``truncated``: the compressed body is cut.
-        padding_mb: Blanks before the body, streamed: a page that is valid, and huge.
-        trickle: Bytes per piece and seconds between pieces; at most 1000 pieces, then the connection closes.
+        no_rows: The page with its links, but with no rows.
+        headers: Added, replaced or, when None, removed; ``{other}`` is this server under another host name.
+        gzip: ``lie``: only the header says so; ``truncated``: half of the compressed body.
+        padding_mb: So many MB of blanks before the body, streamed: a valid page, and a huge one.
+        trickle_bytes, trickle_seconds: Size of a piece and pause after it; the connection closes after 1000 pieces.
         cut: See `Cut`.
         dies: The server closes its port and all connections, without an answer.
     """
@@ -63,7 +62,8 @@ class Fault:
     headers: Mapping[str, str | None] = field(default_factory=dict)
     gzip: Literal["lie", "truncated"] | None = None
     padding_mb: int = 0
-    trickle: tuple[int, float] | None = None
+    trickle_bytes: int = 0
+    trickle_seconds: float = 0.1
     cut: Cut | None = None
     dies: bool = False
 
@@ -75,115 +75,104 @@ class Fault:
 
     def spoil(self, answer: Answer) -> Answer:
         """Make of a good answer what the fault wants."""
-        status, body, headers = self.status or answer.status, answer.body, {**answer.headers, **self.headers}
-        if self.body is not None:
-            body = self.body
-        elif self.error or status >= 300:
-            body = build_error(status, "the sandbox was told to fail", shape=self.error or "message")
-        elif self.no_rows:
-            body = orjson.dumps({**orjson.loads(body), "data": []})
+        status, body = self.status or answer.status, self._spoil_body(answer)
+        headers: dict[str, str | None] = {**answer.headers}
+        if self.error == "text":
+            headers["Content-Type"] = "text/plain"
         if self.gzip:
-            body = body if self.gzip == "lie" else gzip.compress(body, 1)[: len(body) // 40]
             headers["Content-Encoding"] = "gzip"
+        headers |= self.headers
         return replace(
             answer,
             status=status,
             body=body,
             headers={name: value for name, value in headers.items() if value is not None},
             wait_seconds=answer.wait_seconds + self.wait_seconds,
-            padding_mb=self.padding_mb or answer.padding_mb,
-            trickle=self.trickle or answer.trickle,
+            padding_mb=answer.padding_mb + self.padding_mb,
+            trickle_bytes=self.trickle_bytes or answer.trickle_bytes,
+            trickle_seconds=max(self.trickle_seconds, answer.trickle_seconds),
             cut=self.cut or answer.cut,
             dies=self.dies or answer.dies,
         )
 
+    def _spoil_body(self, answer: Answer) -> bytes:
+        status, body = self.status or answer.status, answer.body
+        if self.body is not None:
+            body = self.body
+        elif self.error or status >= 300:
+            body = build_error(status, "the sandbox was told to fail", shape=self.error or "message")
+        elif self.no_rows:
+            body = orjson.dumps({**orjson.loads(body), "data": []})
+        if self.gzip == "truncated":
+            body = gzip.compress(body, 1)
+            body = body[: len(body) // 2]
+        return body
+
 
 class Faults:
-    """The rules in force, in the order they were added, and how often each has struck."""
+    """The rules in force, in the order they were added, and how many requests each has matched."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._lock = Lock()
-        self._rules: list[tuple[Fault, list[int]]] = []
+        self._rules: list[tuple[Fault, list[Request]]] = []
 
     def add(self, fault: Fault) -> None:
         """Put a rule in force."""
         with self._lock:
-            self._rules.append((fault, [0]))
+            self._rules.append((fault, []))
 
     def clear(self) -> None:
-        """Be well again."""
+        """Drop all rules."""
         with self._lock:
             self._rules.clear()
 
     def strike(self, request: Request) -> list[Fault]:
         """The faults that this request meets."""
+        struck = []
         with self._lock:
-            return [fault for fault, seen in self._rules if self._meets(fault, seen, request)]
+            for position, (fault, matched) in enumerate(self._rules):
+                if not fault.matches(request) or not self._happens(fault, position, request):
+                    continue
+                matched.append(request)
+                number = len(matched) - fault.after
+                if number > 0 and (fault.times is None or number <= fault.times):
+                    struck.append(fault)
+        return struck
 
-    def _meets(self, fault: Fault, seen: list[int], request: Request) -> bool:
-        chance = Random(f"{self._seed} {request.table} {request.page} {request.attempt}").random()
-        if not fault.matches(request) or chance >= fault.probability:
-            return False
-        seen[0] += 1
-        return fault.after < seen[0] and (fault.times is None or seen[0] <= fault.after + fault.times)
+    def _happens(self, fault: Fault, position: int, request: Request) -> bool:
+        if fault.probability >= 1:
+            return True
+        return Random(f"{self._seed} {position} {request.path} {request.attempt}").random() < fault.probability
 
 
-_HTML = {"Content-Type": "text/html"}
+_STATUSES = (400, 401, 403, 404, 408, 422, 429, 500, 501, 502, 503, 504)
+_FIRST_PAGE = "/v1/conversations?page=1&pageSize=100"
 
-CATALOGUE: Mapping[str, Fault] = MappingProxyType(
-    {
-        f"status-{status}": Fault(status=status)
-        for status in (400, 401, 403, 404, 408, 422, 429, 500, 501, 502, 503, 504)
-    }
-    | {
-        "detail-500": Fault(status=500, error="detail"),
-        "empty-502": Fault(status=502, error="empty"),
-        "text-503": Fault(status=503, error="text", headers={"Content-Type": "text/plain"}),
-        "error-200": Fault(status=200, error="message"),
-        "html-200": Fault(status=200, body=b"<html>Sign in</html>", headers=_HTML),
-        "not-json": Fault(body=b'{"data": [oops'),
-        "not-a-page": Fault(body=b'["data"]'),
-        "empty-body": Fault(body=b""),
-        "no-rows": Fault(no_rows=True),
-        "reset-before": Fault(cut="before"),
-        "reset-in-body": Fault(cut="reset"),
-        "close-in-body": Fault(cut="close"),
-        "half-json": Fault(cut="json"),
-        "gzip-lie": Fault(gzip="lie"),
-        "gzip-truncated": Fault(gzip="truncated"),
-        "redirect-here": Fault(status=302, headers={"Location": "/v1/conversations?page=1&pageSize=100"}),
-        "redirect-elsewhere": Fault(status=302, headers={"Location": "{other}/v1/conversations?page=1&pageSize=100"}),
-        "huge": Fault(padding_mb=256),
-        "trickle": Fault(trickle=(64, 0.1)),
-        "slow": Fault(wait_seconds=5.0),
-        "insert": Fault(does=lambda organisation: organisation.insert()),
-        "update": Fault(does=lambda organisation: organisation.update(0)),
-        "delete": Fault(does=lambda organisation: organisation.delete(0)),
-        "dies": Fault(dies=True),
-    }
-)
+CATALOGUE: Mapping[str, Fault] = {f"status-{status}": Fault(status=status) for status in _STATUSES} | {
+    "detail-500": Fault(status=500, error="detail"),
+    "empty-502": Fault(status=502, error="empty"),
+    "text-503": Fault(status=503, error="text"),
+    "error-200": Fault(status=200, error="message"),
+    "html-200": Fault(body=b"<html>Sign in</html>", headers={"Content-Type": "text/html"}),
+    "not-json": Fault(body=b'{"data": [oops'),
+    "not-a-page": Fault(body=b'["data"]'),
+    "empty-body": Fault(body=b""),
+    "no-rows": Fault(no_rows=True),
+    "reset-before": Fault(cut="before"),
+    "reset-in-body": Fault(cut="reset"),
+    "close-in-body": Fault(cut="close"),
+    "half-json": Fault(cut="json"),
+    "gzip-lie": Fault(gzip="lie"),
+    "gzip-truncated": Fault(gzip="truncated"),
+    "redirect-here": Fault(status=302, headers={"Location": _FIRST_PAGE}),
+    "redirect-elsewhere": Fault(status=302, headers={"Location": "{other}" + _FIRST_PAGE}),
+    "huge": Fault(padding_mb=256),
+    "trickle": Fault(trickle_bytes=64, trickle_seconds=0.1),
+    "slow": Fault(wait_seconds=5.0),
+    "insert": Fault(does=Organisation.insert),
+    "update": Fault(does=Organisation.update),
+    "delete": Fault(does=Organisation.delete),
+    "dies": Fault(dies=True),
+}
 """Faults by name, for the command line and for tests that go through all of them."""
-
-
-def parse_fault(text: str) -> Fault:
-    """Read ``NAME[:field=value,…]``: a fault of the catalogue, with fields replaced; values are JSON or plain words.
-
-    Raises:
-        ValueError: no such fault, or no such field.
-    """
-    name, _, settings = text.partition(":")
-    if name not in CATALOGUE:
-        raise ValueError(f"no fault is called {name!r}; there are: {', '.join(CATALOGUE)}")
-    fields = dict(setting.split("=", 1) for setting in settings.split(",") if setting)
-    try:
-        return replace(CATALOGUE[name], **{field: _parse_value(value) for field, value in fields.items()})
-    except TypeError as unknown:
-        raise ValueError(f"{text!r}: {unknown}") from unknown
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text

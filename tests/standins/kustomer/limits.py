@@ -33,7 +33,7 @@ class RateLimit:
         headers: Limit and remaining on every answer, on 429 only, never, or with values that mean nothing.
         retry_after: What a 429 says in `Retry-After`; None: it has none.
         reset: What a 429 says in `x-ratelimit-reset`: UTC epoch seconds, seconds from now, or nothing.
-        later: Another limit that holds after so many admitted requests: ``(after, requests)``.
+        changes_after, changes_to: After so many admitted requests, `requests` is another number; None: never.
         others_per_second: What other consumers of the organisation's budget spend.
     """
 
@@ -43,7 +43,8 @@ class RateLimit:
     headers: Literal["always", "on_429", "never", "absurd"] = "always"
     retry_after: Literal["seconds", "date"] | None = None
     reset: Literal["epoch", "delta"] | None = "epoch"
-    later: tuple[int, int] | None = None
+    changes_after: int | None = None
+    changes_to: int = 0
     others_per_second: float = 0.0
 
 
@@ -90,9 +91,9 @@ class Limits:
             self._start = now
 
     def _limit(self) -> int:
-        if self.rule.later and self._admitted >= self.rule.later[0]:
-            return self.rule.later[1]
-        return self.rule.requests
+        rule = self.rule
+        changed = rule.changes_after is not None and self._admitted >= rule.changes_after
+        return rule.changes_to if changed else rule.requests
 
     def _spent_by_others(self, now: float) -> int:
         seconds = self.rule.window_seconds if self.rule.window == "sliding" else now - self._start

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import orjson
 
-from tests.standins.kustomer.exchange import Answer, build_error
+from tests.standins.kustomer.exchange import Answer, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,12 +60,13 @@ class PageQuery:
 
 def parse_query(path: str, query: Mapping[str, str]) -> PageQuery | None:
     """Read the parameters; None if one is out of bounds. Unknown ones are ignored."""
-    page, size, sort = query.get("page", "1"), query.get("pageSize", str(LARGEST_PAGE)), query.get("sort", "desc")
-    if not (page.isdecimal() and size.isdecimal() and sort == "desc"):
+    try:
+        page, size = int(query.get("page", 1)), int(query.get("pageSize", LARGEST_PAGE))
+    except ValueError:
         return None
-    if int(page) < 1 or not 1 <= int(size) <= LARGEST_PAGE:
+    if page < 1 or not 1 <= size <= LARGEST_PAGE or query.get("sort") not in {None, "desc"}:
         return None
-    return PageQuery(path=path, page=int(page), page_size=int(size), descending="sort" in query)
+    return PageQuery(path=path, page=page, page_size=size, descending="sort" in query)
 
 
 def build_page(rows: Rows, query: PageQuery, paging: Paging, *, hosts: Mapping[str, str]) -> Answer:
@@ -75,13 +76,12 @@ def build_page(rows: Rows, query: PageQuery, paging: Paging, *, hosts: Mapping[s
         hosts: What comes before the path of `links.next`, by `Paging.links`, where anything does.
     """
     if query.descending and paging.sort_refused:
-        return Answer(status=400, body=build_error(400, "sort is not supported"))
+        return refuse(400, "sort is not supported")
     filled = -(-len(rows) // query.page_size)
     last = max(1, filled if paging.cap is None else min(paging.cap, filled))
     beyond = query.page > last
     if beyond and paging.beyond == "refused":
-        status = paging.refusal_status
-        return Answer(status=status, body=build_error(status, "page is out of range"))
+        return refuse(paging.refusal_status, "page is out of range")
     served = last if beyond and paging.beyond == "repeated" else query.page
     start = (served - 1) * query.page_size
     stop = start if beyond and paging.beyond == "empty" else start + query.page_size

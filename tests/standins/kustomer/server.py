@@ -21,11 +21,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from tests.standins.kustomer.exchange import Answer, Request, build_error
+from tests.standins.kustomer.exchange import Answer, Request, refuse
 from tests.standins.kustomer.faults import Fault, Faults
 from tests.standins.kustomer.limits import Limits, RateLimit
-from tests.standins.kustomer.paging import Paging, build_page, parse_query
-from tests.standins.kustomer.records import ORG
+from tests.standins.kustomer.paging import PageQuery, Paging, build_page, parse_query
 from tests.standins.kustomer.store import Organisation
 from tests.standins.kustomer.wire import WireServer
 
@@ -46,7 +45,10 @@ _ROLES = {
 
 @dataclass(kw_only=True)
 class Sandbox:
-    """One organisation behind one address; a context manager. All options but the first four may change in mid-run.
+    """One organisation behind one address, from entering its context to leaving it.
+
+    `key`, `expired`, `missing_roles`, `latency_seconds`, `jitter_seconds`, `compress`, `paging` and `limits.rule` may
+    be assigned in mid-run; the organisation has its own methods for that.
 
     Attributes:
         conversations, surveys: How many there are at first.
@@ -61,8 +63,10 @@ class Sandbox:
         limit: The rate limit; None: none at all, and no headers.
         paging: How pages follow each other.
         clock: Epoch seconds as the server sees them: for `Date`, windows and resets.
+        faults: In force from the start; `add_fault` adds more.
         requests: What was asked, in order of arrival.
         organisation: What there is to read.
+        limits: The count against `limit`; None without one.
     """
 
     conversations: int = 1000
@@ -91,9 +95,9 @@ class Sandbox:
         self.limits = Limits(self.limit, self.clock) if self.limit else None
         self._attempts: Counter[tuple[str | None, int | None, bool]] = Counter()
         self._lock = Lock()
-        self._rules = Faults(self.seed)
+        self._faults = Faults(self.seed)
         for fault in self.faults:
-            self._rules.add(fault)
+            self._faults.add(fault)
         self._server: WireServer | None = None
 
     def __enter__(self) -> Self:
@@ -111,20 +115,25 @@ class Sandbox:
         """Where the API is."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def _other_url(self) -> str:
+        """The same server, under a name that is not the configured one."""
+        return f"http://localhost:{self.port}"
+
     def add_fault(self, fault: Fault) -> None:
         """Put a fault in force from the next request on."""
-        self._rules.add(fault)
+        self._faults.add(fault)
 
     def clear_faults(self) -> None:
-        """Be well again."""
-        self._rules.clear()
+        """Drop all faults, those of `faults` too."""
+        self._faults.clear()
 
     def _respond(self, path: str, headers: Message) -> tuple[Request, Answer]:
         """Answer one request; called by the thread of its connection."""
         url = urlsplit(path)
-        query = dict(parse_qsl(url.query))
-        request = self._record(path, url.path, query, headers)
-        answer = self._answer(request, url.path, query, headers)
+        wanted = parse_query(url.path, dict(parse_qsl(url.query)))
+        request = self._record(path, _TABLES.get(url.path), wanted, host=headers.get("Host", ""))
+        answer = self._check_key(request, headers.get("Authorization", "")) or self._answer(request, wanted)
         wait = answer.wait_seconds + self.latency_seconds
         if self.jitter_seconds:
             wait += self.jitter_seconds * Random(f"{self.seed} {request.path} {request.attempt}").random()
@@ -132,11 +141,9 @@ class Sandbox:
             answer = _compress(answer)
         return request, replace(answer, wait_seconds=wait)
 
-    def _record(self, path: str, endpoint: str, query: Mapping[str, str], headers: Message) -> Request:
-        table = _TABLES.get(endpoint)
-        number = query.get("page", "1")
-        page = int(number) if table in _ROLES and number.isdecimal() else None
-        descending = query.get("sort") == "desc"
+    def _record(self, path: str, table: str | None, wanted: PageQuery | None, *, host: str) -> Request:
+        page = wanted.page if wanted and table in _ROLES else None
+        descending = bool(wanted and wanted.descending)
         with self._lock:
             self._attempts[table, page, descending] += 1
             request = Request(
@@ -145,59 +152,47 @@ class Sandbox:
                 page=page,
                 descending=descending,
                 attempt=self._attempts[table, page, descending],
-                host=headers.get("Host", ""),
+                host=host,
                 at=time.monotonic(),
             )
             self.requests.append(request)
         return request
 
-    def _answer(self, request: Request, endpoint: str, query: Mapping[str, str], headers: Message) -> Answer:
-        if refused := self._check_key(request.table, headers):
-            return refused
-        told: dict[str, str] = {}
-        if self.limits:
-            admitted, told = self.limits.admit()
-            if not admitted:
-                answer = _refuse(429, "Rate limit exceeded")
-                return replace(answer, headers={**answer.headers, **told})
-        struck = self._rules.strike(request)
+    def _check_key(self, request: Request, authorization: str) -> Answer | None:
+        """Refuse a key that is wrong, expired or lacks a role (docs/kustomer-api.md, sections 2 and 6)."""
+        if authorization != f"Bearer {self.key}":
+            return refuse(401, "Unauthorized: the token is not valid")
+        if self.expired:
+            return refuse(401, "Unauthorized: the token has expired")
+        table = request.table or ""
+        if table in self.missing_roles:
+            return refuse(self.missing_roles[table], f"The key lacks the role {_ROLES[table]}")
+        return None
+
+    def _answer(self, request: Request, wanted: PageQuery | None) -> Answer:
+        admitted, told = self.limits.admit() if self.limits else (True, {})
+        struck = self._faults.strike(request) if admitted else []
         for fault in struck:
             if fault.does:
                 fault.does(self.organisation)
-        answer = self._read(request.table, endpoint, query)
+        answer = self._read(request.table, wanted) if admitted else refuse(429, "Rate limit exceeded")
         answer = replace(answer, headers={**answer.headers, **told})
         for fault in struck:
             answer = fault.spoil(answer)
-        other = f"http://localhost:{self.port}"
-        return replace(answer, headers={name: text.replace("{other}", other) for name, text in answer.headers.items()})
+        headers = {name: value.replace("{other}", self._other_url) for name, value in answer.headers.items()}
+        return replace(answer, headers=headers)
 
-    def _check_key(self, table: str | None, headers: Message) -> Answer | None:
-        """Refuse a key that is wrong, expired or lacks a role. Source: docs/kustomer-api.md, sections 2 and 6."""
-        if headers.get("Authorization") != f"Bearer {self.key}":
-            return _refuse(401, "Unauthorized: the token is not valid")
-        if self.expired:
-            return _refuse(401, "Unauthorized: the token has expired")
-        if status := self.missing_roles.get(table or ""):
-            return _refuse(status, f"Missing one of the roles {_ROLES.get(table or '', 'of this path')}")
-        return None
-
-    def _read(self, table: str | None, endpoint: str, query: Mapping[str, str]) -> Answer:
-        if table == "token":  # the body is not documented: a client should look at the status only
-            roles = [role for table, role in _ROLES.items() if table not in self.missing_roles]
-            return Answer(
-                status=200, body=orjson.dumps({"data": {"type": "token", "id": ORG, "attributes": {"roles": roles}}})
-            )
+    def _read(self, table: str | None, wanted: PageQuery | None) -> Answer:
         if table is None:
-            return _refuse(404, "No such path")
-        wanted = parse_query(endpoint, query)
+            return refuse(404, "No such path")
+        if table == "token":  # no documentation shows this body: clients should look at the status only
+            roles = [role for table, role in _ROLES.items() if table not in self.missing_roles]
+            token = {"type": "token", "id": "6a01f0c2b7d3e94410aa0900", "attributes": {"roles": roles}}
+            return Answer(status=200, body=orjson.dumps({"data": token}))
         if wanted is None:
-            return _refuse(400, "page, pageSize or sort is out of bounds")
-        hosts = {"absolute": self.url, "other_host": f"http://localhost:{self.port}"}
+            return refuse(400, "page, pageSize or sort is out of bounds")
+        hosts = {"absolute": self.url, "other_host": self._other_url}
         return build_page(self.organisation.rows(table), wanted, self.paging, hosts=hosts)
-
-
-def _refuse(status: int, message: str) -> Answer:
-    return Answer(status=status, body=build_error(status, message))
 
 
 def _compress(answer: Answer) -> Answer:

@@ -107,9 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for number, piece in enumerate(_split(body, answer)):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if answer.padding_mb else piece)
-            if answer.trickle:
+            if answer.trickle_bytes:
                 self.wfile.flush()
-                if number >= _MOST_PIECES or server.stopping.wait(answer.trickle[1]):
+                if number >= _MOST_PIECES or server.stopping.wait(answer.trickle_seconds):
                     self.close_connection = True
                     return
         if answer.padding_mb:
@@ -131,6 +131,6 @@ def _split(body: bytes, answer: Answer) -> Iterator[bytes]:
     """The pieces in which a body goes out; never an empty one."""
     for _ in range(answer.padding_mb):
         yield _BLANKS
-    size = answer.trickle[0] if answer.trickle else max(1, len(body))
+    size = answer.trickle_bytes or max(1, len(body))
     for start in range(0, len(body), size):
         yield body[start : start + size]
