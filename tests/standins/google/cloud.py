@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from tests.standins.google.bigquery.server import BigQuery
 from tests.standins.google.certificate import build_certificate
+from tests.standins.google.emulators import Emulator, start_firestore
 from tests.standins.google.firestore import Firestore
 from tests.standins.google.metadata import MetadataServer
 from tests.standins.google.secret_manager import SecretManager
@@ -52,15 +53,13 @@ class Cloud:
         self._closing.callback(self.bigquery.close)
         self.secrets = SecretManager(private_key, certificate)
         self._closing.callback(self.secrets.close)
-        self.firestore: Firestore | None = None
-        if self._wants_emulator:
-            raise NotImplementedError
-        self.firestore = Firestore()
-        self._closing.callback(self.firestore.close)
+        self.firestore = None if self._wants_emulator else Firestore()
+        if self.firestore:
+            self._closing.callback(self.firestore.close)
         self.environment = {
             "GOOGLE_CLOUD_PROJECT": self.project,
             "BIGQUERY_EMULATOR_HOST": self.bigquery.url,
-            "FIRESTORE_EMULATOR_HOST": self.firestore.address,
+            "FIRESTORE_EMULATOR_HOST": self.firestore.address if self.firestore else _emulator().address,
             "SECRET_MANAGER_ENDPOINT": self.secrets.endpoint,
             "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(certificate_path),
             "GCE_METADATA_HOST": metadata.address,
@@ -94,3 +93,11 @@ def _metadata_server(project: str) -> MetadataServer:
     server = MetadataServer(project)
     atexit.register(server.close)
     return server
+
+
+@functools.cache
+def _emulator() -> Emulator:
+    """Start this process's Firestore emulator."""
+    emulator = start_firestore()
+    atexit.register(emulator.close)
+    return emulator

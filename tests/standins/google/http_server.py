@@ -27,7 +27,6 @@ class Request:
     body: bytes
 
     def json(self) -> Any:
-        """Parse the body; an empty one is an empty object."""
         return json.loads(self.body or b"{}")
 
 
@@ -48,12 +47,11 @@ class ConnectionDropped(Exception):
 
 
 def json_answer(content: object, *, status: int = 200) -> Answer:
-    """Build an answer whose body is JSON."""
     return Answer(status=status, body=json.dumps(content).encode(), headers={"Content-Type": "application/json"})
 
 
 class HttpServer:
-    """Serves from construction until `close`."""
+    """Serves from construction until `close`, which also ends every open connection."""
 
     def __init__(self, respond: Respond) -> None:
         handler = type("Handler", (_Handler,), {"respond": staticmethod(respond)})
@@ -63,46 +61,39 @@ class HttpServer:
         self.address = f"127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
-        """Stop listening and end every open connection."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        self._server.end_connections()
+        for connection in tuple(self._server.connections):
+            with contextlib.suppress(OSError):  # its thread was faster
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self._open: set[socket.socket] = set()
+        self.connections: set[socket.socket] = set()
         super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
+        self.connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
+        self.connections.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent: a client that hung up is no news."""
 
-    def end_connections(self) -> None:
-        for connection in tuple(self._open):
-            with contextlib.suppress(OSError):  # its thread was faster
-                connection.shutdown(socket.SHUT_RDWR)
-
 
 class _Handler(BaseHTTPRequestHandler):
+    respond: ClassVar[Respond]
     protocol_version = "HTTP/1.1"
     # Nagle's algorithm against delayed acknowledgements costs 40 ms an answer: send each answer as one piece, at once.
     wbufsize = -1
     disable_nagle_algorithm = True
-    respond: ClassVar[Respond]
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Write no access log."""
 
     def _answer(self) -> None:
         url = urllib.parse.urlsplit(self.path)
@@ -119,10 +110,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(answer.status)
-        for name, value in answer.headers.items():
+        for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - the base class wants these names
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Write no access log."""

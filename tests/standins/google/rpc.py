@@ -5,12 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import grpc
-
-FOREVER = 10**9
+import grpc  # type: ignore[import-untyped]  # there are no stubs
 
 Handler: TypeAlias = Callable[[Any], Any]
 
@@ -24,27 +22,19 @@ class RpcRefused(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class RpcFault:
-    """Calls that are to fail.
-
-    Attributes:
-        method: ``Commit``, ``AccessSecretVersion`` …
-        times: How many more of them.
-        after_effect: Whether the call is carried out first, so that only its answer is lost.
-    """
-
+class _Fault:
     method: str
     code: grpc.StatusCode
     times: int
     after_effect: bool
 
 
-@dataclass(slots=True)
 class RpcFaults:
-    """The failures a test orders from one service."""
+    """The failures that a test orders from one service."""
 
-    _faults: list[RpcFault] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self._orders: list[_Fault] = []
+        self._lock = threading.Lock()
 
     def refuse(
         self,
@@ -54,46 +44,52 @@ class RpcFaults:
         times: int = 1,
         after_effect: bool = False,
     ) -> None:
-        """Let the next `times` calls of a method fail."""
-        self._faults.append(RpcFault(method=method, code=code, times=times, after_effect=after_effect))
+        """Let the next `times` calls of ``Commit``, ``AccessSecretVersion`` … fail: before they have any effect,
+        or after it, so that only the answer is lost.
+        """
+        self._orders.append(_Fault(method=method, code=code, times=times, after_effect=after_effect))
 
     def clear(self) -> None:
-        """Take all orders back."""
-        self._faults.clear()
+        self._orders.clear()
 
-    def take(self, method: str) -> RpcFault | None:
+    def take(self, method: str) -> _Fault | None:
         """Use up one failure of this method, if one is left."""
         with self._lock:
-            fault = next((fault for fault in self._faults if fault.method == method and fault.times > 0), None)
+            fault = next((fault for fault in self._orders if fault.method == method and fault.times), None)
             if fault:
                 fault.times -= 1
             return fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
-    """One remote procedure: its handler and its raw protobuf message types.
+class RpcServer:
+    """Serves one service from construction until `close`; `calls` has the methods called, in order.
 
-    A `streams` handler returns an iterable of answers. They are collected before the first is sent.
+    Args:
+        service: Its full name, with the package.
+        types: Where the client library keeps its message types: ``<Method>Request`` and ``<Method>Response``.
+        methods: Handlers by name. They get and return raw protobuf messages.
+        streams: The names of those whose answers are many; they are collected before the first is sent.
     """
 
-    handler: Handler
-    request: Any
-    response: Any
-    streams: bool = False
-
-
-class RpcServer:
-    """Serves one service from construction until `close`; `calls` has the methods called, in order."""
-
     def __init__(
-        self, service: str, methods: Mapping[str, Method], *, credentials: grpc.ServerCredentials | None = None
+        self,
+        service: str,
+        types: Any,
+        methods: Mapping[str, Handler],
+        *,
+        streams: frozenset[str] = frozenset(),
+        credentials: grpc.ServerCredentials | None = None,
     ) -> None:
         self.calls: list[str] = []
         self.faults = RpcFaults()
         self._pool = futures.ThreadPoolExecutor(8)
         self._server = grpc.server(self._pool)
-        handlers = {name: self._build(name, method) for name, method in methods.items()}
+        handlers = {}
+        for name, handler in methods.items():
+            build = grpc.unary_stream_rpc_method_handler if name in streams else grpc.unary_unary_rpc_method_handler
+            parse = getattr(types, f"{name}Request").pb().FromString
+            write = getattr(types, f"{name}Response").pb().SerializeToString
+            handlers[name] = build(self._wrap(name, handler, streams=name in streams), parse, write)
         self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
         if credentials:
             self.port = self._server.add_secure_port("127.0.0.1:0", credentials)
@@ -102,32 +98,26 @@ class RpcServer:
         self._server.start()
 
     def close(self) -> None:
-        """Break off all calls and stop listening."""
         self._server.stop(grace=0.2).wait()
         self._pool.shutdown()
 
-    def _build(self, name: str, method: Method) -> grpc.RpcMethodHandler[Any, Any]:
-        def answer(request: Any, context: grpc.ServicerContext) -> list[Any]:
+    def _wrap(self, name: str, handler: Handler, *, streams: bool) -> Callable[[Any, grpc.ServicerContext], Any]:
+        """Count the call, let it fail if a test ordered that, and turn a refusal into its status."""
+
+        def answer(request: Any, context: grpc.ServicerContext) -> Any:
             self.calls.append(name)
             fault = self.faults.take(name)
+            if fault and not fault.after_effect:
+                context.abort(fault.code, "ordered by the test, before any effect")
             try:
-                if fault and not fault.after_effect:
-                    raise RpcRefused(fault.code, "ordered by the test, before any effect")
-                outcome = method.handler(request)
-                answers = list(outcome) if method.streams else [outcome]
-                if fault:
-                    raise RpcRefused(fault.code, "ordered by the test, after the effect")
+                answers = list(handler(request)) if streams else handler(request)
             except RpcRefused as refusal:
                 context.abort(refusal.code, str(refusal))
+            if fault:
+                context.abort(fault.code, "ordered by the test, after the effect")
             return answers
 
-        def answer_one(request: Any, context: grpc.ServicerContext) -> Any:
-            return answer(request, context)[0]
-
-        def answer_all(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        def answer_many(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
             yield from answer(request, context)
 
-        parse, write = method.request.FromString, method.response.SerializeToString
-        if method.streams:
-            return grpc.unary_stream_rpc_method_handler(answer_all, parse, write)
-        return grpc.unary_unary_rpc_method_handler(answer_one, parse, write)
+        return answer_many if streams else answer

@@ -6,25 +6,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import google_crc32c
-import grpc
+import grpc  # type: ignore[import-untyped]  # there are no stubs
 from google.cloud.secretmanager_v1 import types
 
-from tests.standins.google.rpc import Method, RpcRefused, RpcServer
+from tests.standins.google.rpc import RpcRefused, RpcServer
 
 _SERVICE = "google.cloud.secretmanager.v1.SecretManagerService"
 State = types.SecretVersion.State
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SecretVersion:
-    """One value of a secret; tests may change it at any time."""
+    """One value of a secret; tests may change it at any time. `corrupted`: its checksum does not fit."""
 
     value: bytes
-    state: State = State.ENABLED
-    corrupted: bool = False  # sent with a checksum that does not fit
+    state: int = State.ENABLED
+    corrupted: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Secret:
     """Its versions, number 1 first. `denied`: the caller lacks the right to read it."""
 
@@ -33,46 +33,37 @@ class Secret:
 
 
 class SecretManager:
-    """Serves `secrets`, by their short names; every project has the same."""
+    """Serves `secrets`, by their short names, from construction until `close`; every project has the same."""
 
     def __init__(self, private_key: bytes, certificate: bytes) -> None:
         self.secrets: dict[str, Secret] = {}
-        access = Method(
-            handler=self._access,
-            request=types.AccessSecretVersionRequest.pb(),
-            response=types.AccessSecretVersionResponse.pb(),
-        )
         credentials = grpc.ssl_server_credentials([(private_key, certificate)])
-        self._server = RpcServer(_SERVICE, {"AccessSecretVersion": access}, credentials=credentials)
+        self._server = RpcServer(
+            _SERVICE, types, {"AccessSecretVersion": self._access_secret_version}, credentials=credentials
+        )
         self.endpoint = f"localhost:{self._server.port}"  # the name in the certificate
-        self.faults = self._server.faults
-        self.calls = self._server.calls
+        self.calls, self.faults, self.close = self._server.calls, self._server.faults, self._server.close
 
     def add(self, name: str, value: str | bytes) -> SecretVersion:
         """Add a version, and the secret itself if there is none."""
-        version = SecretVersion(value.encode() if isinstance(value, str) else value)
+        version = SecretVersion(value=value.encode() if isinstance(value, str) else value)
         self.secrets.setdefault(name, Secret()).versions.append(version)
         return version
 
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.close()
-
-    def _access(self, request: Any) -> Any:
+    def _access_secret_version(self, request: Any) -> Any:
         path, _, wanted = request.name.rpartition("/versions/")
         secret = self.secrets.get(path.rpartition("/secrets/")[2])
-        if secret is None:
+        if secret and secret.denied:
+            denied = f"Permission 'secretmanager.versions.access' denied for resource '{request.name}'"
+            raise RpcRefused(grpc.StatusCode.PERMISSION_DENIED, f"{denied} (or it may not exist).")
+        versions = secret.versions if secret else []
+        number = len(versions) if wanted == "latest" else int(wanted)
+        if not 1 <= number <= len(versions):
             raise RpcRefused(grpc.StatusCode.NOT_FOUND, f"Secret [{path}] not found or has no versions.")
-        if secret.denied:
-            right = "Permission 'secretmanager.versions.access' denied for resource"
-            raise RpcRefused(grpc.StatusCode.PERMISSION_DENIED, f"{right} '{request.name}' (or it may not exist).")
-        number = len(secret.versions) if wanted == "latest" else int(wanted)
+        version = versions[number - 1]
         name = f"{path}/versions/{number}"
-        if not 1 <= number <= len(secret.versions):
-            raise RpcRefused(grpc.StatusCode.NOT_FOUND, f"Secret Version [{name}] not found.")
-        version = secret.versions[number - 1]
-        if version.state is not State.ENABLED:
-            refusal = f"Secret Version [{name}] is in {version.state.name} state."
+        if version.state != State.ENABLED:
+            refusal = f"Secret Version [{name}] is in {State(version.state).name} state."
             raise RpcRefused(grpc.StatusCode.FAILED_PRECONDITION, refusal)
         checksum = google_crc32c.value(version.value) ^ version.corrupted
         payload = types.SecretPayload(data=version.value, data_crc32c=checksum)

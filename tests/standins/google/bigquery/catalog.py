@@ -1,11 +1,8 @@
-"""Datasets and tables. A table is a list of versions, each a schema and immutable files of rows, so that a commit is
-one step that readers see whole or not at all, a copy costs nothing, and earlier versions stay readable (time travel).
-"""
+"""All datasets and tables: found, created, changed, dropped, expired, and seen as they were."""
 
 from __future__ import annotations
 
 import datetime as dt
-import gzip
 import itertools
 import re
 import threading
@@ -13,129 +10,18 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from tests.standins.google.bigquery.refusals import Refusal, invalid, not_found
-from tests.standins.google.bigquery.schemas import merge, normalise, refuse_losses
+from tests.standins.google.bigquery.refusals import Refusal, invalid, not_found, unsupported
+from tests.standins.google.bigquery.schemas import Schema, normalise
+from tests.standins.google.bigquery.tables import Rows, Table, TableRef, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.standins.google.bigquery.schemas import Schema
-
-_SYSTEM_FIELDS = {"schema", "etag", "id", "kind", "numRows", "numBytes", "creationTime", "lastModifiedTime", "type"}
-
-
-@dataclass(frozen=True, slots=True)
-class TableRef:
-    """The full name of a table; written as ``project:dataset.table``."""
-
-    project: str
-    dataset: str
-    table: str
-
-    @classmethod
-    def parse(cls, reference: dict[str, str]) -> TableRef:
-        """Read a ``tableReference``."""
-        return cls(reference["projectId"], reference["datasetId"], reference["tableId"])
-
-    def to_json(self) -> dict[str, str]:
-        """Write a ``tableReference``."""
-        return {"projectId": self.project, "datasetId": self.dataset, "tableId": self.table}
-
-    def __str__(self) -> str:
-        return f"{self.project}:{self.dataset}.{self.table}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """A file of checked rows: gzip-compressed newline-delimited JSON. Never changed."""
-
-    path: Path
-    count: int
-    size_bytes: int
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        with gzip.open(self.path) as lines:
-            yield from (orjson.loads(line) for line in lines if line.strip())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
-    """What a table held from `time_ms` (since 1970) on."""
-
-    time_ms: int
-    schema: Schema
-    files: tuple[Rows, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """Number of rows."""
-        return sum(file.count for file in self.files)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of all rows, as JSON."""
-        return sum(file.size_bytes for file in self.files)
-
-    def iter_rows(self) -> Iterator[dict[str, Any]]:
-        """Yield all rows, in the order of their loads."""
-        return itertools.chain.from_iterable(self.files)
-
-
-@dataclass(slots=True, kw_only=True)
-class Table:
-    """A table or view: what people set on it, and its versions, oldest first."""
-
-    ref: TableRef
-    location: str
-    metadata: dict[str, Any]
-    versions: list[Version]
-    etag: str
-
-    @property
-    def latest(self) -> Version:
-        """What it holds now."""
-        return self.versions[-1]
-
-    @property
-    def is_view(self) -> bool:
-        """Whether it has a query instead of rows."""
-        return "view" in self.metadata
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The resource as lists show it: without schema and counts."""
-        wanted = ("labels", "expirationTime", "view")
-        return {
-            "kind": "bigquery#table",
-            "id": str(self.ref),
-            "tableReference": self.ref.to_json(),
-            "type": "VIEW" if self.is_view else "TABLE",
-            "creationTime": str(self.versions[0].time_ms),
-            **{name: self.metadata[name] for name in wanted if name in self.metadata},
-        }
-
-    @property
-    def resource(self) -> dict[str, Any]:
-        """The resource, whole."""
-        contents = {"numRows": str(self.latest.count), "numBytes": str(self.latest.size_bytes)}
-        schema = {"schema": {"fields": self.latest.schema}} if self.latest.schema else {}
-        return {
-            **self.metadata,
-            **self.summary,
-            **({} if self.is_view else contents),
-            **schema,
-            "etag": self.etag,
-            "lastModifiedTime": str(self.latest.time_ms),
-            "location": self.location,
-        }
-
 
 @dataclass(slots=True)
 class Catalog:
-    """All datasets and tables.
+    """Every change is made under `lock`.
 
     Attributes:
         directory: Where the files of rows lie.
@@ -146,7 +32,7 @@ class Catalog:
 
     directory: Path
     denied: set[str] = field(default_factory=set)
-    oldest_reachable: dt.datetime | None = None
+    oldest_reachable: dt.datetime = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     ahead: dt.timedelta = dt.timedelta()
     lock: threading.RLock = field(default_factory=threading.RLock)
     _datasets: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -157,64 +43,41 @@ class Catalog:
         """Read the server's clock, in milliseconds since 1970."""
         return int((time.time() + self.ahead.total_seconds()) * 1000)
 
-    def store(self, content: bytes, count: int) -> Rows:
-        """Keep checked rows in a file."""
-        file = Rows(path=self.new_path(), count=count, size_bytes=len(content))
-        file.path.write_bytes(gzip.compress(content, compresslevel=1))
-        return file
-
-    def new_path(self) -> Path:
-        """Name a file that does not exist."""
+    def name_file(self) -> Path:
+        """Name a file of rows that does not exist yet."""
         return self.directory / f"{next(self._numbers)}.json.gz"
 
-    # Datasets
-
     def create_dataset(self, project: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Create a dataset; its location is for ever."""
         name = body["datasetReference"]["datasetId"]
         if (project, name) in self._datasets:
             raise Refusal("duplicate", f"Already Exists: Dataset {project}:{name}")
-        now = str(self.now_ms())
-        self._datasets[project, name] = {
-            "location": "US",
-            **body,
-            "kind": "bigquery#dataset",
-            "id": f"{project}:{name}",
-            "etag": self._new_etag(),
-            "creationTime": now,
-            "lastModifiedTime": now,
-        }
+        fixed = {"kind": "bigquery#dataset", "id": f"{project}:{name}", "creationTime": str(self.now_ms())}
+        self._datasets[project, name] = {"location": "US", **body, **fixed}
         return self._datasets[project, name]
 
     def dataset(self, project: str, name: str, *, location: str | None = None) -> dict[str, Any]:
-        """Look a dataset up; jobs see only those in their own location."""
+        """Look a dataset up; a job sees only those in its own location."""
         if name in self.denied:
             right = f"Permission bigquery.datasets.get denied on dataset {project}:{name} (or it may not exist)."
             raise Refusal("accessDenied", f"Access Denied: Dataset {project}:{name}: {right}")
         found = self._datasets.get((project, name))
-        if found is None or (location or found["location"]).lower() != found["location"].lower():
+        if found is None or location not in {None, found["location"]}:
             where = f" was not found in location {location}" if location else ""
             raise not_found(f"Dataset {project}:{name}{where}")
         return found
 
-    # Tables
-
     def find(self, ref: TableRef, *, location: str | None = None) -> Table | None:
-        """Look a table up that may not be there; its dataset must."""
+        """Look up a table that need not be there, in a dataset that must."""
         self.dataset(ref.project, ref.dataset, location=location)
         with self.lock:
             table = self._tables.get(ref)
-            if table and int(table.metadata.get("expirationTime") or 1 << 62) <= self.now_ms():
+            if table and int(table.metadata.get("expirationTime", self.now_ms() + 1)) <= self.now_ms():
                 del self._tables[ref]
                 return None
             return table
 
     def table(self, ref: TableRef, *, location: str | None = None) -> Table:
-        """Look a table up.
-
-        Raises:
-            Refusal: there is none, or it has expired.
-        """
+        """Look up a table that must be there."""
         table = self.find(ref, location=location)
         if table is None:
             raise not_found(f"Table {ref}")
@@ -234,70 +97,58 @@ class Catalog:
                 raise Refusal("duplicate", f"Already Exists: Table {ref}")
             if not re.fullmatch(r"[\w\- ]{1,1024}", ref.table):
                 raise invalid(f'Invalid table ID "{ref.table}".')
-            now = self.now_ms()
-            metadata = {name: value for name, value in body.items() if value is not None and name not in _SYSTEM_FIELDS}
+            now_ms = self.now_ms()
+            metadata = {name: value for name, value in body.items() if name not in {"schema", "tableReference"}}
             if "defaultTableExpirationMs" in dataset:
-                metadata.setdefault("expirationTime", str(now + int(dataset["defaultTableExpirationMs"])))
-            schema = normalise((body.get("schema") or {}).get("fields", []))
-            self._tables[ref] = Table(
-                ref=ref,
-                location=dataset["location"],
-                metadata=metadata,
-                versions=[Version(time_ms=now, schema=schema)],
-                etag=self._new_etag(),
-            )
-            return self._tables[ref]
+                metadata.setdefault("expirationTime", str(now_ms + int(dataset["defaultTableExpirationMs"])))
+            schema = normalise(body.get("schema", {}).get("fields", []))
+            versions = [Version(time_ms=now_ms, schema=schema)]
+            location, etag = dataset["location"], self._new_etag()
+            table = Table(ref=ref, location=location, metadata=metadata, versions=versions, etag=etag)
+            self._tables[ref] = table
+            return table
 
     def patch_table(self, ref: TableRef, body: dict[str, Any], *, if_match: str | None) -> Table:
-        """Change metadata: null removes, labels are merged. A schema may gain columns and other descriptions."""
+        """Change metadata: null removes, labels are merged, the others replaced."""
+        if "schema" in body:
+            raise unsupported("changing a schema by a patch")
         with self.lock:
             table = self.table(ref)
-            if if_match not in {None, "*", table.etag}:
+            if if_match not in {None, table.etag}:
                 raise Refusal("conditionNotMet", "Precondition check failed.", status=412)
-            fields = (body.get("schema") or {}).get("fields")
-            if fields is not None:
-                schema = normalise(fields)
-                refuse_losses(table.latest.schema, schema, table=ref)
-                self.commit(table, schema, table.latest.files)
-            for name in body.keys() - _SYSTEM_FIELDS - {"tableReference"}:
-                value = body[name]
-                if name == "labels" and value is not None:
-                    labels = {**table.metadata.get("labels", {}), **value}
-                    value = {label: text for label, text in labels.items() if text is not None}
-                table.metadata[name] = value
-                if value is None:
-                    del table.metadata[name]
+            changed = {**table.metadata, **body}
+            labels = {**table.metadata.get("labels", {}), **(body.get("labels") or {})}
+            changed["labels"] = {name: text for name, text in labels.items() if text is not None}
+            changed.pop("tableReference", None)
+            table.metadata = {name: value for name, value in changed.items() if value is not None}
             table.etag = self._new_etag()
             return table
 
     def delete_table(self, ref: TableRef) -> None:
-        """Delete a table with all its versions."""
         with self.lock:
             del self._tables[self.table(ref).ref]
 
-    def writable(self, ref: TableRef, *, location: str, configuration: dict[str, Any]) -> Table | None:
-        """Look up what a job wants to write, by its dispositions; None if the commit has to create it."""
+    def find_target(self, ref: TableRef, *, location: str, options: dict[str, Any]) -> Table | None:
+        """Look up what a job wants to write to, and see whether it may; None if it has to be created."""
         table = self.find(ref, location=location)
-        if table is None and configuration.get("createDisposition") == "CREATE_NEVER":
+        if table is None and options.get("createDisposition") == "CREATE_NEVER":
             raise not_found(f"Table {ref}")
-        if table and table.is_view:
-            raise invalid(f"{ref} is not allowed for this operation because it is currently a VIEW.")
-        if table and configuration.get("writeDisposition") == "WRITE_EMPTY" and table.latest.count:
+        if table:
+            table.refuse_if_view()
+        if table and options.get("writeDisposition") == "WRITE_EMPTY" and table.latest.count:
             raise Refusal("duplicate", f"Already Exists: Table {ref}")
         return table
 
     def commit(self, table: Table, schema: Schema, files: tuple[Rows, ...]) -> None:
-        """Replace a table's schema and rows. Versions are a millisecond apart at least."""
+        """Replace a table's schema and rows, in one step. Versions are a millisecond apart at least."""
         with self.lock:
             time_ms = max(self.now_ms(), table.latest.time_ms + 1)
             table.versions.append(Version(time_ms=time_ms, schema=schema, files=files))
             table.etag = self._new_etag()
 
     def version_at(self, table: Table, time_ms: int) -> Version:
-        """Travel in time."""
-        oldest = table.versions[0].time_ms
-        if self.oldest_reachable:
-            oldest = max(oldest, int(self.oldest_reachable.timestamp() * 1000))
+        """See a table as it was."""
+        oldest = max(table.versions[0].time_ms, int(self.oldest_reachable.timestamp() * 1000))
         if time_ms < oldest:
             reason = f"Cannot read before {oldest}."
             raise invalid(f"Invalid snapshot time {time_ms} for table {table.ref}@{time_ms}. {reason}")
@@ -305,10 +156,3 @@ class Catalog:
 
     def _new_etag(self) -> str:
         return f"etag-{next(self._numbers)}"
-
-
-def grow(table: Table | None, schema: Schema, *, options: list[str]) -> Schema:
-    """Determine the schema of a table after an append."""
-    if table is None or not table.latest.schema:
-        return schema
-    return merge(table.latest.schema, schema, table=table.ref, may_grow="ALLOW_FIELD_ADDITION" in options)

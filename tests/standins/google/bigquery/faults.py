@@ -1,10 +1,10 @@
-"""What a test orders to go wrong: at requests (by method and path) or at jobs (by kind), from the n-th on, some times."""
+"""What a test orders to go wrong: with requests (by method and path) or with jobs (by kind)."""
 
 from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from tests.standins.google.bigquery.refusals import Refusal
@@ -14,21 +14,21 @@ FOREVER = 10**9
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One order.
+    """One order: which requests or jobs are meant, and what happens to them.
 
     Attributes:
         method, path: Of the requests meant; `path` is a regular expression, searched for. None: any.
-        job: Kind of the jobs meant (``load``, ``copy``, ``query``); such an order looks at jobs as they are inserted.
+        job: Kind of the jobs meant (``load``, ``copy``, ``query``): such an order looks at jobs as they are inserted.
         nth: The first of the matching requests or jobs that fails, from 1.
         times: How many fail from there on.
         refusal: Answered instead of doing anything.
         drop: The connection ends without an answer, ``before`` anything is done or ``after`` all is.
-        polls: The job is still RUNNING at this many looks, and takes effect at the next.
+        polls: The job is still RUNNING at this many looks; at the next it takes effect.
         failure: The job is DONE with this error, without effect.
     """
 
     method: str | None = None
-    path: str | None = None
+    path: str = ""
     job: str | None = None
     nth: int = 1
     times: int = 1
@@ -36,28 +36,27 @@ class Fault:
     drop: Literal["before", "after"] | None = None
     polls: int = 0
     failure: Refusal | None = None
-    seen: int = 0
+    _seen: int = 0
 
-    def meets(self, *, method: str, path: str, job: str | None) -> bool:
-        """Count a matching request or job and say whether its turn has come."""
-        if self.job != job or self.method not in {None, method} or not re.search(self.path or "", path):
+    def strikes(self, *, method: str, path: str, job: str | None) -> bool:
+        """Count what matches and say whether its turn has come."""
+        if self.job != job or self.method not in {None, method} or not re.search(self.path, path):
             return False
-        self.seen += 1
-        return self.nth <= self.seen < self.nth + self.times
+        self._seen += 1
+        return self.nth <= self._seen < self.nth + self.times
 
 
-@dataclass(slots=True)
 class Faults:
-    """All orders. Each method takes the selection of `Fault` (method, path, job, nth, times) as keywords."""
+    """All orders. `which` selects: any of the first five attributes of `Fault`."""
 
-    latency_seconds: float = 0.0
-    _orders: list[Fault] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self.latency_seconds = 0.0  # before every answer
+        self._orders: list[Fault] = []
+        self._lock = threading.Lock()
 
     def refuse(self, status: int, reason: str, **which: Any) -> None:
         """Answer with an HTTP error: ``refuse(503, "backendError", job="load", times=2)``."""
-        refusal = Refusal(reason, f"ordered by the test: {reason}", status=status)
-        self._orders.append(Fault(refusal=refusal, **which))
+        self._orders.append(Fault(refusal=Refusal(reason, f"{reason}, by order", status=status), **which))
 
     def drop(self, when: Literal["before", "after"], **which: Any) -> None:
         """End the connection without an answer."""
@@ -67,7 +66,7 @@ class Faults:
         """Keep a job RUNNING."""
         self._orders.append(Fault(job=job, polls=polls, **which))
 
-    def fail(self, job: str, reason: str, message: str = "ordered by the test", **which: Any) -> None:
+    def fail(self, job: str, reason: str, message: str = "by order", **which: Any) -> None:
         """Let a job end with an error."""
         self._orders.append(Fault(job=job, failure=Refusal(reason, message), **which))
 
@@ -76,7 +75,7 @@ class Faults:
         self._orders.clear()
 
     def find(self, *, method: str = "", path: str = "", job: str | None = None) -> Fault:
-        """Find the order for a request or a job; one without any effect if there is none."""
+        """Find what is ordered for a request or a job: the first that strikes, or one that does nothing."""
         with self._lock:
-            met = [fault for fault in self._orders if fault.meets(method=method, path=path, job=job)]
-        return met[0] if met else Fault()
+            striking = [fault for fault in self._orders if fault.strikes(method=method, path=path, job=job)]
+        return striking[0] if striking else Fault()

@@ -6,12 +6,14 @@ import gzip
 import zlib
 from typing import TYPE_CHECKING
 
-from tests.standins.google.bigquery.catalog import TableRef, grow
 from tests.standins.google.bigquery.refusals import Refusal, invalid, refuse_unsupported, unsupported
 from tests.standins.google.bigquery.rows import RowError, check_rows
-from tests.standins.google.bigquery.schemas import normalise
+from tests.standins.google.bigquery.schemas import Schema, merge, normalise
+from tests.standins.google.bigquery.tables import Rows, TableRef
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.standins.google.bigquery.catalog import Catalog
     from tests.standins.google.bigquery.jobs import Job
 
@@ -27,41 +29,34 @@ def run_load(job: Job, catalog: Catalog, upload: bytes) -> None:
     if options.get("sourceFormat") != "NEWLINE_DELIMITED_JSON":
         raise unsupported("load jobs of other formats than NEWLINE_DELIMITED_JSON")
     ref = TableRef.parse(options["destinationTable"])
-    truncates = options.get("writeDisposition") == "WRITE_TRUNCATE"
-    table = catalog.writable(ref, location=job.location, configuration=options)
-    fields = (options.get("schema") or {}).get("fields") or (table.latest.schema if table else [])
+    table = catalog.find_target(ref, location=job.location, options=options)
+    fields = options.get("schema", {}).get("fields") or (table.latest.schema if table else None)
     if not fields:
         raise invalid("No schema specified on job or table.")
     schema = normalise(fields)
-    content = _decompress(upload)
-    rows = catalog.store(content, _count_checked(content, schema))
+    rows = _store(upload, schema, path=catalog.name_file())
     with catalog.lock:
-        table = catalog.writable(ref, location=job.location, configuration=options)
-        if not truncates:
-            schema = grow(table, schema, options=options.get("schemaUpdateOptions") or [])
-        table = table or catalog.create_table(ref, {})
-        catalog.commit(table, schema, (rows,) if truncates else (*table.latest.files, rows))
-    job.statistics = {
-        "inputFiles": "1",
-        "inputFileBytes": str(len(upload)),
-        "outputRows": str(rows.count),
-        "outputBytes": str(rows.size_bytes),
-        "badRecords": "0",
-    }
+        table = catalog.find_target(ref, location=job.location, options=options) or catalog.create_table(ref, {})
+        files: tuple[Rows, ...] = (rows,)
+        if options.get("writeDisposition") != "WRITE_TRUNCATE":
+            files = (*table.latest.files, rows)
+            may_grow = "ALLOW_FIELD_ADDITION" in options.get("schemaUpdateOptions", ()) or not table.latest.schema
+            schema = merge(table.latest.schema, schema, table=ref, may_grow=may_grow)
+        catalog.commit(table, schema, files)
+    job.statistics = {"inputFileBytes": str(len(upload)), "inputFiles": "1", "outputRows": str(rows.count)}
 
 
-def _decompress(upload: bytes) -> bytes:
+def _store(upload: bytes, schema: Schema, *, path: Path) -> Rows:
+    """Check rows and keep them in a file."""
+    compressed = upload.startswith(b"\x1f\x8b")
     try:
-        return gzip.decompress(upload) if upload.startswith(b"\x1f\x8b") else upload
-    except (EOFError, OSError, zlib.error) as error:
-        raise invalid(f"Error while reading data, error message: gzip: {error}") from error
-
-
-def _count_checked(content: bytes, schema: list[dict[str, object]]) -> int:
-    try:
-        return check_rows(content, schema)
+        count = check_rows(gzip.decompress(upload) if compressed else upload, schema)
     except RowError as error:
         advice = "Please look into the errors[] collection for more details."
         summary = f"JSON table encountered too many errors, giving up. Rows: 1; errors: 1. {advice}"
         details = [{"reason": "invalid", "message": str(error)}]
         raise Refusal("invalid", f"Error while reading data, error message: {summary}", details=details) from error
+    except (EOFError, OSError, zlib.error) as error:
+        raise invalid(f"Error while reading data, error message: gzip: {error}") from error
+    path.write_bytes(upload if compressed else gzip.compress(upload))
+    return Rows(path=path, count=count)

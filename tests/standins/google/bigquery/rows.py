@@ -8,7 +8,6 @@ Source: https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-json, 
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -30,10 +29,7 @@ class RowError(Exception):
 
 
 def check_rows(content: bytes, schema: Schema) -> int:
-    """Check newline-delimited JSON, line by line.
-
-    Returns:
-        The number of rows.
+    """Check newline-delimited JSON, line by line; return the number of rows.
 
     Raises:
         RowError: for the first row that does not fit, with its byte position.
@@ -44,19 +40,12 @@ def check_rows(content: bytes, schema: Schema) -> int:
         if line.strip():
             try:
                 check(orjson.loads(line))
-            except orjson.JSONDecodeError as error:
-                raise _at(position, f"Parser terminated before end of string: {error}") from error
-            except RowError as error:
-                raise _at(position, str(error)) from error
+            except (RowError, orjson.JSONDecodeError) as error:
+                where = f"JSON parsing error in row starting at position {position}"
+                raise RowError(f"Error while reading data, error message: {where}: {error}") from error
             count += 1
         position += len(line) + 1
     return count
-
-
-def _at(position: int, message: str) -> RowError:
-    return RowError(
-        f"Error while reading data, error message: JSON parsing error in row starting at position {position}: {message}"
-    )
 
 
 def _build_record_check(schema: Schema, prefix: str) -> Check:
@@ -67,10 +56,10 @@ def _build_record_check(schema: Schema, prefix: str) -> Check:
         if type(value) is not dict:
             raise RowError(f"JSON object expected for record field: {prefix.rstrip('.') or 'the row'}.")
         for name, item in value.items():
-            known = checks.get(name)
-            if known is None:
+            check_item = checks.get(name)
+            if check_item is None:
                 raise RowError(f"No such field: {prefix}{name}.")
-            known(item)
+            check_item(item)
         if not required <= value.keys():
             raise RowError(f"Missing required field: {prefix}{min(required - value.keys())}.")
 
@@ -79,115 +68,66 @@ def _build_record_check(schema: Schema, prefix: str) -> Check:
 
 def _build_check(field: Field, path: str) -> Check:
     kind, mode = field["type"], field["mode"]
-    check_value = _build_record_check(field["fields"], f"{path}.") if kind == "RECORD" else _SCALARS[kind](path)
+    check_record = _build_record_check(field["fields"], f"{path}.") if kind == "RECORD" else None
+    fits = _FITS.get(kind)
+    no_null = RowError(f"Only optional fields can be set to NULL. Field: {path}; Value: NULL")
 
-    def check_array(value: Any) -> None:
-        if type(value) is not list:
-            raise _null(path) if value is None else RowError(f"Array expected for repeated field: {path}.")
-        for element in value:
-            if element is None:
-                raise _null(path)
-            check_value(element)
-
-    def check_required(value: Any) -> None:
+    def check(value: Any) -> None:
         if value is None:
-            raise _null(path)
-        check_one(value)
+            if mode != "NULLABLE":
+                raise no_null
+        elif type(value) is list and kind != "JSON":
+            raise RowError(f"Array specified for non-repeated field: {path}.")
+        elif check_record:
+            check_record(value)
+        elif fits and not fits(value):
+            what = "JSON object specified for non-record field" if type(value) is dict else "Could not convert value"
+            raise RowError(f"{what} to {kind.lower()}. Field: {path}; Value: {value}")
 
-    def check_one(value: Any) -> None:
-        if value is not None:
-            if type(value) is list and kind != "JSON":
-                raise RowError(f"Array specified for non-repeated field: {path}.")
-            check_value(value)
+    def check_each(value: Any) -> None:
+        if type(value) is not list:
+            message = f"Repeated field must be imported as a JSON array. Field: {path}."
+            raise no_null if value is None else RowError(message)
+        for element in value:
+            check(element)
 
-    return {"REPEATED": check_array, "REQUIRED": check_required, "NULLABLE": check_one}[mode]
-
-
-def _null(path: str) -> RowError:
-    return RowError(f"Only optional fields can be set to NULL. Field: {path}; Value: NULL")
-
-
-def _wrong(path: str, kind: str, value: Any) -> RowError:
-    return RowError(f"Could not convert value to {kind}. Field: {path}; Value: {value}")
-
-
-def _json(_: str) -> Check:
-    return lambda _: None
+    return check_each if mode == "REPEATED" else check
 
 
-def _string(path: str) -> Check:
-    def check(value: Any) -> None:
-        if type(value) is not str and isinstance(value, (dict, list)):
-            raise RowError(f"JSON object specified for non-record field: {path}")
-
-    return check
-
-
-def _integer(path: str) -> Check:
-    def check(value: Any) -> None:
-        try:
-            fits = type(value) is not bool and int(value) in _INT64 and (type(value) is not float or value.is_integer())
-        except (TypeError, ValueError):
-            fits = False
-        if not fits:
-            raise _wrong(path, "integer", value)
-
-    return check
+def _is_integer(value: Any) -> bool:
+    try:
+        return type(value) is not bool and int(value) in _INT64 and (type(value) is not float or value.is_integer())
+    except (TypeError, ValueError):
+        return False
 
 
-def _float(path: str) -> Check:
-    def check(value: Any) -> None:
-        try:
-            fits = type(value) is not bool and float(value) is not None
-        except (TypeError, ValueError):
-            fits = False
-        if not fits:
-            raise _wrong(path, "double", value)
-
-    return check
+def _is_number(value: Any) -> bool:
+    try:
+        return type(value) is not bool and isinstance(float(value), float)
+    except (TypeError, ValueError):
+        return False
 
 
-def _boolean(path: str) -> Check:
-    def check(value: Any) -> None:
-        if type(value) is not bool and not (type(value) is str and value.lower() in {"true", "false"}):
-            raise _wrong(path, "boolean", value)
-
-    return check
-
-
-def _timestamp(path: str) -> Check:
-    def check(value: Any) -> None:
-        try:
-            to_microseconds(value)
-        except (TypeError, ValueError) as error:
-            raise _wrong(path, "timestamp", value) from error
-
-    return check
+def _is_timestamp(value: Any) -> bool:
+    try:
+        return bool(_TIMESTAMP.fullmatch(value) and dt.datetime.fromisoformat(value))
+    except (TypeError, ValueError):
+        return False
 
 
-_SCALARS: dict[str, Callable[[str], Check]] = {
-    "STRING": _string,
-    "INTEGER": _integer,
-    "FLOAT": _float,
-    "BOOLEAN": _boolean,
-    "TIMESTAMP": _timestamp,
-    "JSON": _json,
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "STRING": lambda value: type(value) is not dict,
+    "INTEGER": _is_integer,
+    "FLOAT": _is_number,
+    "BOOLEAN": lambda value: type(value) is bool or (type(value) is str and value in {"true", "false"}),
+    "TIMESTAMP": _is_timestamp,
 }
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def to_microseconds(text: str) -> int:
-    """Convert the text of a TIMESTAMP to microseconds since 1970; without a zone it is UTC.
-
-    Raises:
-        ValueError, TypeError: it is not one.
-    """
-    if not _TIMESTAMP.fullmatch(text):
-        raise ValueError(text)
+def _to_microseconds(text: str) -> int:
+    """Convert the text of a TIMESTAMP to microseconds since 1970; without a zone it is UTC."""
     moment = dt.datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return (moment - _EPOCH) // dt.timedelta(microseconds=1)
+    return (moment.replace(tzinfo=moment.tzinfo or dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
 
 
 def to_cells(row: dict[str, Any], schema: Schema) -> dict[str, Any]:
@@ -200,14 +140,14 @@ def _to_cell(value: Any, field: Field) -> Any:
         return [{"v": _to_cell(element, {**field, "mode": "NULLABLE"})} for element in value or ()]
     if value is None:
         return None
-    match field["type"]:
-        case "RECORD":
-            return to_cells(value, field["fields"])
-        case "TIMESTAMP":
-            return str(to_microseconds(value))
-        case "JSON":
-            return orjson.dumps(value).decode()
-        case "INTEGER":
-            return str(int(value))
-        case _:
-            return str(value).lower() if type(value) is bool else str(value)
+    if field["type"] == "RECORD":
+        return to_cells(value, field["fields"])
+    return _SHOWN.get(field["type"], str)(value)
+
+
+_SHOWN: dict[str, Callable[[Any], str]] = {
+    "BOOLEAN": lambda value: str(value).lower(),
+    "INTEGER": lambda value: str(int(value)),
+    "JSON": lambda value: orjson.dumps(value).decode(),
+    "TIMESTAMP": lambda value: str(_to_microseconds(value)),
+}

@@ -51,28 +51,23 @@ def to_shape(schema: Schema) -> list[Any]:
 
 
 def merge(old: Schema, new: Schema, *, table: object, may_grow: bool) -> Schema:
-    """Append to a table of schema `old` what has schema `new`: columns may be missing; further ones only if allowed."""
+    """Append rows of schema `new` to a table of schema `old`: columns may be missing, but not be added unless allowed."""
     merged = {field["name"]: field for field in old}
+    mismatch = f"Provided Schema does not match Table {table}."
     for field in new:
-        name = field["name"]
-        known = merged.get(name)
-        mismatch = f"Provided Schema does not match Table {table}. "
+        name, known = field["name"], merged.get(field["name"])
+        if known is None and not may_grow:
+            raise invalid(f"{mismatch} Cannot add fields (field: {name})")
         if known is None:
-            if not may_grow:
-                raise invalid(f"{mismatch}Cannot add fields (field: {name})")
             merged[name] = field
-        elif known["type"] != field["type"]:
-            raise invalid(f"{mismatch}Field {name} has changed type from {known['type']} to {field['type']}")
-        elif known["mode"] != field["mode"]:
-            raise invalid(f"{mismatch}Field {name} has changed mode from {known['mode']} to {field['mode']}")
-        elif known["type"] == "RECORD":
+            continue
+        for aspect in ("type", "mode"):
+            if known[aspect] != field[aspect]:
+                change = f"has changed {aspect} from {known[aspect]} to {field[aspect]}"
+                raise invalid(f"{mismatch} Field {name} {change}")
+        if known["type"] == "RECORD":
             merged[name] = {**known, "fields": merge(known["fields"], field["fields"], table=table, may_grow=may_grow)}
     return list(merged.values())
-
-
-def refuse_losses(old: Schema, new: Schema, *, table: object) -> None:
-    """Refuse to replace a schema by one that lacks a column: a patch never drops any."""
-    merge(new, old, table=table, may_grow=False)
 
 
 def to_duckdb_type(field: Field) -> str:

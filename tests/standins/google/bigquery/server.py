@@ -11,26 +11,28 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tests.standins.google.bigquery.catalog import Catalog, TableRef
+from tests.standins.google.bigquery.catalog import Catalog
 from tests.standins.google.bigquery.faults import Faults
 from tests.standins.google.bigquery.jobs import Job, Jobs
 from tests.standins.google.bigquery.refusals import Refusal, invalid, not_found, refuse_unsupported, unsupported
 from tests.standins.google.bigquery.rows import to_cells
+from tests.standins.google.bigquery.tables import TableRef
 from tests.standins.google.http_server import Answer, ConnectionDropped, HttpServer, Request, json_answer
 
 if TYPE_CHECKING:
-    from tests.standins.google.bigquery.catalog import Version
+    from tests.standins.google.bigquery.tables import Version
 
 _PROJECT = "/bigquery/v2/projects/([^/]+)"
 _DATASET = f"{_PROJECT}/datasets/([^/]+)"
 _TABLE = f"{_DATASET}/tables/([^/]+)"
-_UPLOAD = "/(?:resumable/)?upload/bigquery/v2/projects/([^/]+)/jobs"
-_DEFAULT_PAGE_ROWS = 10_000
+_UPLOAD = "/upload/bigquery/v2/projects/([^/]+)/jobs"
+_QUERY_OPTIONS = frozenset({"defaultDataset", "maximumBytesBilled", "parameterMode", "query", "queryParameters"})
+_PAGE_OPTIONS = frozenset({"formatOptions", "jobCreationMode", "location", "maxResults", "requestId", "useQueryCache"})
 
 Route: TypeAlias = Callable[..., Answer]
 
@@ -80,6 +82,10 @@ class BigQuery:
         self.jobs.close()
         self._directory.cleanup()
 
+    def table(self, name: str) -> Any:
+        """Look at a table, ``project.dataset.table``, without a request."""
+        return self.catalog.table(TableRef(*name.split(".")))
+
     def _respond(self, request: Request) -> Answer:
         time.sleep(self.faults.latency_seconds)
         status = None
@@ -96,19 +102,18 @@ class BigQuery:
         return answer
 
     def _dispatch(self, request: Request, ordered: Refusal | None) -> Answer:
+        """Find the route and go it. A bug of this server is a 501 too: clients repeat a 500 for ten minutes."""
+        refusal = ordered or unsupported(f"{request.method} {request.path}")
         try:
-            if ordered:
-                raise ordered
-            for method, path, route in self._routes:
-                match = re.fullmatch(path, request.path) if method == request.method else None
-                if match:
+            for method, pattern, route in () if ordered else self._routes:
+                match = re.fullmatch(pattern, request.path)
+                if match and method == request.method:
                     return route(request, *match.groups())
-            raise unsupported(f"{request.method} {request.path}")
-        except Refusal as refusal:
-            return json_answer(refusal.body, status=refusal.status)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as bug:
+        except Refusal as refused:
+            refusal = refused
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as bug:
             refusal = unsupported(f"this request: {bug!r}")
-            return json_answer(refusal.body, status=refusal.status)
+        return json_answer(refusal.body, status=refusal.status)
 
     # Datasets and tables
 
@@ -119,20 +124,19 @@ class BigQuery:
         return json_answer(self.catalog.dataset(project, dataset))
 
     def _insert_table(self, request: Request, project: str, dataset: str) -> Answer:
-        body = request.json()
-        ref = TableRef(project, dataset, body["tableReference"]["tableId"])
-        return json_answer(self.catalog.create_table(ref, body).resource)
+        ref = TableRef(project, dataset, request.json()["tableReference"]["tableId"])
+        return json_answer(self.catalog.create_table(ref, request.json()).to_resource())
 
     def _list_tables(self, _: Request, project: str, dataset: str) -> Answer:
-        tables = [table.summary for table in self.catalog.tables(project, dataset)]
+        tables = [table.to_summary() for table in self.catalog.tables(project, dataset)]
         return json_answer({"kind": "bigquery#tableList", "totalItems": len(tables), "tables": tables})
 
     def _get_table(self, _: Request, *name: str) -> Answer:
-        return json_answer(self.catalog.table(TableRef(*name)).resource)
+        return json_answer(self.catalog.table(TableRef(*name)).to_resource())
 
     def _patch_table(self, request: Request, *name: str) -> Answer:
         if_match = request.headers.get("If-Match")
-        return json_answer(self.catalog.patch_table(TableRef(*name), request.json(), if_match=if_match).resource)
+        return json_answer(self.catalog.patch_table(TableRef(*name), request.json(), if_match=if_match).to_resource())
 
     def _delete_table(self, _: Request, *name: str) -> Answer:
         self.catalog.delete_table(TableRef(*name))
@@ -140,10 +144,8 @@ class BigQuery:
 
     def _list_rows(self, request: Request, *name: str) -> Answer:
         table = self.catalog.table(TableRef(*name))
-        if table.is_view:
-            raise invalid("Cannot list a table of type VIEW.")
-        wanted = request.query.get("selectedFields")
-        return json_answer(_to_page(table.latest, request.query, fields=wanted.split(",") if wanted else None))
+        table.refuse_if_view()
+        return json_answer(_to_page(table.latest, request.query))
 
     # Jobs
 
@@ -164,16 +166,13 @@ class BigQuery:
         return json_answer(_to_results(job, request.query))
 
     def _query(self, request: Request, project: str) -> Answer:
+        """Insert a query job and answer with its results."""
         body = request.json()
-        served = {"query", "queryParameters", "parameterMode", "defaultDataset", "maximumBytesBilled"}
-        about = {"location", "requestId", "formatOptions", "maxResults", "timeoutMs", "jobCreationMode", "labels"}
-        refuse_unsupported(body, frozenset(served | about | {"useQueryCache"}), "jobs.query")
-        reference = {"jobId": f"job_{body.get('requestId') or uuid.uuid4().hex}", "location": body.get("location")}
-        configuration = {"query": {name: body[name] for name in served & body.keys()}}
-        inserted = self.jobs.insert(project, {"configuration": configuration, "jobReference": reference})
-        job = self.jobs.look(project, reference["jobId"], inserted["jobReference"]["location"])
-        pages = {"maxResults": str(body["maxResults"])} if "maxResults" in body else {}
-        return json_answer(_to_results(job, pages))
+        refuse_unsupported(body, _QUERY_OPTIONS | _PAGE_OPTIONS | {"labels", "timeoutMs"}, "jobs.query")
+        configuration = {"query": {name: body[name] for name in _QUERY_OPTIONS & body.keys()}}
+        job = {"configuration": configuration, "jobReference": {"location": body.get("location")}}
+        reference = self.jobs.insert(project, job)["jobReference"]
+        return json_answer(_to_results(self.jobs.look(project, reference["jobId"], reference["location"]), body))
 
     # Uploads: https://cloud.google.com/bigquery/docs/reference/api-uploads, read 2026-11-23
 
@@ -188,16 +187,17 @@ class BigQuery:
 
     def _continue_upload(self, request: Request, project: str) -> Answer:
         """Take a piece; the job is inserted with the last one, so that is where a taken id is noticed."""
-        session = request.query.get("upload_id", "")
+        session = request.query["upload_id"]
         if session not in self._uploads:
             raise not_found("upload session")
         body, content = self._uploads[session]
-        start, total = _parse_range(request.headers["Content-Range"])
-        if start is not None:
-            if start > len(content):
-                raise invalid(f"a gap in the upload: {len(content)} bytes are here, the piece starts at {start}")
-            content[start:] = request.body
-        if len(content) != total:
+        # ``bytes 0-99/200``; ``bytes 0-99/*`` if more is to come; ``bytes */200`` asks how far it came
+        given = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", request.headers.get("Content-Range", ""))
+        if given is None or int(given[1] or 0) > len(content):
+            raise invalid("the piece does not continue the upload")
+        if given[1]:
+            content[int(given[1]) :] = request.body
+        if given[2] != str(len(content)):
             return Answer(status=308, headers={"Range": f"bytes=0-{len(content) - 1}"} if content else {})
         answer = json_answer(self.jobs.insert(project, body, bytes(content)))
         del self._uploads[session]
@@ -206,7 +206,7 @@ class BigQuery:
 
 def _split_multipart(request: Request) -> tuple[bytes, bytes]:
     """Take the two parts out of a ``multipart/related`` body."""
-    boundary = re.search(r'boundary="?([^";]+)', request.headers["Content-Type"])
+    boundary = re.search(r'boundary="?([^";]+)', request.headers.get("Content-Type", ""))
     if boundary is None:
         raise invalid("multipart upload without a boundary")
     _, first, second = request.body.split(b"--" + boundary[1].encode())[:3]
@@ -214,33 +214,25 @@ def _split_multipart(request: Request) -> tuple[bytes, bytes]:
     return body, content
 
 
-def _parse_range(text: str) -> tuple[int | None, int | None]:
-    """Read ``bytes 0-99/200``, ``bytes 0-99/*`` (more to come) or ``bytes */200`` (a question): start and total."""
-    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", text)
-    if match is None:
-        raise invalid(f"Content-Range {text!r}")
-    return (int(match[1]) if match[1] else None, None if match[2] == "*" else int(match[2]))
-
-
-def _to_results(job: Job, query: Any) -> dict[str, Any]:
+def _to_results(job: Job, options: Mapping[str, Any]) -> dict[str, Any]:
     """Show a query's outcome; that of a failed one is its error."""
-    done = job.done.is_set()
-    if done and job.error:
+    results: dict[str, Any] = {"kind": "bigquery#queryResponse", "jobReference": job.reference}
+    if not job.done.is_set():
+        time.sleep(0.05)  # the client asks again at once
+        return {**results, "jobComplete": False}
+    if job.error:
         raise job.error
-    results: dict[str, Any] = {"kind": "bigquery#queryResponse", "jobReference": job.reference, "jobComplete": done}
-    if done:
-        results |= {"cacheHit": False, "schema": {"fields": job.result.schema if job.result else []}}
-        results |= {name: job.statistics[name] for name in ("numDmlAffectedRows",) if name in job.statistics}
-    if job.result:
-        results |= _to_page(job.result, query)
-    return results
+    page = _to_page(job.result, options) if job.result else {}
+    schema = {"fields": job.result.schema if job.result else []}
+    return {**results, "jobComplete": True, "schema": schema, **job.statistics, **page}
 
 
-def _to_page(version: Version, query: Any, *, fields: list[str] | None = None) -> dict[str, Any]:
+def _to_page(version: Version, options: Mapping[str, Any]) -> dict[str, Any]:
     """Show a stretch of the rows."""
-    start = int(query.get("pageToken") or query.get("startIndex") or 0)
-    end = start + int(query.get("maxResults") or _DEFAULT_PAGE_ROWS)
-    schema = [field for field in version.schema if fields is None or field["name"] in fields]
+    start = int(options.get("pageToken") or options.get("startIndex") or 0)
+    end = start + int(options.get("maxResults") or 10_000)
+    wanted = options.get("selectedFields", "").split(",")
+    schema = [field for field in version.schema if wanted == [""] or field["name"] in wanted]
     rows = [to_cells(row, schema) for row in itertools.islice(version.iter_rows(), start, end)]
     more = {"pageToken": str(end)} if end < version.count else {}
     return {"totalRows": str(version.count), "rows": rows, **more}

@@ -1,0 +1,81 @@
+"""Google's own emulators of Firestore and Pub/Sub, where the gcloud command and java are installed."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import grpc  # type: ignore[import-untyped]  # there are no stubs
+
+_START_SECONDS = 30.0
+_FIRESTORE_JAR = "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
+_FIRESTORE_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+_PUBSUB_SCRIPT = "platform/pubsub-emulator/bin/cloud-pubsub-emulator"
+
+
+@functools.cache
+def available() -> bool:
+    """Say whether both emulators can run here."""
+    if not (shutil.which("gcloud") and shutil.which("java")):
+        return False
+    return (_sdk_root() / _FIRESTORE_JAR).exists() and (_sdk_root() / _PUBSUB_SCRIPT).exists()
+
+
+def start_firestore() -> Emulator:
+    """Start the Firestore emulator, without gcloud around it: one process, and twice as fast."""
+    java = ["java", "-Duser.language=en", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    return Emulator([*java, "-cp", str(_sdk_root() / _FIRESTORE_JAR), _FIRESTORE_CLASS, "start"])
+
+
+def start_pubsub() -> Emulator:
+    """Start the Pub/Sub emulator; it serves gRPC and REST on one port."""
+    return Emulator([str(_sdk_root() / _PUBSUB_SCRIPT)])
+
+
+class Emulator:
+    """A process that serves gRPC at `address` until `close`. It need not be reset: use a new project id per test."""
+
+    def __init__(self, command: list[str]) -> None:
+        port = _find_free_port()
+        self.address = f"127.0.0.1:{port}"
+        self._process = subprocess.Popen(
+            [*command, "--host=127.0.0.1", f"--port={port}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a group of its own, so that its children end with it
+        )
+        try:
+            with grpc.insecure_channel(self.address) as channel:  # an open port is not yet a server
+                grpc.channel_ready_future(channel).result(timeout=_START_SECONDS)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the process and all it started."""
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=5)
+                return
+
+
+@functools.cache
+def _sdk_root() -> Path:
+    command = ["gcloud", "info", "--format=value(installation.sdk_root)"]
+    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+
+
+def _find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
