@@ -1,4 +1,4 @@
-"""Synthetic surveys and conversations: the same for the same seed, and cheap enough to serve millions.
+"""Synthetic surveys and conversations: the same for the same seed, and cheap enough to serve by the million.
 
 `records.json` says what they look like: ``{"?": [...]}`` is a choice, ``"@absent"`` no value at all, ``@user`` and its
 like a name of the organisation, ``%(id)b`` something that differs from one conversation to the next (between ``#``: a
@@ -50,9 +50,8 @@ class Conversations:
     """
 
     def __init__(self, *, count: int, seed: int, surveys: Sequence[str], unknown_every: int = 0) -> None:
-        rng = Random(f"conversations {seed}")
-        self._templates = [_build_template(rng, surveys) for _ in range(_TEMPLATES)]
-        self._salt = rng.randrange(16**6)
+        self._build_template = lru_cache(_TEMPLATES)(lambda index: _build_template(Random(f"{seed} {index}"), surveys))
+        self._salt = Random(seed).randrange(16**6)
         self._step_ms = _SPAN_MS // max(1, count)
         self._unknown_every = unknown_every
 
@@ -62,7 +61,7 @@ class Conversations:
         created_ms = _FIRST_MS + number * self._step_ms
         response_ms = 60_000 + chance % 7_000_000
         unknown = self._unknown_every and number % self._unknown_every == 0
-        return self._templates[(chance >> 16) % _TEMPLATES] % {
+        return self._build_template((chance >> 16) % _TEMPLATES) % {
             b"id": b"%08x%06x%010x" % (created_ms // 1000, self._salt, number),
             b"stem": b"%08x%014x" % (created_ms // 1000, number),
             b"customer": b"60%022x" % (chance % 100_003),

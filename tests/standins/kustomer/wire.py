@@ -42,7 +42,7 @@ class WireServer(ThreadingTCPServer):
         self.stopping = threading.Event()
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
-        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.005})
         self._thread.start()
 
     def stop(self) -> None:
