@@ -1,0 +1,46 @@
+# The Google APIs, Google's own identities behind them, and the pause that
+# both need before they can be relied on. Everything else comes after
+# `time_sleep.foundations`.
+
+resource "google_project_service" "enabled" {
+  for_each = toset([
+    "artifactregistry",
+    "bigquery",
+    "cloudbuild",
+    "cloudfunctions",
+    "cloudscheduler",
+    "firestore",
+    "iam",
+    "logging",
+    "monitoring",
+    "pubsub",
+    "run",
+    "secretmanager",
+    "storage",
+  ])
+
+  disable_on_destroy = false # something else may use them
+  project            = var.project_id
+  service            = "${each.key}.googleapis.com"
+}
+
+# Moves undeliverable messages to the dead-letter topic.
+resource "google_project_service_identity" "pubsub" {
+  provider = google-beta
+
+  project    = var.project_id
+  service    = "pubsub.googleapis.com"
+  depends_on = [google_project_service.enabled]
+}
+
+# An API that has just been enabled, or a right that has just been granted on
+# the encryption key, is refused for about a minute.
+resource "time_sleep" "foundations" {
+  create_duration = "60s"
+
+  depends_on = [
+    google_kms_crypto_key_iam_member.agents,
+    google_project_service.enabled,
+    google_project_service_identity.pubsub,
+  ]
+}

@@ -1,0 +1,164 @@
+# Firestore: the configuration documents that people edit, and what the
+# function keeps beside them (state and history of runs).
+
+locals {
+  _firestore_location = coalesce(var.firestore.location, var.region)
+
+  # How much a table may shrink, unless a person says otherwise.
+  _max_drop_percent = { conversations = 50, satisfaction = 90 }
+
+  # The schema files of the package are the single source of the columns.
+  _schemas = {
+    for table in keys(local._max_drop_percent) : table => jsondecode(file(
+      "${local._root}/functions/kustomer_extract/schemas/${table}.json"
+    ))
+  }
+  _always_selected = ["_batch_id", "_batch_runtime", "id", "type"]
+
+  # A boolean per column, and one per field of a RECORD, as Firestore writes
+  # values.
+  _columns = {
+    for table, fields in local._schemas :
+    table => merge(
+      {
+        for field in fields :
+        field.name => { booleanValue = true }
+        if !can(field.fields) && !contains(local._always_selected, field.name)
+      },
+      {
+        for field in fields :
+        field.name => { mapValue = { fields = {
+          for inner in field.fields : inner.name => { booleanValue = true }
+        } } }
+        if can(field.fields)
+      },
+    )
+  }
+
+  _tables = {
+    for table, columns in local._columns :
+    table => { mapValue = { fields = {
+      columns          = { mapValue = { fields = columns } }
+      max_drop_percent = { integerValue = tostring(local._max_drop_percent[table]) }
+      selected         = { booleanValue = true }
+    } } }
+  }
+
+  # The right to use this database and no other of the project:
+  # https://cloud.google.com/firestore/docs/manage-databases, read 2026-11-23.
+  _only_this_database = {
+    title      = "only-${google_firestore_database.config.name}"
+    expression = "resource.name == \"projects/${var.project_id}/databases/${google_firestore_database.config.name}\""
+  }
+}
+
+resource "google_firestore_database" "config" {
+  name = var.name
+
+  location_id = local._firestore_location
+  project     = var.project_id
+  type        = "FIRESTORE_NATIVE"
+
+  delete_protection_state = (
+    var.deletion_protection
+    ? "DELETE_PROTECTION_ENABLED"
+    : "DELETE_PROTECTION_DISABLED"
+  )
+  deletion_policy = var.deletion_protection ? "ABANDON" : "DELETE"
+  point_in_time_recovery_enablement = (
+    var.firestore.point_in_time_recovery
+    ? "POINT_IN_TIME_RECOVERY_ENABLED"
+    : "POINT_IN_TIME_RECOVERY_DISABLED"
+  )
+
+  dynamic "cmek_config" {
+    for_each = var.kms_key_name[*]
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
+
+  depends_on = [time_sleep.foundations]
+}
+
+resource "google_firestore_backup_schedule" "daily" {
+  count = var.firestore.daily_backup ? 1 : 0
+
+  database  = google_firestore_database.config.name
+  project   = var.project_id
+  retention = "604800s" # 7 days
+
+  daily_recurrence {}
+}
+
+# The first content of a document; from then on it is people's.
+resource "google_firestore_document" "integration" {
+  for_each = var.integrations
+
+  collection  = "integrations"
+  database    = google_firestore_database.config.name
+  document_id = each.key
+  project     = var.project_id
+
+  fields = jsonencode(merge(
+    {
+      org        = { stringValue = each.value.org }
+      rate_share = { doubleValue = each.value.rate_share }
+      source     = { stringValue = "kustomer" }
+      status     = { stringValue = "PENDING" }
+      tables     = { mapValue = { fields = local._tables } }
+    },
+    {
+      for start in each.value.history_start[*] :
+      "history_start" => { stringValue = start }
+    },
+  ))
+
+  lifecycle {
+    ignore_changes = [fields]
+  }
+}
+
+# Run documents go 90 days after their run. Nobody searches by that field.
+resource "google_firestore_field" "run_expiry" {
+  collection = "runs"
+  database   = google_firestore_database.config.name
+  field      = "expire_at"
+  project    = var.project_id
+
+  index_config {}
+  ttl_config {}
+}
+
+resource "google_project_iam_member" "runtime_config" {
+  member  = google_service_account.runtime.member
+  project = var.project_id
+  role    = "roles/datastore.user"
+
+  condition {
+    expression = local._only_this_database.expression
+    title      = local._only_this_database.title
+  }
+}
+
+resource "google_project_iam_member" "editors_config" {
+  for_each = var.people.editors
+
+  member  = each.key
+  project = var.project_id
+  role    = "roles/datastore.user"
+
+  condition {
+    expression = local._only_this_database.expression
+    title      = local._only_this_database.title
+  }
+}
+
+# The console lists the project's databases before it opens one.
+resource "google_project_iam_member" "editors_list" {
+  for_each = var.people.editors
+
+  member  = each.key
+  project = var.project_id
+  role    = "roles/datastore.viewer"
+}

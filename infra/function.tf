@@ -1,0 +1,97 @@
+# The Cloud Run function (gen 2) that extracts: one for all integrations, and
+# the identity it runs as. What that identity may do stands beside what it
+# reads and writes.
+
+locals {
+  _function_name = "${var.name}-extract"
+
+  # In this order, or messages come twice while a hop still works: the code
+  # stops by itself, then the platform gives up, then Pub/Sub does.
+  _soft_deadline_seconds = 450
+  _timeout_seconds       = 540 # the most that an event may take
+  _ack_deadline_seconds  = 600 # the most that Pub/Sub waits
+}
+
+resource "google_service_account" "runtime" {
+  account_id = "${var.name}-runtime"
+
+  display_name = "Kustomer extractor: runs the function"
+  project      = var.project_id
+  depends_on   = [time_sleep.foundations]
+}
+
+resource "google_cloudfunctions2_function" "extract" {
+  name = local._function_name
+
+  description  = "Replicates Kustomer organisations into BigQuery."
+  kms_key_name = var.kms_key_name
+  location     = var.region
+  project      = var.project_id
+
+  build_config {
+    docker_repository = google_artifact_registry_repository.images.id
+    entry_point       = "extract"
+    runtime           = "python313"
+    service_account   = google_service_account.build.id
+
+    environment_variables = {
+      GOOGLE_FUNCTION_SOURCE = "functions/main.py"
+    }
+
+    on_deploy_update_policy {}
+
+    source {
+      storage_source {
+        bucket = google_storage_bucket.source.name
+        object = google_storage_bucket_object.source.name
+      }
+    }
+  }
+
+  service_config {
+    all_traffic_on_latest_revision   = true
+    available_cpu                    = "1"
+    available_memory                 = "1Gi"
+    ingress_settings                 = "ALLOW_INTERNAL_ONLY"
+    max_instance_count               = length(var.integrations) + 2
+    max_instance_request_concurrency = 1
+    min_instance_count               = 0
+    service_account_email            = google_service_account.runtime.email
+    timeout_seconds                  = local._timeout_seconds
+
+    environment_variables = {
+      BIGQUERY_DATASET         = google_bigquery_dataset.tables.dataset_id
+      BIGQUERY_LOCATION        = google_bigquery_dataset.tables.location
+      BIGQUERY_STAGING_DATASET = google_bigquery_dataset.staging.dataset_id
+      FIRESTORE_DATABASE       = google_firestore_database.config.name
+      GOOGLE_CLOUD_PROJECT     = var.project_id
+      LOG_EXECUTION_ID         = "true"
+      PUBSUB_TOPIC             = google_pubsub_topic.trigger.id
+      SOFT_DEADLINE_SECONDS    = tostring(local._soft_deadline_seconds)
+    }
+  }
+
+  depends_on = [time_sleep.build_rights]
+}
+
+# Signs what Pub/Sub pushes. Nobody else may call the function.
+resource "google_service_account" "push" {
+  account_id = "${var.name}-push"
+
+  display_name = "Kustomer extractor: lets Pub/Sub call the function"
+  project      = var.project_id
+  depends_on   = [time_sleep.foundations]
+}
+
+resource "google_cloud_run_v2_service_iam_member" "push" {
+  name = google_cloudfunctions2_function.extract.name # the service's, too
+
+  location = var.region
+  member   = google_service_account.push.member
+  project  = var.project_id
+  role     = "roles/run.invoker"
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.extract.id]
+  }
+}

@@ -1,0 +1,104 @@
+# The topic that starts runs, its push subscription to the function, and where
+# messages end up that nobody could deliver.
+
+resource "google_pubsub_topic" "trigger" {
+  name = "${var.name}-trigger"
+
+  kms_key_name = var.kms_key_name
+  project      = var.project_id
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
+
+  depends_on = [time_sleep.foundations]
+}
+
+# A run that outlives an invocation calls its next hop.
+resource "google_pubsub_topic_iam_member" "continue" {
+  topic = google_pubsub_topic.trigger.name
+
+  member  = google_service_account.runtime.member
+  project = var.project_id
+  role    = "roles/pubsub.publisher"
+}
+
+resource "google_pubsub_subscription" "push" {
+  name = "${var.name}-push"
+
+  ack_deadline_seconds       = local._ack_deadline_seconds
+  message_retention_duration = "86400s" # the code drops triggers after 6 h
+  project                    = var.project_id
+  topic                      = google_pubsub_topic.trigger.id
+
+  dead_letter_policy {
+    dead_letter_topic     = google_pubsub_topic.dead_letter.id
+    max_delivery_attempts = 30
+  }
+
+  expiration_policy {
+    ttl = "" # never; the default is 31 idle days
+  }
+
+  push_config {
+    # The path names the topic to functions-framework; the audience has none.
+    push_endpoint = join("/", [
+      google_cloudfunctions2_function.extract.service_config[0].uri,
+      google_pubsub_topic.trigger.id,
+    ])
+
+    oidc_token {
+      audience              = google_cloudfunctions2_function.extract.service_config[0].uri
+      service_account_email = google_service_account.push.email
+    }
+  }
+
+  retry_policy {
+    maximum_backoff = "600s"
+    minimum_backoff = "60s"
+  }
+
+  depends_on = [google_cloud_run_v2_service_iam_member.push]
+}
+
+resource "google_pubsub_topic" "dead_letter" {
+  name = "${var.name}-dead-letter"
+
+  kms_key_name = var.kms_key_name
+  project      = var.project_id
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
+
+  depends_on = [time_sleep.foundations]
+}
+
+resource "google_pubsub_subscription" "dead_letter" {
+  name = "${var.name}-dead-letter"
+
+  message_retention_duration = "604800s" # 7 days to look at them
+  project                    = var.project_id
+  topic                      = google_pubsub_topic.dead_letter.id
+
+  expiration_policy {
+    ttl = ""
+  }
+}
+
+# Pub/Sub itself moves a message from the subscription to the dead letters.
+resource "google_pubsub_subscription_iam_member" "dead_letter" {
+  subscription = google_pubsub_subscription.push.name
+
+  member  = google_project_service_identity.pubsub.member
+  project = var.project_id
+  role    = "roles/pubsub.subscriber"
+}
+
+resource "google_pubsub_topic_iam_member" "dead_letter" {
+  topic = google_pubsub_topic.dead_letter.name
+
+  member  = google_project_service_identity.pubsub.member
+  project = var.project_id
+  role    = "roles/pubsub.publisher"
+}

@@ -1,0 +1,51 @@
+# When each integration runs.
+
+locals {
+  # Unless given: between 03:00 and 03:59, at a minute that depends on the
+  # name alone, so that many integrations do not start at once.
+  _schedules = {
+    for name, integration in var.integrations :
+    name => coalesce(
+      integration.schedule,
+      format("%d 3 * * *", parseint(substr(sha256(name), 0, 8), 16) % 60),
+    )
+  }
+}
+
+resource "google_cloud_scheduler_job" "run" {
+  for_each = var.integrations
+
+  name = "${var.name}-${each.key}"
+
+  description = "Replicates ${each.key} into BigQuery."
+  project     = var.project_id
+  region      = var.region
+  schedule    = local._schedules[each.key]
+  time_zone   = each.value.time_zone
+
+  pubsub_target {
+    topic_name = google_pubsub_topic.trigger.id
+    data = base64encode(jsonencode({
+      integration = each.key
+      trigger     = "schedule"
+    }))
+  }
+
+  retry_config {
+    max_backoff_duration = "300s"
+    min_backoff_duration = "30s"
+    retry_count          = 3
+  }
+
+  # Not before somebody listens.
+  depends_on = [google_pubsub_subscription.push]
+}
+
+# "Force run" in the console. Scheduler has no rights on single jobs.
+resource "google_project_iam_member" "operators_schedule" {
+  for_each = var.people.operators
+
+  member  = each.key
+  project = var.project_id
+  role    = "roles/cloudscheduler.jobRunner"
+}

@@ -1,0 +1,146 @@
+# The function's code: zipped, uploaded under the hash of its content, and
+# built into an image by a service account that can do nothing else.
+
+locals {
+  _root = "${path.module}/.."
+
+  # What is shipped, by its path in the zip. The buildpack wants
+  # requirements.txt at the root; neither tests nor infra are part of it.
+  _bundle = {
+    for path in concat(
+      ["requirements.txt"],
+      tolist(fileset(local._root, "functions/**/*.{json,py,typed}")),
+    ) :
+    path => file("${local._root}/${path}")
+  }
+  _bundle_hash = substr(sha256(jsonencode(local._bundle)), 0, 16)
+}
+
+data "archive_file" "source" {
+  output_path = "${path.module}/.build/source.zip"
+  type        = "zip"
+
+  dynamic "source" {
+    for_each = local._bundle
+    content {
+      content  = source.value
+      filename = source.key
+    }
+  }
+}
+
+resource "google_storage_bucket" "source" {
+  name = "${var.project_id}-${var.name}-source"
+
+  force_destroy               = true # the repository has the code
+  location                    = var.region
+  project                     = var.project_id
+  public_access_prevention    = "enforced"
+  uniform_bucket_level_access = true
+
+  dynamic "encryption" {
+    for_each = var.kms_key_name[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 30
+      with_state                 = "ARCHIVED"
+    }
+  }
+
+  versioning {
+    enabled = true
+  }
+
+  depends_on = [time_sleep.foundations]
+}
+
+# The function is built anew when this name changes, and only then.
+resource "google_storage_bucket_object" "source" {
+  name = "source-${local._bundle_hash}.zip"
+
+  bucket = google_storage_bucket.source.name
+  source = data.archive_file.source.output_path
+}
+
+resource "google_artifact_registry_repository" "images" {
+  repository_id = var.name
+
+  description  = "Images of the Kustomer extractor, built by Cloud Build."
+  format       = "DOCKER"
+  kms_key_name = var.kms_key_name
+  location     = var.region
+  project      = var.project_id
+
+  cleanup_policies {
+    id     = "delete-old"
+    action = "DELETE"
+    condition {
+      older_than = "2592000s" # 30 days
+    }
+  }
+
+  cleanup_policies {
+    id     = "keep-recent"
+    action = "KEEP"
+    most_recent_versions {
+      keep_count = 5
+    }
+  }
+
+  depends_on = [time_sleep.foundations]
+}
+
+resource "google_service_account" "build" {
+  account_id = "${var.name}-build"
+
+  display_name = "Kustomer extractor: builds the function's image"
+  project      = var.project_id
+  depends_on   = [time_sleep.foundations]
+}
+
+resource "google_artifact_registry_repository_iam_member" "build" {
+  repository = google_artifact_registry_repository.images.name
+
+  location = var.region
+  member   = google_service_account.build.member
+  project  = var.project_id
+  role     = "roles/artifactregistry.writer"
+}
+
+resource "google_project_iam_member" "build_logs" {
+  member  = google_service_account.build.member
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+}
+
+# Cloud Run functions copies the zip to a bucket of its own, which Google
+# names, and builds from there.
+resource "google_project_iam_member" "build_source" {
+  member  = google_service_account.build.member
+  project = var.project_id
+  role    = "roles/storage.objectViewer"
+
+  condition {
+    title      = "only-function-sources"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+  }
+}
+
+# A build that starts before these rights have spread fails for good.
+resource "time_sleep" "build_rights" {
+  create_duration = "90s"
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_source,
+  ]
+}

@@ -1,0 +1,288 @@
+# `nullable = false`: null, which is what the root module passes on for what
+# nobody set, means the default.
+
+variable "api_keys" {
+  description = <<-EOT
+    API keys by integration, for those with an `api_key_version`. They enter
+    neither the plan nor the state, so every later plan needs them again.
+    Simpler: leave this empty, and add each key by its `key_commands` output.
+  EOT
+  type        = map(string)
+  default     = {}
+  ephemeral   = true
+  nullable    = false
+  sensitive   = true
+
+  validation {
+    condition = sort(keys(var.api_keys)) == sort([
+      for name, integration in var.integrations :
+      name if integration.api_key_version != null
+    ])
+    error_message = "Give api_keys a key for each integration that has an api_key_version, and for no other."
+  }
+}
+
+variable "deletion_protection" {
+  description = <<-EOT
+    Whether the configuration and the tables survive `terraform destroy`.
+    Set it to false for a trial.
+  EOT
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "firestore" {
+  description = <<-EOT
+    The database with the configuration: its location (the region, unless
+    given; cannot be changed later), a backup every day kept for a week, and
+    recovery to any minute of the last week.
+  EOT
+  type = object({
+    daily_backup           = optional(bool, true)
+    location               = optional(string)
+    point_in_time_recovery = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = (
+      var.firestore.location == null ||
+      can(regex("^[a-z]+[a-z0-9-]*[0-9]$", var.firestore.location))
+    )
+    error_message = "Set firestore.location to a location of Firestore, for example europe-west1, nam5 or eur3, or leave it out to use the region."
+  }
+}
+
+variable "integrations" {
+  description = <<-EOT
+    Kustomer organisations, each under its permanent name, which begins the
+    names of its tables. `schedule` (cron, in `time_zone`): every day between
+    03:00 and 03:59 unless given. `rate_share`: the part of the organisation's
+    request limit that may be used. `history_start`: leaves older
+    conversations out. `org`, `rate_share` and `history_start` are the first
+    content of the configuration document; later they are changed there.
+    `api_key_version`: raise it to write the key of `api_keys` once more.
+  EOT
+  type = map(object({
+    api_key_version = optional(string)
+    history_start   = optional(string)
+    org             = string
+    rate_share      = optional(number, 0.6)
+    schedule        = optional(string)
+    time_zone       = optional(string, "Etc/UTC")
+  }))
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.integrations) :
+      can(regex("^[a-z][a-z0-9_]{0,39}$", name))
+    ])
+    error_message = "Name each integration with a lower-case letter followed by letters, digits and underscores, 40 characters at most; the name is permanent and begins its tables' names."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, integration in var.integrations : can(regex(
+        "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", integration.org
+      ))
+    ])
+    error_message = "Set org to letters, digits and hyphens only: acme, if you sign in at https://acme.kustomerapp.com."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, integration in var.integrations :
+      integration.history_start == null || can(regex(
+        "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+        integration.history_start
+      ))
+    ])
+    error_message = "Write history_start as a date, for example 2019-01-01."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, integration in var.integrations :
+      integration.rate_share > 0 && integration.rate_share <= 1
+    ])
+    error_message = "Set rate_share above 0 and to 1 at most, for example 0.6: the limit is shared with everything else that uses the organisation's API."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, integration in var.integrations :
+      integration.schedule == null || can(regex(
+        "^[0-9*,/-]+( [0-9*,/-]+){2}( [0-9A-Za-z*,/-]+){2}$",
+        integration.schedule
+      ))
+    ])
+    error_message = "Write schedule as a cron line of five fields, for example \"30 4 * * *\" for half past four every day, or leave it out."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, integration in var.integrations : can(regex(
+        "^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$",
+        integration.time_zone
+      ))
+    ])
+    error_message = "Set time_zone to a name of the tz database, for example Europe/Zurich, or leave it out for Etc/UTC."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, integration in var.integrations :
+      integration.api_key_version == null ||
+      can(regex("^[1-9][0-9]*$", integration.api_key_version))
+    ])
+    error_message = "Set api_key_version to a whole number from 1, and raise it whenever the key in api_keys is another one; or leave it out and add the key with gcloud."
+  }
+}
+
+variable "kms_key_name" {
+  description = <<-EOT
+    A Cloud KMS key in the region, by its full name, that then encrypts the
+    tables, the configuration, the keys, the messages and the code. Cannot be
+    changed later. Unset: Google's own keys do.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition = var.kms_key_name == null || can(regex(
+      "^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$",
+      var.kms_key_name
+    ))
+    error_message = "Set kms_key_name to projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY, without a version."
+  }
+
+  validation {
+    condition = var.kms_key_name == null || alltrue([
+      for place in [
+        var.region,
+        coalesce(var.location, var.region),
+        coalesce(var.firestore.location, var.region),
+      ] :
+      lower(place) == lower(try(split("/", var.kms_key_name)[3], ""))
+    ])
+    error_message = "With kms_key_name, leave location and firestore.location out and use a key in the region: one key cannot encrypt in several places."
+  }
+}
+
+variable "labels" {
+  description = "Labels for everything that can have some."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key, value in var.labels :
+      can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) &&
+      can(regex("^[a-z0-9_-]{0,63}$", value))
+    ])
+    error_message = "Write labels in lower-case letters, digits, hyphens and underscores, keys beginning with a letter, 63 characters at most."
+  }
+}
+
+variable "location" {
+  description = <<-EOT
+    Where BigQuery keeps the tables, for example EU or US; the region, unless
+    given. Cannot be changed later.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition = (
+      var.location == null ||
+      can(regex("^([A-Z]{2}|[a-z]+-[a-z]+[0-9]+)$", var.location))
+    )
+    error_message = "Set location to a location of BigQuery, for example EU, US or europe-west1, or leave it out to use the region."
+  }
+}
+
+variable "name" {
+  description = <<-EOT
+    What the names of all resources begin with; the datasets are called NAME
+    and NAME_staging. A second deployment in one project needs another one,
+    and other names for its integrations.
+  EOT
+  type        = string
+  default     = "kustomer"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{2,18}[a-z0-9]$", var.name))
+    error_message = "Set name to 4 to 20 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
+  }
+}
+
+variable "notification_emails" {
+  description = "Addresses that get the alerts. Unset: the console shows them."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for email in var.notification_emails :
+      can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", email))
+    ])
+    error_message = "Set notification_emails to e-mail addresses, for example [\"data-team@example.com\"]."
+  }
+}
+
+variable "people" {
+  description = <<-EOT
+    Who, besides the project's owners, may read the tables (`analysts`), edit
+    the configuration documents (`editors`), and read logs, force runs and add
+    API keys (`operators`). Members as IAM writes them.
+  EOT
+  type = object({
+    analysts  = optional(set(string), [])
+    editors   = optional(set(string), [])
+    operators = optional(set(string), [])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for member in setunion(
+        var.people.analysts, var.people.editors, var.people.operators
+      ) :
+      can(regex(
+        "^((user|group|serviceAccount):[^@ ]+@|domain:|principal(Set)?://)[^@ ]+$",
+        member
+      ))
+    ])
+    error_message = "Write each member as IAM does, for example group:analysts@example.com or user:ann@example.com; everybody (allUsers, allAuthenticatedUsers) is not accepted."
+  }
+}
+
+variable "project_id" {
+  description = "The Google Cloud project, by its id."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "Set project_id to the id of a project (not its name or number), 6 to 30 lower-case letters, digits and hyphens; `gcloud projects list` shows it."
+  }
+}
+
+variable "region" {
+  description = "Where everything but the tables is and runs."
+  type        = string
+  default     = "us-central1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "Set region to a region of Cloud Run functions, for example us-central1 or europe-west1."
+  }
+}

@@ -1,0 +1,91 @@
+# One deployment over time. The runs share their state, in this order;
+# check_plans.py looks at what the plans would change.
+
+mock_provider "google" {}
+mock_provider "google-beta" {}
+mock_provider "archive" {}
+mock_provider "time" {}
+
+variables {
+  api_keys = {} # `terraform test` cannot apply an ephemeral default
+  integrations = {
+    acme    = { org = "acme" }
+    acme_eu = { org = "acme-eu" }
+  }
+  project_id = "demo-project"
+}
+
+run "first_apply" {
+  command = apply
+
+  module {
+    source = "./infra"
+  }
+
+  assert {
+    condition = (
+      google_pubsub_subscription.push.push_config[0].push_endpoint ==
+      "${google_cloudfunctions2_function.extract.service_config[0].uri}/${google_pubsub_topic.trigger.id}"
+    )
+    error_message = "The endpoint's path names the topic: functions-framework reads it there."
+  }
+
+  assert {
+    condition = (
+      google_pubsub_subscription.push.push_config[0].oidc_token[0].audience ==
+      google_cloudfunctions2_function.extract.service_config[0].uri
+    )
+    error_message = "The audience is the service itself, without a path."
+  }
+}
+
+run "second_plan" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+}
+
+run "console_edits" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+
+  variables { # what was seeded is not written again
+    integrations = {
+      acme    = { org = "acme", rate_share = 0.1 }
+      acme_eu = { org = "acme-eu" }
+    }
+  }
+}
+
+run "integration_added" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+
+  variables {
+    integrations = {
+      acme    = { org = "acme" }
+      acme_eu = { org = "acme-eu" }
+      other   = { org = "other" }
+    }
+  }
+}
+
+run "integration_removed" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+
+  variables {
+    integrations = { acme_eu = { org = "acme-eu" } }
+  }
+}
