@@ -1,0 +1,87 @@
+"""SQL text in DuckDB's dialect: names, types, and the table function that reads a chunk. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kustomer_extract.schema import find
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kustomer_extract.schema import Field
+
+_TYPES = {
+    "BOOLEAN": "BOOLEAN",
+    "FLOAT": "DOUBLE",
+    "INTEGER": "BIGINT",
+    "JSON": "JSON",
+    "STRING": "VARCHAR",
+    "TIMESTAMP": "TIMESTAMPTZ",
+}
+_MAX_ROW_BYTES = (
+    100 * 1024 * 1024
+)  # BigQuery's limit: https://cloud.google.com/bigquery/quotas#load_jobs, read 2026-11-23
+
+
+def quote(name: str) -> str:
+    """Write a name: ``"from"``."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def to_literal(text: str) -> str:
+    """Write a text: ``'it''s'``."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def to_type(field: Field) -> str:
+    """Write a column's type: ``STRUCT("preview" VARCHAR, "tags" VARCHAR[])[]``."""
+    if field.type == "RECORD":
+        inner = ", ".join(f"{quote(part.name)} {to_type(part)}" for part in field.fields)
+        plain = f"STRUCT({inner})"
+    else:
+        plain = _TYPES[field.type]
+    return f"{plain}[]" if field.mode == "REPEATED" else plain
+
+
+def to_definitions(fields: Sequence[Field]) -> str:
+    """Write the columns of a CREATE TABLE."""
+    return ", ".join(f"{quote(field.name)} {to_type(field)}" for field in fields)
+
+
+def read_chunk(file: Path, fields: Sequence[Field]) -> str:
+    """Write the table function that reads gzip-compressed newline-delimited JSON, as far as `fields` go."""
+    columns = ", ".join(f"{to_literal(field.name)}: {to_literal(to_type(field))}" for field in fields)
+    return (
+        f"read_json({to_literal(str(file))}, columns = {{{columns}}}, format = 'newline_delimited', "
+        f"compression = 'gzip', maximum_object_size = {_MAX_ROW_BYTES})"
+    )
+
+
+def select_all(tables: Sequence[str], fields: Sequence[Field]) -> str:
+    """Write the query for the rows of all tables: none, but in the right columns, if there are no tables."""
+    columns = ", ".join(quote(field.name) for field in fields)
+    nothing = ", ".join(f"NULL::{to_type(field)} AS {quote(field.name)}" for field in fields)
+    parts = [f"SELECT {columns} FROM {table}" for table in tables]  # noqa: S608 - our own names
+    return " UNION ALL ".join([f"SELECT {nothing} WHERE false", *parts])
+
+
+def select_latest(table: str, fields: Sequence[Field]) -> str:
+    """Write the query for one row per id, the latest `updatedAt` if that is selected.
+
+    Only rows of repeated ids are ranked: ranking sorts whole rows, and repeats are few.
+    """
+    return (
+        f"WITH repeated AS (SELECT id FROM {table} GROUP BY id HAVING count(*) > 1) "  # noqa: S608 - our own names
+        f"SELECT * FROM {table} ANTI JOIN repeated USING (id) UNION ALL "
+        f"(SELECT * FROM {table} SEMI JOIN repeated USING (id) "
+        f"QUALIFY row_number() OVER (PARTITION BY id{_order_by_latest(fields)}) = 1)"
+    )
+
+
+def _order_by_latest(fields: Sequence[Field]) -> str:
+    attributes = find(fields, ["attributes"])
+    if attributes is None or find(fields, ["attributes", "updatedAt"]) is None:
+        return ""
+    return f" ORDER BY attributes{'[1]' if attributes.mode == 'REPEATED' else ''}.updatedAt DESC NULLS LAST"
