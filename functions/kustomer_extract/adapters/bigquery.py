@@ -1,0 +1,245 @@
+"""BigQuery behind the `Warehouse` port: chunks in a staging dataset, one atomic copy over the live table.
+
+Nothing is published but by that copy, so readers see the old table or the new one, and a run that dies in between
+leaves the old. What is left in the staging dataset expires with it.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from google.api_core.exceptions import Forbidden, NotFound
+from google.cloud import bigquery
+
+from kustomer_extract.adapters.bigquery_history import BigQueryHistory
+from kustomer_extract.adapters.bigquery_jobs import APPEND, REPLACE, BigQueryJobs, Patience, to_job_id, to_unique_job_id
+from kustomer_extract.adapters.bigquery_live import LiveTables
+from kustomer_extract.adapters.google_errors import Service
+from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
+from kustomer_extract.models import Assembled, Staged, to_live_name
+from kustomer_extract.schema import find, iter_paths, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from kustomer_extract.models import Chunk, IntegrationName, Job, Table
+    from kustomer_extract.ports import Clock
+    from kustomer_extract.schema import Field
+
+_MAX_COPY_SOURCES = 1200  # https://cloud.google.com/bigquery/quotas#copy_jobs, read 2026-11-23
+_DROPS_AT_ONCE = 8
+
+
+class BigQueryWarehouse:
+    """Implements `Warehouse`.
+
+    Args:
+        client: Its project is where the datasets are and where jobs are billed.
+        location: Of both datasets.
+        clock: For waits.
+        labels: On every job, besides integration, table and run_id.
+        patience: How long to wait for BigQuery.
+    """
+
+    def __init__(
+        self,
+        client: bigquery.Client,
+        *,
+        dataset: str,
+        staging_dataset: str,
+        location: str,
+        clock: Clock,
+        labels: Mapping[str, str] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._client = client
+        live, self._staging = f"{client.project}.{dataset}", f"{client.project}.{staging_dataset}"
+        self._patience = patience or Patience()
+        self._jobs = BigQueryJobs(
+            client,
+            location=location,
+            labels={"app": "kustomer-extract", **(labels or {})},
+            clock=clock,
+            patience=self._patience,
+        )
+        self._live = LiveTables(client, dataset=live, jobs=self._jobs, patience=self._patience)
+        self._history = BigQueryHistory(self._jobs, table=f"{live}._jobs")
+        self._service = _describe_service(live, self._staging, location)
+
+    def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> ChunkLoad:
+        """Upload the chunk; its rows are in the staging table of its name once the load's `wait` returns."""
+        table, labels, job = f"{self._staging}.{chunk.name}", _to_labels(chunk.name), None
+        with self._service.translate(f"loading {chunk.name}"):
+            if chunk.rows:
+                job = self._jobs.begin_load(
+                    to_job_id(chunk.name), chunk.data, table, schema=to_json(schema), write=REPLACE, labels=labels
+                )
+            else:
+                self._create_empty(table, schema)
+        staged = Staged(name=chunk.name, rows=chunk.rows)
+        return ChunkLoad(staged=staged, job=job, schema=schema, jobs=self._jobs, service=self._service)
+
+    def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
+        """Copy all chunks into one staging table. More than one copy job takes are appended by further ones."""
+        table, labels = f"{self._staging}.{name}", _to_labels(name)
+        sources = [f"{self._staging}.{chunk.name}" for chunk in chunks]
+        with self._service.translate(f"assembling {name}"):
+            if not sources:
+                self._create_empty(table, schema)
+            for start in range(0, len(sources), _MAX_COPY_SOURCES):
+                some, write = sources[start : start + _MAX_COPY_SOURCES], APPEND if start else REPLACE
+                self._jobs.copy(to_unique_job_id(name), some, table, write=write, labels=labels)
+            return self._count(name)
+
+    def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:
+        """Insert one row per id into a table of the explicit schema: a query's own would lose the descriptions."""
+        table, columns = f"{self._staging}.{name}", ", ".join(f"`{field.name}`" for field in schema)
+        sql = (
+            f"INSERT INTO `{table}` SELECT {columns} FROM `{self._staging}.{assembled.name}` WHERE TRUE "  # noqa: S608 - our own names
+            f"QUALIFY ROW_NUMBER() OVER (PARTITION BY id{_order_by_latest(schema)}) = 1"
+        )
+        with self._service.translate(f"removing repeats into {name}"):
+            self._create_empty(table, schema)
+            self._jobs.query(to_unique_job_id(name), sql, labels=_to_labels(name))
+            return self._count(name)
+
+    def count_published(self, integration: IntegrationName, table: Table) -> int | None:
+        """Read the live table's number of rows off its metadata."""
+        name = to_live_name(integration, table)
+        with self._service.translate(f"looking at {name}"):
+            return self._live.count(name)
+
+    def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:  # noqa: ARG002 - the staged table has it
+        """Copy the staged table over the live one, then describe it.
+
+        The copy's job id is that of run and table, not of the attempt: an invocation that stalled and wakes up after
+        its successor has published finds the id taken and publishes nothing.
+
+        Raises:
+            RetryLater: also if the staged table is gone. Then another invocation has closed or abandoned this run and
+                dropped its staging; the run state, read again at redelivery, says which.
+        """
+        name = to_live_name(job.integration, job.table)
+        job_id = to_job_id("publish", job.integration, job.table, job.run_id)
+        source = f"{self._staging}.{assembled.name}"
+        with self._service.translate(f"publishing {name}"):
+            try:
+                self._live.replace(name, source, job_id=job_id, labels=_to_labels(assembled.name))
+            except NotFound as error:
+                if not self._exists(source):
+                    raise RetryLater(
+                        f"BigQuery: staging table {assembled.name} is gone, nothing was published"
+                    ) from error
+                raise
+            labels = {"integration": job.integration, "run_id": job.run_id, "config_hash": job.config_hash}
+            description = f"Kustomer {job.table} of {job.integration}; every run of kustomer-extract replaces all rows."
+            self._live.describe(name, description=description, labels=labels)
+
+    def drop(self, names: Sequence[str]) -> None:
+        """Delete staging tables, some at once: a long run has thousands."""
+
+        def delete(name: str) -> None:
+            self._client.delete_table(f"{self._staging}.{name}", not_found_ok=True, **self._patience.call)
+
+        with self._service.translate("dropping staging tables"), ThreadPoolExecutor(_DROPS_AT_ONCE) as pool:
+            for _ in pool.map(delete, names):
+                pass
+
+    def append_jobs(self, jobs: Sequence[Job]) -> None:
+        """Write jobs of one run into `_jobs`."""
+        with self._service.translate("writing _jobs"):
+            self._history.append(jobs)
+
+    def fetch_jobs(self, integration: IntegrationName | None, *, limit: int) -> Sequence[Job]:
+        """Read `_jobs`; without that table there were none."""
+        with self._service.translate("reading _jobs"):
+            return self._history.fetch(integration, limit=limit) if self._exists(self._history.table) else ()
+
+    def _exists(self, table: str) -> bool:
+        try:
+            self._client.get_table(table, **self._patience.call)
+        except NotFound:
+            return False
+        return True
+
+    def _create_empty(self, table: str, schema: Sequence[Field]) -> None:
+        fields = [bigquery.SchemaField.from_api_repr(field) for field in to_json(schema)]
+        self._client.delete_table(table, not_found_ok=True, **self._patience.call)
+        self._client.create_table(bigquery.Table(table, schema=fields), exists_ok=True, **self._patience.call)
+
+    def _count(self, name: str) -> Assembled:
+        sql = f"SELECT COUNT(*) AS all_rows, COUNT(DISTINCT id) AS ids FROM `{self._staging}.{name}`"  # noqa: S608 - our own name
+        (row,) = self._jobs.query(to_unique_job_id(name), sql, labels=_to_labels(name))
+        return Assembled(name=name, rows=row["all_rows"], distinct_ids=row["ids"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkLoad:
+    """Implements `Load`; without a job the chunk was empty."""
+
+    staged: Staged
+    job: bigquery.LoadJob | None
+    schema: Sequence[Field]
+    jobs: BigQueryJobs
+    service: Service
+
+    def wait(self, *, until: datetime) -> Staged:
+        """Wait for the end of the load."""
+        if self.job is not None:
+            with self.service.translate(f"loading {self.staged.name}"):
+                self.jobs.wait(self.job, until=until)
+                if (self.job.error_result or {}).get("reason") == "invalid":
+                    raise to_row_rejection(self.staged.name, self.job.errors or (), self.schema)
+                self.jobs.finish(self.job)  # raises its error, if it has another
+        return self.staged
+
+
+def to_row_rejection(chunk: str, errors: Iterable[Mapping[str, str]], schema: Sequence[Field]) -> RowRejected:
+    """Say where a load failed, and not a word more: BigQuery's messages quote the row's values.
+
+    A field is named only if it is one of the schema's.
+    """
+    messages = " ".join(error.get("message", "") for error in errors)
+    position = re.search(r"row starting at position (\d+)", messages)
+    named = re.findall(r"[Ff]ield: ([A-Za-z_][\w.]*\w)", messages, re.ASCII)
+    known = {".".join(path) for path, _ in iter_paths(schema)}
+    field = next((name for name in named if name in known), None)
+    return RowRejected(
+        f"BigQuery refuses a row of {chunk}{f' at byte {position[1]}' if position else ''}"
+        f"{f', field {field}' if field else ''}; the published table stays. A row that passed the transform must load: "
+        f"please report this{f'; until it is mended, deselect {field} in the configuration document' if field else ''}"
+    )
+
+
+def _describe_service(live: str, staging: str, location: str) -> Service:
+    return Service(
+        name="BigQuery",
+        refuse=lambda what, cure: WarehouseRefused(f"{what}. {cure}"),
+        cures={
+            NotFound: f"The datasets {live} and {staging} must exist in location {location}: run terraform apply, or "
+            "correct the function's settings. If only a table is gone, the next run makes it again",
+            Forbidden: f"Grant the caller roles/bigquery.dataEditor on {live} and {staging}, and "
+            f"roles/bigquery.jobUser on project {live.partition('.')[0]}",
+        },
+    )
+
+
+def _order_by_latest(schema: Sequence[Field]) -> str:
+    """Write the ORDER BY that puts the latest `updatedAt` first; nothing if that is not selected."""
+    attributes = find(schema, ["attributes"])
+    if attributes is None or find(schema, ["attributes", "updatedAt"]) is None:
+        return ""
+    first = "[SAFE_OFFSET(0)]" if attributes.mode == "REPEATED" else ""
+    return f" ORDER BY attributes{first}.updatedAt DESC"
+
+
+def _to_labels(staging_name: str) -> dict[str, str]:
+    """Read what a job is about off its table's name: ``acme_conversations__20261123t030000z_1a2b3c4d__2_7``."""
+    match = re.fullmatch(r"(.+)_([a-z]+)__([0-9a-z_]+?)__[0-9]+_\w+", staging_name)
+    if match is None:
+        return {}
+    return {"integration": match[1], "table": match[2], "run_id": match[3].replace("_", "-")}

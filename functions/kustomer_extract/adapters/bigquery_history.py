@@ -1,0 +1,61 @@
+"""The table `_jobs`: one row per job, appended when its run ends, read by the commands. Exceptions are Google's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from google.cloud import bigquery
+
+from kustomer_extract.adapters.bigquery_jobs import APPEND, to_job_id, to_unique_job_id
+from kustomer_extract.adapters.job_rows import from_row, load_columns, to_row
+from kustomer_extract.schema import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kustomer_extract.adapters.bigquery_jobs import BigQueryJobs
+    from kustomer_extract.models import IntegrationName, Job
+
+
+class BigQueryHistory:
+    """Appends to `_jobs`, which it creates, and reads it.
+
+    Args:
+        table: Full name: ``project.dataset._jobs``.
+    """
+
+    def __init__(self, jobs: BigQueryJobs, *, table: str) -> None:
+        self._jobs = jobs
+        self.table = table
+
+    def append(self, jobs: Sequence[Job]) -> None:
+        """Append the jobs of one run: once, however often it is asked for, because the load job's id is theirs."""
+        if not jobs:
+            return
+        first = jobs[0]
+        digest = hashlib.sha256("\n".join(job.job_id for job in jobs).encode()).hexdigest()[:8]
+        load = self._jobs.begin_load(
+            to_job_id("jobs", first.integration, first.run_id, digest),
+            "\n".join(json.dumps(to_row(job), default=datetime.isoformat) for job in jobs).encode(),
+            self.table,
+            schema=to_json(load_columns()),
+            write=APPEND,
+            labels={"integration": first.integration, "run_id": first.run_id},
+        )
+        self._jobs.finish(load)
+
+    def fetch(self, integration: IntegrationName | None, *, limit: int) -> list[Job]:
+        """Read the newest jobs; one that was appended twice counts once."""
+        parameters = [bigquery.ScalarQueryParameter("limit", "INT64", limit)]
+        if integration is not None:
+            parameters.append(bigquery.ScalarQueryParameter("integration", "STRING", integration))
+        sql = (
+            f"SELECT * FROM `{self.table}` WHERE {'TRUE' if integration is None else 'integration = @integration'} "  # noqa: S608 - our own name
+            "QUALIFY ROW_NUMBER() OVER (PARTITION BY integration, job_id ORDER BY finished_at DESC) = 1 "
+            "ORDER BY started_at DESC, job_id LIMIT @limit"
+        )
+        rows = self._jobs.query(to_unique_job_id("history"), sql, parameters=parameters)
+        return [from_row(dict(row.items())) for row in rows]

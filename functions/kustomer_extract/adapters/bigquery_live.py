@@ -1,0 +1,97 @@
+"""The tables that people query: replaced whole by a copy, then described. Google's exceptions pass through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.api_core.exceptions import NotFound, PreconditionFailed
+
+from kustomer_extract.adapters.bigquery_jobs import REPLACE
+from kustomer_extract.errors import RetryLater, WarehouseRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from google.cloud import bigquery
+
+    from kustomer_extract.adapters.bigquery_jobs import BigQueryJobs, Patience
+
+_MAX_EDITS = 5  # of a table's metadata, each but the last lost to somebody else's
+
+
+class LiveTables:
+    """The tables of the live dataset, by their short names.
+
+    Args:
+        dataset: ``project.dataset``.
+    """
+
+    def __init__(self, client: bigquery.Client, *, dataset: str, jobs: BigQueryJobs, patience: Patience) -> None:
+        self._client = client
+        self._dataset = dataset
+        self._jobs = jobs
+        self._patience = patience
+
+    def count(self, name: str) -> int | None:
+        """Read the number of rows off the metadata; None if there is no table.
+
+        Raises:
+            WarehouseRefused: a view, or another thing that is no table, has its name.
+        """
+        table = self._find(name)
+        return int(table.num_rows) if table else None
+
+    def replace(self, name: str, source: str, *, job_id: str, labels: Mapping[str, str]) -> None:
+        """Put the rows and the schema of `source` in the table's place, atomically; once per job id.
+
+        Raises:
+            WarehouseRefused: no table, or one with policy tags, which replacing it would take away.
+        """
+        table = self._find(name)
+        tagged = list(_iter_tagged(table.schema)) if table else []
+        if tagged:
+            raise WarehouseRefused(
+                f"BigQuery: {self._dataset}.{name} has policy tags on {', '.join(tagged)}, which publishing would take "
+                "away: remove them and protect the columns in an authorized view, or deselect these columns and drop "
+                "the table; the next run publishes"
+            )
+        self._jobs.copy(job_id, [source], f"{self._dataset}.{name}", write=REPLACE, labels=labels)
+
+    def describe(self, name: str, *, description: str, labels: Mapping[str, str]) -> None:
+        """Set description, labels and "no expiry" where they differ; other labels stay.
+
+        A table whose label `run_id` is of a later run is left alone: an invocation that stalled came too late.
+        """
+        for _ in range(_MAX_EDITS):
+            table = self._client.get_table(f"{self._dataset}.{name}", **self._patience.call)
+            wanted = {**table.labels, **labels}
+            done = (table.description, table.labels, table.expires) == (description, wanted, None)
+            if done or table.labels.get("run_id", "") > labels["run_id"]:
+                return
+            table.description, table.labels, table.expires = description, wanted, None
+            try:
+                self._client.update_table(table, ["description", "labels", "expires"], **self._patience.call)
+            except PreconditionFailed:
+                continue  # it was changed since it was read; or our own change took effect and its answer was lost
+            return
+        raise RetryLater(f"BigQuery: {name} is published, but something else keeps changing its description or labels")
+
+    def _find(self, name: str) -> bigquery.Table | None:
+        try:
+            table = self._client.get_table(f"{self._dataset}.{name}", **self._patience.call)
+        except NotFound:
+            return None
+        if table.table_type != "TABLE":
+            raise WarehouseRefused(
+                f"BigQuery: {self._dataset}.{name} is a {table.table_type}, and only a table can be published: rename "
+                "or drop it; the next run publishes"
+            )
+        return table
+
+
+def _iter_tagged(fields: Iterable[bigquery.SchemaField], prefix: str = "") -> Iterator[str]:
+    """Yield the paths of the columns that carry policy tags."""
+    for field in fields:
+        if field.policy_tags and field.policy_tags.names:
+            yield f"{prefix}{field.name}"
+        yield from _iter_tagged(field.fields, f"{prefix}{field.name}.")

@@ -1,0 +1,159 @@
+"""Firestore: the configuration document that people edit, the run state, and the run documents that people read."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition, Forbidden, NotFound
+
+from kustomer_extract.adapters.google_errors import SHORT_RETRY, Service
+from kustomer_extract.adapters.run_documents import parse_state_document, to_run_document, to_state_document
+from kustomer_extract.errors import ConfigInvalid, Problem, TakenOver, UnknownIntegration
+from kustomer_extract.models import IntegrationName, IntegrationStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.api_core.retry import Retry
+    from google.cloud import firestore
+
+    from kustomer_extract.models import JsonObject, RunState
+
+_CALL_SECONDS = 20.0
+
+
+class FirestoreConfigStore:
+    """Implements `ConfigStore`: documents `integrations/<name>`.
+
+    Args:
+        client: Of the right project and database.
+        retry: Repeats one call.
+        call_seconds: How long one call may take.
+    """
+
+    def __init__(
+        self, client: firestore.Client, *, retry: Retry = SHORT_RETRY, call_seconds: float = _CALL_SECONDS
+    ) -> None:
+        self._client = client
+        self._integrations = client.collection("integrations")
+        self._call: dict[str, Any] = {"retry": retry, "timeout": call_seconds}
+        self._service = _describe_service(client)
+        self._read: dict[IntegrationName, firestore.DocumentSnapshot[Any]] = {}
+
+    def list_names(self) -> Sequence[IntegrationName]:
+        """List the documents there are; not those of which only a history is left."""
+        with self._service.translate("listing integrations"):
+            return sorted(IntegrationName(found.id) for found in self._integrations.select([]).stream(**self._call))
+
+    def fetch(self, integration: IntegrationName) -> JsonObject:
+        """Read the document, and keep in mind which version that was."""
+        with self._service.translate(f"reading integrations/{integration}"):
+            snapshot = self._integrations.document(integration).get(**self._call)
+        if not snapshot.exists:
+            raise UnknownIntegration(integration, known=self.list_names())
+        self._read[integration] = snapshot
+        return {name: _to_plain(value) for name, value in (snapshot.to_dict() or {}).items()}
+
+    def activate(self, integration: IntegrationName) -> None:
+        """Set the status, on the condition that the document is still the one that was read."""
+        if integration not in self._read:
+            self.fetch(integration)
+        snapshot = self._read[integration]
+        status = (snapshot.to_dict() or {}).get("status") or IntegrationStatus.PENDING
+        if str(status).strip().upper() != IntegrationStatus.PENDING:
+            return
+        unchanged = self._client.write_option(last_update_time=snapshot.update_time)
+        with self._service.translate(f"activating integrations/{integration}"):
+            try:
+                snapshot.reference.update({"status": IntegrationStatus.ACTIVE.value}, option=unchanged, **self._call)
+            except (FailedPrecondition, NotFound):
+                return  # somebody is editing it; or this was our own write, done already, whose answer was lost
+
+
+class FirestoreRunStore:
+    """Implements `RunStore`: documents `integrations/<name>/state/run` and `integrations/<name>/runs/<run_id>`.
+
+    A state's version is the document's update time. Each write carries a random `writer`: so no two writes are alike,
+    which Firestore would take for no write at all, and a writer that lost its answer recognises its own work.
+
+    Args:
+        client: Of the right project and database.
+        retry: Repeats one call.
+        call_seconds: How long one call may take.
+    """
+
+    def __init__(
+        self, client: firestore.Client, *, retry: Retry = SHORT_RETRY, call_seconds: float = _CALL_SECONDS
+    ) -> None:
+        self._client = client
+        self._call: dict[str, Any] = {"retry": retry, "timeout": call_seconds}
+        self._service = _describe_service(client)
+
+    def fetch(self, integration: IntegrationName) -> RunState | None:
+        """Read the state document."""
+        reference = self._refer_to_state(integration)
+        with self._service.translate(f"reading {reference.path}"):
+            snapshot = reference.get(**self._call)
+        if not snapshot.exists:
+            return None
+        document: Any = _to_plain(snapshot.to_dict())
+        return parse_state_document(integration, document, version=snapshot.update_time)
+
+    def save(self, state: RunState) -> RunState:
+        """Write the state document whole, on the condition of its last version."""
+        reference, writer = self._refer_to_state(state.integration), uuid.uuid4().hex
+        document = {**to_state_document(state), "writer": writer}
+        with self._service.translate(f"writing {reference.path}"):
+            try:
+                if state.version is None:
+                    written = reference.create(document, **self._call)
+                else:
+                    unchanged = self._client.write_option(last_update_time=state.version)
+                    written = reference.update(document, option=unchanged, **self._call)
+            except (AlreadyExists, FailedPrecondition, NotFound) as error:
+                found = reference.get(**self._call)
+                if (found.to_dict() or {}).get("writer") != writer:
+                    raise TakenOver(f"{reference.path} was written by another invocation") from error
+                return replace(state, version=found.update_time)
+        return replace(state, version=written.update_time)
+
+    def record(self, state: RunState) -> None:
+        """Write the run document whole."""
+        reference = self._client.document(f"integrations/{state.integration}/runs/{state.run_id}")
+        with self._service.translate(f"writing {reference.path}"):
+            reference.set(to_run_document(state), **self._call)
+
+    def _refer_to_state(self, integration: IntegrationName) -> firestore.DocumentReference:
+        return self._client.document(f"integrations/{integration}/state/run")
+
+
+def _describe_service(client: firestore.Client) -> Service:
+    """Name what a person can do. A refusal counts as an invalid configuration: that is what cannot be had."""
+    database = f"{client._database} of project {client.project}"  # noqa: SLF001 - the client names it nowhere else
+
+    def refuse(what: str, cure: str) -> ConfigInvalid:
+        return ConfigInvalid(f"Firestore database {database}", [Problem(path="access", found=what, allowed=cure)])
+
+    return Service(
+        name="Firestore",
+        refuse=refuse,
+        cures={
+            Forbidden: "roles/datastore.user on this database for the caller, and the Firestore API switched on",
+            NotFound: "a database of this name: run terraform apply, or correct FIRESTORE_DATABASE",
+            FailedPrecondition: "a database in native mode",
+        },
+    )
+
+
+def _to_plain(value: Any) -> Any:
+    """Turn what the client returns into plain values; what YAML could not say becomes text."""
+    if isinstance(value, dict):
+        return {key: _to_plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_to_plain(item) for item in value]
+    if isinstance(value, datetime):  # in UTC, of a class of the client's that has nanoseconds
+        return datetime.combine(value.date(), value.time(), UTC)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

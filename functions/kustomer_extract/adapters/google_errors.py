@@ -1,0 +1,134 @@
+"""Google's exceptions → ours, in one place: `RetryLater` where time is the cure, a `NeedsPerson` where a person is.
+
+Messages carry the service's own words only where those cannot hold a row: addresses and values are cut out of them.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import requests
+from google.api_core import exceptions as api
+from google.api_core import retry as retries
+from google.auth import exceptions as auth
+
+from kustomer_extract.errors import NeedsPerson, RetryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_VENDOR_ERRORS = (api.GoogleAPIError, auth.GoogleAuthError, OSError)  # requests' exceptions are OSErrors, all of them
+
+# HTTP statuses, and with them the gRPC codes that stand for them.
+# Source: https://cloud.google.com/apis/design/errors#handling_errors, read 2026-11-23.
+_TRANSIENT_STATUSES = frozenset({308, 408, 409, 412, 425, 429, 499})  # and all from 500 on, but for
+_SERVER_ERROR = 500
+_NOT_IMPLEMENTED = 501
+
+# BigQuery's reasons, which say more than their statuses: a spent quota is a 403.
+# Source: https://cloud.google.com/bigquery/docs/error-messages, read 2026-11-23.
+_TRANSIENT_REASONS = frozenset({
+    "backendError", "badGateway", "blocked", "internalError", "jobBackendError", "jobInternalError",
+    "jobRateLimitExceeded", "quotaExceeded", "rateLimitExceeded", "stopped", "tableUnavailable", "timeout",
+})  # fmt: skip
+
+_CREDENTIALS_CURE = (
+    "no usable Google credentials: in the cloud, see whether the function's service account still exists; "
+    "on a laptop, run: gcloud auth application-default login"
+)
+_MAX_WORDS = 300  # characters of a service's own message
+
+SHORT_RETRY = retries.Retry(
+    predicate=retries.if_exception_type(
+        api.ServiceUnavailable,
+        api.TooManyRequests,
+        api.InternalServerError,
+        api.BadGateway,
+        api.GatewayTimeout,
+        api.Aborted,
+        auth.TransportError,
+        requests.ConnectionError,
+        requests.Timeout,
+    ),
+    initial=0.2,
+    maximum=5.0,
+    timeout=30.0,
+)
+"""Repeats one call for half a minute. What takes longer is a matter of redelivery."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One of Google's services, and how its failures are told.
+
+    Attributes:
+        name: As people know it: ``BigQuery``.
+        refuse: Builds the `NeedsPerson` from what was refused and its cure.
+        cures: What a person does about a refusal, by the class of the exception; the first that fits counts.
+    """
+
+    name: str
+    refuse: Callable[[str, str], NeedsPerson]
+    cures: Mapping[type[Exception], str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @contextmanager
+    def translate(self, doing: str) -> Iterator[None]:
+        """Turn what is raised inside into ours.
+
+        Args:
+            doing: What is being done to what: ``"reading integrations/acme"``.
+        """
+        try:
+            yield
+        except _VENDOR_ERRORS as error:
+            raise self.to_ours(error, doing) from error
+
+    def to_ours(self, error: Exception, doing: str) -> RetryLater | NeedsPerson:
+        """Choose our exception for a vendor's."""
+        what = f"{self.name}: {doing}: {describe(error)}"
+        if is_transient(error):
+            return RetryLater(what)
+        cures = {**self.cures, auth.GoogleAuthError: _CREDENTIALS_CURE}
+        unexpected = "this was not foreseen; please report it"
+        return self.refuse(what, next((cure for kind, cure in cures.items() if isinstance(error, kind)), unexpected))
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same work, done later, may succeed."""
+    if to_reason(error) in _TRANSIENT_REASONS:
+        return True
+    if isinstance(error, auth.GoogleAuthError):
+        return bool(error.retryable) or isinstance(error, auth.TransportError)
+    if isinstance(error, api.GoogleAPICallError) and error.code is not None:
+        status = int(error.code)
+        return status in _TRANSIENT_STATUSES or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED)
+    return isinstance(error, (api.RetryError, api.ServerError, api.ResumableTransferError, OSError))
+
+
+def describe(error: Exception) -> str:
+    """Say what happened in one line: status, reason, and the service's own words as far as they are harmless."""
+    if isinstance(error, api.RetryError) and error.cause is not None:
+        return f"{describe(error.cause)} (tried repeatedly)"
+    if not isinstance(error, api.GoogleAPICallError):
+        return type(error).__name__  # its text may hold an address with a token in it
+    status = f"{int(error.code)} " if error.code is not None else ""
+    return f"{status}{to_reason(error) or type(error).__name__}: {_clean(str(error.message))}"
+
+
+def to_reason(error: Exception) -> str | None:
+    """Read BigQuery's reason off an exception: ``notFound``; None where there is none."""
+    errors = error.errors if isinstance(error, api.GoogleAPICallError) else ()
+    first = errors[0] if errors else None
+    reason = first.get("reason") if isinstance(first, dict) else None
+    return reason if isinstance(reason, str) else None
+
+
+def _clean(words: str) -> str:
+    """Cut addresses and values out of a service's message."""
+    words = re.sub(r"(\b[A-Z]+ )?https?://\S+", "", words)
+    words = re.split(r"[Vv]alue:", words)[0]
+    return " ".join(words.split())[:_MAX_WORDS].rstrip(" .:;")

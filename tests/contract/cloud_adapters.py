@@ -1,0 +1,108 @@
+"""The cloud adapters, on servers of our own: the same clients and settings as in the function, but for the patience."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from google.api_core.client_options import ClientOptions
+from google.cloud import bigquery, firestore, secretmanager
+
+from kustomer_extract.adapters.bigquery import BigQueryWarehouse
+from kustomer_extract.adapters.bigquery_jobs import Patience
+from kustomer_extract.adapters.firestore import FirestoreConfigStore, FirestoreRunStore
+from kustomer_extract.adapters.google_errors import SHORT_RETRY
+from kustomer_extract.adapters.secret_manager import SecretManagerStore
+from tests.standins.clock import VirtualClock
+from tests.standins.google.cloud import Cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DATASET = "kustomer"
+STAGING = "kustomer_staging"
+LOCATION = "EU"
+
+QUICK_RETRY = SHORT_RETRY.with_delay(initial=0.001, maximum=0.005).with_timeout(0.05)
+QUICK = Patience(
+    retry=bigquery.DEFAULT_RETRY.with_delay(initial=0.001, maximum=0.005).with_timeout(0.05),
+    upload_retries=0,  # the first would come after a second
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudClients:
+    """A cloud, and Google's clients that talk to it. `clock` is that of every adapter."""
+
+    cloud: Cloud
+    clock: VirtualClock
+    bigquery: bigquery.Client
+    firestore: firestore.Client
+    secrets: secretmanager.SecretManagerServiceClient
+
+
+@contextlib.contextmanager
+def open_cloud() -> Iterator[CloudClients]:
+    """Start a cloud with both datasets, and connect to it as the function does: by the environment."""
+    with contextlib.ExitStack() as closing:
+        cloud = closing.enter_context(Cloud())
+        closing.enter_context(_environment(cloud.environment))
+        warehouse = closing.enter_context(contextlib.closing(bigquery.Client()))
+        documents = closing.enter_context(contextlib.closing(firestore.Client()))
+        options = ClientOptions(api_endpoint=cloud.secrets.endpoint)
+        secrets = closing.enter_context(secretmanager.SecretManagerServiceClient(client_options=options))
+        for name in (DATASET, STAGING):
+            dataset = bigquery.Dataset(f"{cloud.project}.{name}")
+            dataset.location = LOCATION
+            warehouse.create_dataset(dataset)
+        yield CloudClients(cloud=cloud, clock=VirtualClock(), bigquery=warehouse, firestore=documents, secrets=secrets)
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def build_warehouse(clients: CloudClients, *, location: str = LOCATION) -> BigQueryWarehouse:
+    """Build the warehouse."""
+    return BigQueryWarehouse(
+        clients.bigquery,
+        dataset=DATASET,
+        staging_dataset=STAGING,
+        location=location,
+        clock=clients.clock,
+        patience=QUICK,
+    )
+
+
+def build_config_store(clients: CloudClients) -> FirestoreConfigStore:
+    """Build the store of the documents that `edit_document` writes."""
+    return FirestoreConfigStore(clients.firestore, retry=QUICK_RETRY)
+
+
+def build_run_store(clients: CloudClients) -> FirestoreRunStore:
+    """Build the store of run states."""
+    return FirestoreRunStore(clients.firestore, retry=QUICK_RETRY)
+
+
+def build_secret_store(clients: CloudClients) -> SecretManagerStore:
+    """Build the store of the keys that `add_key` adds."""
+    return SecretManagerStore(clients.secrets, project=clients.cloud.project, clock=clients.clock, retry=QUICK_RETRY)
+
+
+def edit_document(clients: CloudClients, name: str, document: Mapping[str, Any]) -> None:
+    """Write a configuration document whole, as a person does in the console."""
+    clients.firestore.document(f"integrations/{name}").set(dict(document))
+
+
+def add_key(clients: CloudClients, name: str, value: str) -> None:
+    """Add a version to an integration's secret."""
+    clients.cloud.secrets.add(f"{name}-kustomer-api-key", value)
