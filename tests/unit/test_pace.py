@@ -1,0 +1,204 @@
+"""The pace reaches the share of any limit, in any kind of window, and hardly ever meets a 429; waits are exact."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from kustomer_extract.adapters.kustomer import pace
+from tests.standins.kustomer.limits import Limits, RateLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EPOCH = 1_800_000_000.0
+NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+WINDOWS: tuple[Literal["fixed", "sliding"], ...] = ("fixed", "sliding")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """When requests were answered well, how many were refused, and how many were open at most."""
+
+    good: list[float]
+    refused: int
+    most_open: int
+
+    def per_minute(self, *, since: float, until: float) -> float:
+        return sum(since <= moment < until for moment in self.good) * 60 / (until - since)
+
+    @property
+    def refused_part(self) -> float:
+        return self.refused / len(self.good)
+
+
+def simulate(  # one loop over arrivals, answers and starts, in order of time
+    rule: RateLimit, *, latency: float, share: float = 0.6, minutes: float = 2.5, later: RateLimit | None = None
+) -> Record:
+    """Let the pace work on a virtual clock against a server that counts like the sandbox's; `later`: after 100 s."""
+    rng, clock = Random(7), [0.0]
+    limits = Limits(rule, lambda: EPOCH + clock[0])
+    state, good, refused, number, most_open = pace.Pace(share=share), list[float](), 0, 0, 0
+    open_requests: set[int] = set()
+    coming: list[tuple[float, int, float, float, tuple[bool, Mapping[str, str]] | None]] = []
+    while clock[0] < minutes * 60:
+        limits.rule = later if later and clock[0] > 100 else rule
+        can_start = len(open_requests) < pace.to_in_flight(state, clock[0])
+        start = clock[0] + pace.to_wait_seconds(state, clock[0]) if can_start else math.inf
+        if not coming or start < coming[0][0]:
+            clock[0] = start + rng.uniform(0, 0.002)  # threads wake late
+            state, number = pace.start(state, clock[0]), number + 1
+            half = latency * rng.uniform(0.4, 0.6)
+            open_requests.add(number)
+            most_open = max(most_open, len(open_requests))
+            heapq.heappush(coming, (clock[0] + half, number, clock[0], half, None))
+            continue
+        clock[0], this, started_at, half, answer = heapq.heappop(coming)
+        if answer is None:
+            heapq.heappush(coming, (clock[0] + half, this, started_at, half, limits.admit()))
+            continue
+        open_requests.remove(this)
+        admitted, headers = answer
+        state = pace.finish(state, clock[0], started_at=started_at, headers=headers, is_good=admitted)
+        if admitted:
+            good.append(clock[0])
+            continue
+        refused += 1
+        moment = datetime.fromtimestamp(EPOCH + clock[0], UTC)
+        wait = pace.to_pause_seconds(headers, now=moment, refusals=state.refusals, jitter=rng.random())
+        state = pace.pause(state, clock[0], wait, started_at=started_at)
+    return Record(good, refused, most_open)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("limit", [300, 500, 1000, 2000])
+@pytest.mark.parametrize("latency", [0.05, 0.5, 2.0])
+def test_the_share_of_every_plan_is_reached(window: Literal["fixed", "sliding"], limit: int, latency: float) -> None:
+    record = simulate(RateLimit(requests=limit, window=window), latency=latency)
+
+    assert 0.95 <= record.per_minute(since=30, until=150) / (0.6 * limit) <= 1
+    assert record.refused == 0
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("limit", [300, 2000])
+def test_the_whole_limit_can_be_the_share(window: Literal["fixed", "sliding"], limit: int) -> None:
+    record = simulate(RateLimit(requests=limit, window=window), latency=0.5, share=1.0)
+
+    assert 0.95 <= record.per_minute(since=30, until=150) / limit <= 1
+    assert record.refused == 0
+
+
+def test_the_first_minute_is_hardly_slower() -> None:
+    record = simulate(RateLimit(requests=2000), latency=0.5, minutes=1)
+
+    assert record.per_minute(since=0, until=60) >= 0.95 * 1200
+
+
+def test_no_more_is_open_than_twice_what_the_rate_needs() -> None:
+    record = simulate(RateLimit(requests=2000), latency=0.5)
+
+    assert record.most_open <= 2 + 2 * 20 * 0.5
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("limit", [300, 2000])
+def test_others_within_their_part_take_nothing_of_ours(window: Literal["fixed", "sliding"], limit: int) -> None:
+    rule = RateLimit(requests=limit, window=window, others_per_second=0.35 * limit / 60)
+
+    record = simulate(rule, latency=0.5)
+
+    assert record.per_minute(since=30, until=150) >= 0.95 * 0.6 * limit
+    assert record.refused == 0
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("limit", [300, 1000])
+@pytest.mark.parametrize("latency", [0.05, 0.5, 2.0])
+def test_what_others_leave_is_taken_and_no_more(
+    window: Literal["fixed", "sliding"], limit: int, latency: float
+) -> None:
+    rule = RateLimit(requests=limit, window=window, others_per_second=0.5 * limit / 60)
+
+    record = simulate(rule, latency=latency, minutes=8)
+
+    assert 0.9 <= record.per_minute(since=120, until=480) / (0.5 * limit) <= 1
+    assert record.refused_part <= 0.01
+
+
+@pytest.mark.parametrize("headers", ["never", "absurd"])
+def test_without_a_stated_limit_the_smallest_plan_is_assumed(headers: Literal["never", "absurd"]) -> None:
+    record = simulate(RateLimit(requests=2000, headers=headers), latency=0.5)
+
+    assert 0.95 <= record.per_minute(since=30, until=150) / (0.6 * 300) <= 1
+    assert record.refused == 0
+
+
+@pytest.mark.parametrize(("before", "after"), [(300, 1000), (1000, 300), (2000, 500)])
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_limit_may_change_in_mid_run(window: Literal["fixed", "sliding"], before: int, after: int) -> None:
+    rule, later = RateLimit(requests=before, window=window), RateLimit(requests=after, window=window)
+
+    record = simulate(rule, latency=0.5, minutes=7, later=later)
+
+    assert 0.95 <= record.per_minute(since=300, until=420) / (0.6 * after) <= 1
+    assert record.refused_part <= 0.01
+
+
+def test_a_limit_known_to_be_high_opens_the_pace() -> None:
+    record = simulate(RateLimit(requests=60_000), latency=0.002, minutes=0.25)
+
+    assert record.per_minute(since=5, until=15) >= 0.95 * 0.6 * 60_000
+
+
+def test_a_refusal_halves_the_rate_once_and_time_restores_it() -> None:
+    state = pace.start(pace.Pace(share=0.5), 100.0)
+
+    def interval(state: pace.Pace, now: float) -> float:
+        return pace.start(pace.start(state, now), now).next_start - now
+
+    paused = pace.pause(state, 101.0, 10.0, started_at=100.0)
+    again = pace.pause(paused, 101.5, 12.0, started_at=100.5)
+    intervals = [interval(again, now) for now in (113.5, 128.5, 143.5)]
+
+    assert (paused.refusals, again.refusals) == (1, 1)
+    assert pace.to_wait_seconds(paused, 101.0) == 10.0
+    assert pace.to_wait_seconds(again, 101.5) == 12.0
+    assert interval(state, 110.0) == pytest.approx(60 / (0.5 * 300 * 0.98))
+    assert intervals == pytest.approx([2 * 0.40816, 4 / 3 * 0.40816, 0.40816], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "7", "x-ratelimit-reset": "30"}, 7.0),
+        ({"retry-after": "Mon, 23 Nov 2026 03:00:42 GMT"}, 42.0),
+        ({"retry-after": "Sun, 22 Nov 2026 03:00:42 GMT", "date": "Sun, 22 Nov 2026 03:00:00 GMT"}, 42.0),
+        ({"retry-after": "999999"}, 3600.0),
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 20)}, 20.5),
+        ({"x-ratelimit-reset": "1795316420", "date": "Sun, 22 Nov 2026 03:00:00 GMT"}, 20.5),
+        ({"x-ratelimit-reset": "30"}, 30.5),
+        ({}, 1.0),
+        ({"retry-after": "0"}, 1.0),
+        ({"retry-after": "-5", "x-ratelimit-reset": "-1"}, 1.0),
+        ({"retry-after": "never", "x-ratelimit-reset": "soon", "date": "today"}, 1.0),
+        ({"retry-after": "Mon, 23 Nov 2026 02:59:00 GMT", "x-ratelimit-reset": "9" * 30}, 1.0),
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 86_400)}, 1.0),
+        ({"retry-after": "NaN", "x-ratelimit-reset": "inf"}, 1.0),
+    ],
+)
+def test_waits_follow_the_answer(headers: Mapping[str, str], seconds: float) -> None:
+    assert pace.to_pause_seconds(headers, now=NOW, refusals=0, jitter=0.5) == seconds
+
+
+def test_without_any_word_the_wait_grows_to_a_minute() -> None:
+    waits = [pace.to_pause_seconds({}, now=NOW, refusals=number, jitter=1.0) for number in range(8)]
+
+    assert waits == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
