@@ -1,0 +1,211 @@
+"""A schema and a selection → one converter for all records of a table.
+
+Every column becomes a function that takes a value and its place in the record, and returns the value for the row, or
+None for "no value". What does not fit goes to `Misfits`: nothing is lost, and nothing raises.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+
+from kustomer_extract.models import JsonObject, JsonValue, Table
+from kustomer_extract.schema import ALWAYS_SELECTED, Field, Selection, part
+from kustomer_extract.transform.misfits import Misfits, Place
+from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id, parse_timestamp, to_rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from kustomer_extract.models import Batch
+
+Row: TypeAlias = dict[str, JsonValue]
+Drift: TypeAlias = tuple[str, ...]
+
+TYPE_OF = {Table.SATISFACTION: "satisfaction", Table.CONVERSATIONS: "conversation"}
+"""What `type` is on every record of a table; it stands in where a record has none."""
+
+ALIASES: Mapping[tuple[Table, str], Mapping[str, str]] = {
+    (Table.SATISFACTION, "attributes"): {"modified": "modifiedAt"},
+}
+"""Other names of a column's fields: Kustomer's own sample of a survey has `modified` (docs/kustomer-api.md)."""
+
+CHANNEL_COUNT = ("channel", "count")
+"""The fields of an array that the API sends as an object: ``{"email": 2}`` → ``[{"channel": "email", "count": 2}]``."""
+
+
+class ToRow(Protocol):
+    """A compiled transform."""
+
+    def __call__(self, record: JsonObject, *, batch: Batch) -> tuple[Row, Drift]:
+        """Turn one API object into one row of its table, and say what did not fit.
+
+        From ``{"id": str, "type": str, "attributes": {"createdAt": ISO 8601, ...}, "relationships": {...}}``
+        to   ``{"id": str, "type": str, "attributes": [{"createdAt": RFC 3339 UTC, ...}], ...,
+        "_rescued": {JSON Pointer: value}, "_batch_id": str, "_batch_runtime": RFC 3339 UTC}``,
+        keys in schema order; absent values are left out.
+
+        Args:
+            record: One element of the response's ``data`` list; its ``id`` is a non-empty string, or an integer.
+            batch: Run id and start of the run (UTC), the same for every row of the run.
+
+        Returns:
+            The row, and a JSON Pointer per misfit with ``*`` for array indices, for example ``/attributes/tags/*``.
+        """
+
+
+def compile_transform(fields: Sequence[Field], selection: Selection, *, table: Table) -> ToRow:
+    """Prepare the conversion of a table's records.
+
+    Args:
+        fields: All columns of the table, selected or not: only so are deselected fields told from unknown ones.
+        selection: As for `schema.select`; what it leaves out reaches neither the row nor `_rescued`.
+        table: Decides on the constant `type` and on aliases.
+    """
+    converters: dict[str, Convert] = {}
+    for field in fields:
+        if field.name == "id":
+            converters["id"] = convert_id
+        elif not field.name.startswith("_"):
+            selected = field.name in ALWAYS_SELECTED or part(selection, field.name)
+            converters[field.name] = _column(field, selected, ALIASES.get((table, field.name), {}))
+    convert = _record(converters, selection)
+    keeps_rescued = part(selection, "_rescued") is not False
+
+    def to_row(record: JsonObject, *, batch: Batch) -> tuple[Row, Drift]:
+        if record.get("type") is None:
+            record = {**record, "type": TYPE_OF[table]}
+        misfits = Misfits()
+        row = cast("Row", convert(record, None, misfits) or {})
+        if misfits.rescued and keeps_rescued:
+            row["_rescued"] = misfits.rescued
+        row["_batch_id"] = batch.run_id
+        row["_batch_runtime"] = to_rfc3339(batch.started_at)
+        return row, tuple(misfits.drift)
+
+    return to_row
+
+
+def read_created_at(record: JsonObject) -> datetime | None:
+    """Read `attributes.createdAt` of a record; None where it is missing or no timestamp."""
+    attributes = record.get("attributes")
+    created_at = attributes.get("createdAt") if isinstance(attributes, dict) else None
+    return parse_timestamp(created_at) if isinstance(created_at, str) else None
+
+
+def _column(field: Field, selection: Selection, aliases: Mapping[str, str] = MappingProxyType({})) -> Convert:
+    """Compile a column, or a field of one; `aliases` are other names of the fields directly below it."""
+    if selection is False:
+        return _drop
+    if field.type != "RECORD":
+        lone = str if field.type == "STRING" else None
+        convert = CONVERTERS[field.type]
+        return _array(convert, selection, lone=lone) if field.mode == "REPEATED" else convert
+    fields = {inner.name: inner for inner in field.fields}
+    fields |= {alias: fields[name] for alias, name in aliases.items()}
+    selected = {key: part(selection, inner.name) for key, inner in fields.items()}
+    converters = {key: _column(inner, selected[key]) for key, inner in fields.items()}
+    convert = _with_aliases(_record(converters, selected), aliases) if aliases else _record(converters, selected)
+    if field.mode != "REPEATED":
+        return convert
+    convert = _array(convert, selected, lone=dict)
+    return _channel_counts(converters, convert) if tuple(fields) == CHANNEL_COUNT else convert
+
+
+def _drop(_value: JsonValue, _place: Place, _misfits: Misfits) -> JsonValue:
+    """Convert a deselected field: to nothing."""
+    return None
+
+
+def _record(converters: Mapping[str, Convert], selection: Selection) -> Convert:
+    """Compile an object; `converters` are in the order that its row will have."""
+    columns = tuple(converters.items())
+
+    def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+        if not isinstance(value, dict):
+            misfits.rescue(_prune(value, selection), place)
+            return None
+        row: Row = {}
+        known = 0
+        for name, convert_field in columns:
+            item = value.get(name)
+            if item is not None:
+                known += 1
+                fitted = convert_field(item, (place, name), misfits)
+                if fitted is not None:
+                    row[name] = fitted
+        if known < len(value):  # the others are unknown, or null
+            for name, item in value.items():
+                if item is not None and name not in converters:
+                    misfits.rescue(item, (place, name))
+        return row or None
+
+    return convert
+
+
+def _with_aliases(convert: Convert, aliases: Mapping[str, str]) -> Convert:
+    """Let an alias stand in for its column; where both have values, and different ones, rescue the alias's."""
+
+    def convert_either(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+        row = convert(value, place, misfits)
+        for alias, name in aliases.items():
+            if isinstance(row, dict) and alias in row:
+                fitted = row.pop(alias)
+                if row.setdefault(name, fitted) != fitted:
+                    misfits.rescue(cast("JsonObject", value)[alias], (place, alias))
+        return row
+
+    return convert_either
+
+
+def _array(convert_item: Convert, selection: Selection, *, lone: type | None) -> Convert:
+    """Compile an array; a value of type `lone` becomes an array of one."""
+
+    def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+        if isinstance(value, list):
+            items = []
+            for index, item in enumerate(value):
+                if item is not None:
+                    fitted = convert_item(item, (place, index), misfits)
+                    if fitted is not None:
+                        items.append(fitted)
+            return items or None
+        if lone and isinstance(value, lone):
+            fitted = convert_item(value, place, misfits)
+            return None if fitted is None else [fitted]
+        misfits.rescue(_prune(value, selection), place)
+        return None
+
+    return convert
+
+
+def _channel_counts(converters: Mapping[str, Convert], convert_array: Convert) -> Convert:
+    """Compile an array whose elements the API sends as the members of an object."""
+
+    def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+        if not isinstance(value, dict):
+            return convert_array(value, place, misfits)
+        rows: list[Row] = []
+        for member in value.items():
+            here = (place, member[0])
+            row: Row = {
+                name: fitted
+                for name, item in zip(CHANNEL_COUNT, member, strict=True)
+                if item is not None and (fitted := converters[name](item, here, misfits)) is not None
+            }
+            if row:
+                rows.append(row)
+        return rows or None
+
+    return convert
+
+
+def _prune(value: JsonValue, selection: Selection) -> JsonValue:
+    """Take deselected fields out of a value that is about to be rescued in place of a RECORD."""
+    if isinstance(value, list):
+        return [_prune(item, selection) for item in value]
+    if isinstance(value, dict):
+        below = {key: part(selection, key) for key in value}
+        return {key: _prune(item, below[key]) for key, item in value.items() if below[key] is not False}
+    return value

@@ -1,0 +1,125 @@
+"""One converter per BigQuery type: a JSON value, never null → the value for the row, or None if there is none.
+
+What does not fit is reported to `Misfits`.
+Values of a row are plain JSON: a TIMESTAMP is RFC 3339 text in UTC, an INTEGER from ±2^53 on is text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from kustomer_extract.models import JsonValue
+from kustomer_extract.transform.mending import mend, mend_text
+from kustomer_extract.transform.misfits import Misfits, Place
+
+Convert: TypeAlias = Callable[[JsonValue, Place, Misfits], JsonValue]
+
+INTEGER_AS_TEXT = 2**53
+"""From here on, BigQuery wants integers as text: https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-json
+(read 2026-11-23)."""
+
+_ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?", flags=re.ASCII)
+_USUAL_LENGTH = len("2031-07-04T07:00:00.000Z")
+
+
+def convert_text(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+    """Take strings only."""
+    if isinstance(value, str):
+        return value if value.isascii() else mend_text(value, lambda: misfits.note(place))
+    misfits.rescue(value, place)
+    return None
+
+
+def convert_id(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+    """Take a record's own id: integers, too, as text."""
+    if type(value) is int:
+        misfits.note(place)
+        return str(value)
+    return convert_text(value, place, misfits)
+
+
+def convert_integer(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+    """Take integers of 64 bits, also written as 3.0."""
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    if type(whole) is int and -(2**63) <= whole < 2**63:  # True is an int as well
+        return whole if -INTEGER_AS_TEXT < whole < INTEGER_AS_TEXT else str(whole)
+    misfits.rescue(value, place)
+    return None
+
+
+def convert_float(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+    """Take finite numbers that a double holds exactly."""
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if type(value) is int and abs(value) <= sys.float_info.max and float(value) == value:
+        return float(value)
+    misfits.rescue(value, place)
+    return None
+
+
+def convert_boolean(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+    """Take true and false."""
+    if isinstance(value, bool):
+        return value
+    misfits.rescue(value, place)
+    return None
+
+
+def convert_json(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+    """Take anything, mended where need be."""
+    return mend(value, lambda: misfits.note(place))
+
+
+def convert_timestamp(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+    """Take ISO 8601 times of the years 1 to 9999, to the microsecond, without a zone as UTC; empty text is null."""
+    if isinstance(value, str):
+        if not value:
+            return None
+        text = _to_utc(value)
+        if text is not None:
+            return text
+    misfits.rescue(value, place)
+    return None
+
+
+CONVERTERS: Mapping[str, Convert] = {
+    "BOOLEAN": convert_boolean,
+    "FLOAT": convert_float,
+    "INTEGER": convert_integer,
+    "JSON": convert_json,
+    "STRING": convert_text,
+    "TIMESTAMP": convert_timestamp,
+}
+
+
+def _to_utc(text: str) -> str | None:
+    """Write a time as RFC 3339 in UTC; as it is, where it is written the way Kustomer does."""
+    if len(text) == _USUAL_LENGTH and text[4:20:3] == "--T::." and text[23] == "Z" and "T24" not in text:
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        return text
+    moment = parse_timestamp(text)
+    return to_rfc3339(moment) if moment else None
+
+
+def parse_timestamp(text: str) -> datetime | None:
+    """Read a time, in UTC; None if it is none."""
+    if not _ISO_8601.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+def to_rfc3339(moment: datetime) -> str:
+    """Write a time in UTC: ``2031-07-04T07:00:00Z``, with microseconds if there are any."""
+    return moment.isoformat().replace("+00:00", "Z")
