@@ -26,7 +26,7 @@ $(VENV)/installed: requirements-dev.txt pyproject.toml
 	@touch $@
 
 demo: $(VENV)/installed ## sandbox → DuckDB: what the product does, in a minute, without an account
-	@$(VENV)/bin/python -m tests.standins.demo
+	@$(VENV)/bin/python -m tests.standins.kustomer.demo
 
 test: $(VENV)/installed ## all tests that a machine with Python, make and git can run
 	@$(PYTEST) -n auto --dist loadgroup

@@ -6,6 +6,7 @@ No rule lives here but that one. Settings come from the environment, see `kustom
 from __future__ import annotations
 
 import functools
+import os
 from typing import TYPE_CHECKING
 
 import flask
@@ -13,14 +14,20 @@ import functions_framework
 from werkzeug.exceptions import ServiceUnavailable
 
 from kustomer_extract.adapters.cloud_event import Unreadable, parse_message
-from kustomer_extract.bootstrap import Cloud, open_cloud
+from kustomer_extract.bootstrap import Cloud, open_cloud, parse_settings
 from kustomer_extract.errors import NeedsPerson, RetryLater
 from kustomer_extract.pipeline.run import execute
 
 if TYPE_CHECKING:
     from cloudevents.http import CloudEvent
 
-_open_cloud = functools.cache(open_cloud)  # once per instance; warm invocations reuse the clients
+
+@functools.cache
+def _open() -> Cloud:
+    """Build the clients once per instance; warm invocations reuse them."""
+    cloud = open_cloud(parse_settings(os.environ))
+    cloud.log.capture_libraries()
+    return cloud
 
 
 @functions_framework.cloud_event
@@ -30,7 +37,7 @@ def extract(event: CloudEvent) -> None:
     Raises:
         ServiceUnavailable: deliver the message again; answered as 503, without a traceback of the framework's.
     """
-    cloud: Cloud = _open_cloud()
+    cloud = _open()
     with cloud.log.request(flask.request.headers.get("X-Cloud-Trace-Context")):
         try:
             message = parse_message(event.get_data(), event_id=event["id"], event_time=event["time"])

@@ -1,6 +1,6 @@
-"""A whole installation in memory: the laptop adapters, a virtual clock, and an organisation that tests can change.
+"""A whole installation in memory: the laptop adapters, a virtual clock, an organisation that tests can change.
 
-Only time and Kustomer are scripted: `Organisation` serves its records as pages of two, without HTTP, so that a run takes
+Only time and Kustomer are scripted: `Organisation` serves its records as pages of two, without HTTP, so a run takes
 milliseconds. The real source has suites of its own in `tests/contract`.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -75,7 +75,7 @@ class Organisation:
     fail: Callable[[Table, int], None] = lambda _table, _page: None
     opened: int = 0
 
-    def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> Organisation:
+    def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> Organisation:  # noqa: ARG002 a port
         assert key.value == "secret"
         self.opened += 1
         return self
@@ -145,7 +145,9 @@ class World:
 
     def configure(self, tables: dict[str, Any] | None = None, **changes: Any) -> None:
         """Edit the configuration document, as a person would."""
-        chosen = {table.value: {"columns": narrow_columns(table), **(tables or {}).get(table.value, {})} for table in Table}
+        chosen = {
+            table.value: {"columns": narrow_columns(table), **(tables or {}).get(table.value, {})} for table in Table
+        }
         self._file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
 
     def trigger(self, trigger: Trigger = Trigger.SCHEDULE) -> Message:

@@ -93,6 +93,7 @@ def _list_staging(state: RunState) -> list[str]:
         for table, progress in state.tables.items()
         for name in (
             *(chunk.name for chunk in progress.chunks),
+            to_staging_name(state, table, len(progress.chunks)),  # begun, perhaps, when the job ended
             to_staging_name(state, table, "all"),
             to_staging_name(state, table, "unique"),
         )

@@ -67,7 +67,12 @@ def execute(message: Message, ports: Ports, *, limits: Limits | None = None) -> 
     Raises:
         RetryLater: deliver the message again, later.
     """
-    return _Invocation(message, ports, limits or Limits()).execute()
+    invocation = _Invocation(message, ports, limits or Limits())
+    try:
+        return invocation.execute()
+    except RetryLater as error:
+        invocation.emit(events.RunInterrupted(error=str(error), failures=invocation.failures))
+        raise
 
 
 class _Invocation:
@@ -75,6 +80,7 @@ class _Invocation:
         self._message = message
         self._ports = ports
         self._limits = limits
+        self.failures = 0
         self._began = ports.clock.now()
         self._until = self._began + timedelta(seconds=limits.soft_deadline_seconds)
         self._scope = events.Scope(integration=message.integration, run_id=to_target_run(message))
@@ -82,6 +88,7 @@ class _Invocation:
     def execute(self) -> Outcome:
         state = self._ports.runs.fetch(self._message.integration)
         decision = decide(state, self._message, self._began, self._limits)
+        self.failures = state.failures if state and decision is Decision.TAKE_OVER else 0
         try:
             if decision is Decision.START:
                 return self._start(state)
@@ -121,7 +128,7 @@ class _Invocation:
             return self._skip("nothing_selected")
         digest = config_hash(integration)
         tables = tuple(integration.tables)
-        self._emit(events.ConfigLoaded(config_hash=digest, tables=tables, warnings=integration.warnings))
+        self.emit(events.ConfigLoaded(config_hash=digest, tables=tables, warnings=integration.warnings))
         state = replace(
             state,
             document=to_document(integration),
@@ -181,7 +188,7 @@ class _Invocation:
 
     def _work(self, ledger: Ledger, integration: Integration) -> Outcome:
         state = ledger.state
-        self._emit(events.RunStarted(trigger=self._message.trigger, hop=state.hop, attempt=state.attempt))
+        self.emit(events.RunStarted(trigger=self._message.trigger, hop=state.hop, attempt=state.attempt))
         try:
             key = self._ports.secrets.fetch_api_key(integration.name)
         except NeedsPerson as error:
@@ -234,12 +241,11 @@ class _Invocation:
             )
         except NeedsPerson as error:
             return self._finish(ledger, error)
-        self._emit(events.RunContinued(hop=state.hop))
+        self.emit(events.RunContinued(hop=state.hop))
         return Outcome(state=state)
 
     def _interrupt(self, ledger: Ledger, error: RetryLater) -> NoReturn:
-        """Leave the message for redelivery."""
-        self._emit(events.RunInterrupted(error=str(error), failures=ledger.state.failures))
+        """Leave the message for redelivery, which need not wait for the lease to end."""
         if not ledger.in_doubt:
             ledger.release()
         raise error
@@ -248,17 +254,17 @@ class _Invocation:
         return Outcome(state=close_run(ledger, self._ports, error=error))
 
     def _skip(self, reason: str) -> Outcome:
-        self._emit(events.RunSkipped(reason=reason))
+        self.emit(events.RunSkipped(reason=reason))
         return Outcome(reason=reason)
 
     def _drop(self, reason: str, detail: str, *, error_code: str | None = None) -> Outcome:
-        self._emit(events.TriggerDropped(reason=reason, detail=detail, error_code=error_code))
+        self.emit(events.TriggerDropped(reason=reason, detail=detail, error_code=error_code))
         return Outcome(reason=reason)
 
     def _open_ledger(self, state: RunState) -> Ledger:
         return Ledger(state, runs=self._ports.runs, clock=self._ports.clock, limits=self._limits)
 
-    def _emit(self, event: events.Event) -> None:
+    def emit(self, event: events.Event) -> None:
         self._ports.log.emit(self._scope, event)
 
 

@@ -1,0 +1,184 @@
+"""The composition root: settings from the environment, and the parts put together for the cloud or for a laptop.
+
+A runtime's libraries are imported when it is opened: a function needs no DuckDB, and a laptop starts fast.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kustomer_extract.adapters.clock import SystemClock
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer
+from kustomer_extract.errors import ConfigInvalid, Problem
+from kustomer_extract.pipeline.limits import Limits
+from kustomer_extract.ports import Ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from kustomer_extract.adapters.logs import CloudLog
+    from kustomer_extract.ports import EventLog
+
+LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600)
+"""On a laptop nobody ends a run after nine minutes: it has one hop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What Terraform, or the command line, decides. None of it can be set from the configuration document.
+
+    Attributes:
+        project: GOOGLE_CLOUD_PROJECT.
+        topic: PUBSUB_TOPIC, ``projects/P/topics/T``: where continue messages and manual triggers go.
+        database: FIRESTORE_DATABASE.
+        dataset: BIGQUERY_DATASET, which people query.
+        staging_dataset: BIGQUERY_STAGING_DATASET.
+        location: BIGQUERY_LOCATION of both datasets.
+        soft_deadline_seconds: SOFT_DEADLINE_SECONDS: after this an invocation hands over to the next.
+        kustomer_api_url: KUSTOMER_API_URL, for tests and private endpoints: instead of https://<org>.api.kustomerapp.com.
+        secret_manager_endpoint: SECRET_MANAGER_ENDPOINT, likewise: ``host:port``.
+        pubsub_emulator_host: PUBSUB_EMULATOR_HOST, likewise.
+    """
+
+    project: str
+    topic: str
+    database: str = "(default)"
+    dataset: str = "kustomer"
+    staging_dataset: str = "kustomer_staging"
+    location: str = "US"
+    soft_deadline_seconds: float = Limits().soft_deadline_seconds
+    kustomer_api_url: str | None = None
+    secret_manager_endpoint: str | None = None
+    pubsub_emulator_host: str | None = None
+
+
+_VARIABLES = {
+    "GOOGLE_CLOUD_PROJECT": "project",
+    "PUBSUB_TOPIC": "topic",
+    "FIRESTORE_DATABASE": "database",
+    "BIGQUERY_DATASET": "dataset",
+    "BIGQUERY_STAGING_DATASET": "staging_dataset",
+    "BIGQUERY_LOCATION": "location",
+    "KUSTOMER_API_URL": "kustomer_api_url",
+    "SECRET_MANAGER_ENDPOINT": "secret_manager_endpoint",
+    "PUBSUB_EMULATOR_HOST": "pubsub_emulator_host",
+}
+
+
+def parse_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the function's environment; an empty variable is as good as none.
+
+    Raises:
+        ConfigInvalid: with every variable that is missing or wrong.
+    """
+    values: dict[str, str] = {
+        name: environment[variable] for variable, name in _VARIABLES.items() if environment.get(variable)
+    }
+    required = {"GOOGLE_CLOUD_PROJECT": "a project id", "PUBSUB_TOPIC": "projects/<project>/topics/<topic>"}
+    problems = [
+        Problem(path=variable, found="nothing", allowed=allowed)
+        for variable, allowed in required.items()
+        if _VARIABLES[variable] not in values
+    ]
+    text = environment.get("SOFT_DEADLINE_SECONDS") or str(Settings.soft_deadline_seconds)
+    seconds = _to_seconds(text)
+    if seconds is None:
+        problems.append(
+            Problem(path="SOFT_DEADLINE_SECONDS", found=repr(text), allowed="seconds, above 0, at most 450")
+        )
+    if problems or seconds is None:
+        raise ConfigInvalid("the function's environment (see infra/function.tf)", problems)
+    return Settings(**values, soft_deadline_seconds=seconds)  # type: ignore[arg-type]  # the names are those of _VARIABLES
+
+
+def _to_seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds <= Limits().soft_deadline_seconds else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """The cloud's parts: what an invocation works with."""
+
+    ports: Ports
+    log: CloudLog
+    limits: Limits
+
+
+def open_cloud(settings: Settings, *, log: EventLog | None = None) -> Cloud:
+    """Build the clients of Google Cloud, with the application default credentials.
+
+    Args:
+        settings: Where everything is.
+        log: Instead of Cloud Logging's lines on standard output: the command line has one for people.
+    """
+    from google.api_core.client_options import ClientOptions
+    from google.cloud import bigquery, firestore
+    from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+
+    from kustomer_extract.adapters import pubsub
+    from kustomer_extract.adapters.bigquery import BigQueryWarehouse
+    from kustomer_extract.adapters.firestore import FirestoreConfigStore, FirestoreRunStore
+    from kustomer_extract.adapters.logs import CloudLog
+    from kustomer_extract.adapters.secret_manager import SecretManagerStore
+
+    clock, cloud_log = SystemClock(), CloudLog(project=settings.project)
+    documents = firestore.Client(project=settings.project, database=settings.database)
+    endpoint = settings.secret_manager_endpoint
+    secrets = SecretManagerServiceClient(client_options=ClientOptions(api_endpoint=endpoint) if endpoint else None)
+    ports = Ports(
+        clock=clock,
+        configs=FirestoreConfigStore(documents),
+        continuations=pubsub.connect(settings.topic, emulator_host=settings.pubsub_emulator_host),
+        log=log or cloud_log,
+        open_source=ConnectKustomer(clock=clock, base_url=settings.kustomer_api_url),
+        runs=FirestoreRunStore(documents),
+        secrets=SecretManagerStore(secrets, project=settings.project, clock=clock),
+        warehouse=BigQueryWarehouse(
+            bigquery.Client(project=settings.project, location=settings.location),
+            dataset=settings.dataset,
+            staging_dataset=settings.staging_dataset,
+            location=settings.location,
+            clock=clock,
+        ),
+    )
+    return Cloud(ports=ports, log=cloud_log, limits=Limits(soft_deadline_seconds=settings.soft_deadline_seconds))
+
+
+@contextmanager
+def open_laptop(
+    *, config_path: Path, warehouse_path: Path, environment: Mapping[str, str], log: EventLog
+) -> Iterator[Ports]:
+    """Open a YAML file and a DuckDB file; the key comes from KUSTOMER_API_KEY.
+
+    Raises:
+        ConfigInvalid, WarehouseRefused: a file cannot be used, and what to do.
+    """
+    from kustomer_extract.adapters.duckdb import DuckDbWarehouse
+    from kustomer_extract.adapters.local import (
+        EnvironmentSecretStore,
+        MemoryRunStore,
+        NoContinuations,
+        YamlConfigStore,
+    )
+
+    clock, warehouse = SystemClock(), DuckDbWarehouse.open(warehouse_path)
+    try:
+        yield Ports(
+            clock=clock,
+            configs=YamlConfigStore(config_path, warehouse),
+            continuations=NoContinuations(),
+            log=log,
+            open_source=ConnectKustomer(clock=clock, base_url=environment.get("KUSTOMER_API_URL") or None),
+            runs=MemoryRunStore(),
+            secrets=EnvironmentSecretStore(environment),
+            warehouse=warehouse,
+        )
+    finally:
+        warehouse.close()
