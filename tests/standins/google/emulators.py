@@ -70,8 +70,13 @@ class Emulator:
 
 @functools.cache
 def _sdk_root() -> Path:
-    command = ["gcloud", "info", "--format=value(installation.sdk_root)"]
-    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+    """Find Google's SDK: around the command itself, or, where that is a mere wrapper, where it says."""
+    command = shutil.which("gcloud") or "gcloud"
+    around = Path(command).resolve().parents[1]
+    if (around / "platform").is_dir():
+        return around
+    said = subprocess.run([command, "info", "--format=value(installation.sdk_root)"], check=True, capture_output=True)
+    return Path(said.stdout.decode().strip())
 
 
 def _find_free_port() -> int:

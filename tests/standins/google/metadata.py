@@ -11,7 +11,8 @@ import time
 
 from tests.standins.google.http_server import Answer, HttpServer, Request
 
-ACCOUNT = "extract@demo-project.iam.gserviceaccount.com"
+# For the address of a real service account, google-auth would ask Google for its regional access boundary.
+ACCOUNT = "extract@localhost"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _V1 = "/computeMetadata/v1"
 

@@ -51,8 +51,9 @@ class Catalog:
         name = body["datasetReference"]["datasetId"]
         if (project, name) in self._datasets:
             raise Refusal("duplicate", f"Already Exists: Dataset {project}:{name}")
+        given = {key: value for key, value in body.items() if value is not None}
         fixed = {"kind": "bigquery#dataset", "id": f"{project}:{name}", "creationTime": str(self.now_ms())}
-        self._datasets[project, name] = {"location": "US", **body, **fixed}
+        self._datasets[project, name] = {"location": "US", **given, **fixed}
         return self._datasets[project, name]
 
     def dataset(self, project: str, name: str, *, location: str | None = None) -> dict[str, Any]:

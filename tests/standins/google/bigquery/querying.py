@@ -12,7 +12,7 @@ import sqlglot
 from sqlglot import exp
 
 from tests.standins.google.bigquery.refusals import Refusal, invalid, refuse_unsupported, unsupported
-from tests.standins.google.bigquery.schemas import from_duckdb_type, to_duckdb_type, to_shape
+from tests.standins.google.bigquery.schemas import from_duckdb_type, to_duckdb_type
 from tests.standins.google.bigquery.tables import Rows, TableRef, Version
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class _Query:
         table = self._catalog.table(self._to_ref(statement.this), location=self._job.location)
         target = table.latest.schema
         schema = self._prepare(statement.expression)
-        if [shape[1:] for shape in to_shape(schema)] != [shape[1:] for shape in to_shape(target)]:
+        if [to_duckdb_type(field) for field in schema] != [to_duckdb_type(field) for field in target]:
             raise Refusal("invalidQuery", f"Query columns and the columns of {table.ref} differ in number or type")
         rows = self._write(target)
         with self._catalog.lock:

@@ -51,7 +51,7 @@ def to_shape(schema: Schema) -> list[Any]:
 
 
 def merge(old: Schema, new: Schema, *, table: object, may_grow: bool) -> Schema:
-    """Append rows of schema `new` to a table of schema `old`: columns may be missing, but not be added unless allowed."""
+    """Append rows of schema `new` to a table of schema `old`: columns may be missing, and be more only if allowed."""
     merged = {field["name"]: field for field in old}
     mismatch = f"Provided Schema does not match Table {table}."
     for field in new:

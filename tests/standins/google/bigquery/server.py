@@ -111,7 +111,9 @@ class BigQuery:
                     return route(request, *match.groups())
         except Refusal as refused:
             refusal = refused
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as bug:
+        except ConnectionDropped:
+            raise
+        except Exception as bug:  # noqa: BLE001 - without an answer the client would repeat this too
             refusal = unsupported(f"this request: {bug!r}")
         return json_answer(refusal.body, status=refusal.status)
 

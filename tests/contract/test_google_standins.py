@@ -1,0 +1,713 @@
+"""The stand-ins for Google Cloud do what Google does, as far as the product notices: seen by Google's own clients."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import gzip
+import io
+import json
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import google.auth
+import google.auth.transport.requests
+import google.oauth2.id_token
+import google_crc32c
+import grpc  # type: ignore[import-untyped]  # there are no stubs
+import pytest
+from google.api_core import exceptions as api
+from google.api_core.retry import Retry, if_exception_type
+from google.cloud import bigquery, firestore, secretmanager_v1
+from google.resumable_media.requests import ResumableUpload
+
+from tests.standins.google import emulators
+from tests.standins.google.cloud import Cloud
+from tests.standins.google.log_entry import BadLogLine, parse_log_line
+from tests.standins.google.secret_manager import Secret, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = "demo-project"
+LIVE = f"{PROJECT}.kustomer"
+STAGING = f"{PROJECT}.staging"
+SURVEYS = [
+    {"name": "id", "type": "STRING"},
+    {"name": "attributes", "type": "RECORD", "fields": [{"name": "updatedAt", "type": "TIMESTAMP"}]},
+]
+EVERYTHING = [
+    {"name": "id", "type": "STRING", "mode": "REQUIRED"},
+    {"name": "number", "type": "INT64"},
+    {"name": "share", "type": "FLOAT64"},
+    {"name": "flag", "type": "BOOL"},
+    {"name": "at", "type": "TIMESTAMP"},
+    {"name": "tags", "type": "STRING", "mode": "REPEATED"},
+    {"name": "custom", "type": "JSON"},
+    {
+        "name": "attributes",
+        "type": "RECORD",
+        "mode": "REPEATED",
+        "fields": [{"name": "updatedAt", "type": "TIMESTAMP"}],
+    },
+]
+IMPATIENT = Retry(predicate=if_exception_type(), timeout=1)
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with Cloud(PROJECT) as cloud:
+        for name, value in cloud.environment.items():
+            monkeypatch.setenv(name, value)
+        yield cloud
+
+
+@pytest.fixture
+def client(cloud: Cloud) -> Iterator[bigquery.Client]:
+    with bigquery.Client(project=cloud.project, location="EU") as client:
+        for name, days in ((LIVE, None), (STAGING, 3)):
+            dataset = bigquery.Dataset(name)
+            dataset.location = "EU"
+            dataset.default_table_expiration_ms = days and days * 24 * 3600 * 1000
+            client.create_dataset(dataset)
+        yield client
+
+
+def begin_load(client: bigquery.Client, table: str, rows: list[Any], **options: Any) -> Any:
+    content = gzip.compress("\n".join(json.dumps(row) for row in rows).encode())
+    return client.load_table_from_file(
+        io.BytesIO(content),
+        table,
+        size=None if options.pop("resumable", False) else len(content),
+        job_id=options.pop("job_id", None),
+        job_config=bigquery.LoadJobConfig(
+            schema=[bigquery.SchemaField.from_api_repr(field) for field in options.pop("schema", SURVEYS)],
+            source_format="NEWLINE_DELIMITED_JSON",
+            **{"write_disposition": "WRITE_TRUNCATE", **options},
+        ),
+    )
+
+
+def copy(client: bigquery.Client, sources: Any, table: str, write: str = "WRITE_TRUNCATE") -> Any:
+    return client.copy_table(sources, table, job_config=bigquery.CopyJobConfig(write_disposition=write))
+
+
+def query(client: bigquery.Client, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    kinds = {str: "STRING", int: "INT64", dt.datetime: "TIMESTAMP"}
+    given = [bigquery.ScalarQueryParameter(name, kinds[type(value)], value) for name, value in parameters.items()]
+    config = bigquery.QueryJobConfig(query_parameters=given)
+    return [row.values() for row in client.query(sql, job_config=config, job_retry=None).result()]
+
+
+def survey(name: str, day: int) -> dict[str, Any]:
+    return {"id": name, "attributes": {"updatedAt": f"2026-01-{day:02d}T00:00:00Z"}}
+
+
+# Loads
+
+
+@pytest.mark.parametrize("resumable", [False, True])
+def test_a_load_runs_beside_the_upload_and_its_id_can_be_had_once(client: bigquery.Client, *, resumable: bool) -> None:
+    job = begin_load(client, f"{STAGING}.t", [survey("a", 1)], job_id="one", resumable=resumable)
+    state_at_first = job.state
+    job.result()
+
+    assert (state_at_first, job.state, job.output_rows) == ("RUNNING", "DONE", 1)
+    with pytest.raises(api.Conflict):
+        begin_load(client, f"{STAGING}.t", [], job_id="one", resumable=resumable)
+
+
+def test_an_upload_may_come_in_pieces(cloud: Cloud, client: bigquery.Client) -> None:
+    rows = b"\n".join(b'{"id": "%024d"}' % number for number in range(20_000))
+    load = {
+        "destinationTable": {"projectId": PROJECT, "datasetId": "staging", "tableId": "t"},
+        "schema": {"fields": SURVEYS},
+        "sourceFormat": "NEWLINE_DELIMITED_JSON",
+    }
+    begin_upload: Any = ResumableUpload
+    upload = begin_upload(f"{cloud.bigquery.url}/upload/bigquery/v2/projects/{PROJECT}/jobs", 256 * 1024)
+    upload.initiate(client._http, io.BytesIO(rows), {"configuration": {"load": load}}, "*/*")
+    while not upload.finished:
+        answer = upload.transmit_next_chunk(client._http)
+    client.get_job(answer.json()["jobReference"]["jobId"]).result()
+
+    assert len(rows) > 2 * upload.chunk_size
+    assert client.get_table(f"{STAGING}.t").num_rows == 20_000
+
+
+def test_rows_come_back_with_their_types(client: bigquery.Client) -> None:
+    row = {
+        "id": 5,
+        "number": "9007199254740993",
+        "share": 1,
+        "flag": "true",
+        "at": "2026-01-01T02:00:00.000001+02:00",
+        "tags": ["x", "é"],
+        "custom": {"any": [1, None]},
+        "attributes": [{"updatedAt": "2026-01-01"}],
+    }
+    begin_load(client, f"{STAGING}.t", [row, {"id": "b"}], schema=EVERYTHING).result()
+
+    midnight = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    at = midnight.replace(microsecond=1)
+    assert [row.values() for row in client.list_rows(f"{STAGING}.t", page_size=1)] == [
+        ("5", 9007199254740993, 1.0, True, at, ["x", "é"], {"any": [1, None]}, [{"updatedAt": midnight}]),
+        ("b", None, None, None, None, [], None, []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"id": "b", "unknown": 1}, "No such field: unknown"),
+        ({"id": "b", "attributes": [{"zz": 1}]}, "No such field: attributes.zz"),
+        ({"number": 1}, "Missing required field: id"),
+        ({"id": None}, "Only optional fields can be set to NULL. Field: id"),
+        ({"id": {"a": 1}}, "JSON object specified for non-record field"),
+        ({"id": ["a"]}, "Array specified for non-repeated field: id"),
+        ({"id": "b", "number": 1.5}, "Could not convert value to integer. Field: number"),
+        ({"id": "b", "number": True}, "Could not convert value to integer"),
+        ({"id": "b", "number": 2**63}, "Could not convert value to integer"),
+        ({"id": "b", "share": "much"}, "Could not convert value to float"),
+        ({"id": "b", "flag": 2}, "Could not convert value to boolean"),
+        ({"id": "b", "at": "2026-02-30T00:00:00Z"}, "Could not convert value to timestamp"),
+        ({"id": "b", "at": "2026-01-01T00:00:00.1234567Z"}, "Could not convert value to timestamp"),
+        ({"id": "b", "tags": None}, "Only optional fields can be set to NULL. Field: tags"),
+        ({"id": "b", "tags": ["x", None]}, "Only optional fields can be set to NULL. Field: tags"),
+        ({"id": "b", "tags": "x"}, "Repeated field must be imported as a JSON array. Field: tags"),
+        ({"id": "b", "attributes": ["x"]}, "JSON object expected for record field: attributes"),
+        ("a string", "JSON object expected for record field: the row"),
+    ],
+)
+def test_a_row_that_does_not_fit_fails_the_job_and_changes_nothing(
+    client: bigquery.Client, bad: Any, message: str
+) -> None:
+    begin_load(client, f"{STAGING}.t", [{"id": "old"}], schema=EVERYTHING).result()
+    job = begin_load(client, f"{STAGING}.t", [{"id": "a"}, bad], schema=EVERYTHING)
+
+    with pytest.raises(api.BadRequest):
+        job.result()
+
+    assert job.error_result["reason"] == "invalid"
+    assert f"row starting at position 12: {message}" in job.errors[1]["message"]
+    assert [row["id"] for row in client.list_rows(f"{STAGING}.t")] == ["old"]
+
+
+@pytest.mark.parametrize("content", [b'{"id": "a"', b'{"id": NaN}', b'{"id": "\\ud800"}', gzip.compress(b"{}")[:-9]])
+def test_broken_content_fails_the_job(client: bigquery.Client, content: bytes) -> None:
+    config = bigquery.LoadJobConfig(
+        schema=[bigquery.SchemaField("id", "STRING")], source_format="NEWLINE_DELIMITED_JSON"
+    )
+    job: Any = client.load_table_from_file(io.BytesIO(content), f"{STAGING}.t", size=len(content), job_config=config)
+
+    assert job.exception().errors[0]["reason"] == "invalid"
+
+
+@pytest.mark.parametrize(("table", "location"), [("demo-project.nowhere.t", "EU"), (f"{STAGING}.t", "US")])
+def test_a_dataset_that_is_missing_or_elsewhere_is_the_jobs_error(
+    cloud: Cloud, client: bigquery.Client, table: str, location: str
+) -> None:
+    config = bigquery.LoadJobConfig(schema=[bigquery.SchemaField("id", "STRING")])
+    job: Any = client.load_table_from_json([{"id": "a"}], table, location=location, job_config=config)
+
+    assert isinstance(job.exception(), api.NotFound)
+    assert [call.status for call in cloud.bigquery.calls if call.path.startswith("/upload")] == [200]
+
+
+def test_a_job_is_found_in_its_location_only(client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.t", [], job_id="one").result()
+
+    assert client.get_job("one", location="EU").state == "DONE"
+    with pytest.raises(api.NotFound):
+        client.get_job("one", location="us-central1")
+
+
+def test_truncating_replaces_the_schema_and_keeps_description_and_labels(client: bigquery.Client) -> None:
+    tags = bigquery.PolicyTagList(["projects/p/locations/eu/taxonomies/1/policyTags/2"])
+    table = bigquery.Table(f"{LIVE}.t", schema=[bigquery.SchemaField("id", "STRING", policy_tags=tags)])
+    table.description, table.labels = "surveys", {"run": "one"}
+    tagged = client.create_table(table)
+    begin_load(client, f"{LIVE}.t", [survey("a", 1)]).result()
+
+    table = client.get_table(f"{LIVE}.t")
+    assert tagged.schema[0].policy_tags == tags
+    assert [(field.name, field.policy_tags) for field in table.schema] == [("id", None), ("attributes", None)]
+    assert (table.description, table.labels, table.num_rows, table.expires) == ("surveys", {"run": "one"}, 1, None)
+
+
+def test_appending_adds_columns_only_if_allowed(client: bigquery.Client) -> None:
+    begin_load(client, f"{LIVE}._jobs", [{"id": "a"}], schema=SURVEYS[:1]).result()
+    more = {"schema": SURVEYS, "write_disposition": "WRITE_APPEND"}
+
+    refused = begin_load(client, f"{LIVE}._jobs", [survey("b", 1)], **more)
+    allowed = begin_load(
+        client, f"{LIVE}._jobs", [survey("b", 1)], **more, schema_update_options=["ALLOW_FIELD_ADDITION"]
+    )
+
+    assert "Cannot add fields (field: attributes)" in str(refused.exception())
+    assert allowed.exception() is None
+    assert [row["id"] for row in client.list_rows(f"{LIVE}._jobs")] == ["a", "b"]
+
+
+# Tables
+
+
+def test_a_list_of_tables_tells_neither_schema_nor_rows(client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.t", [survey("a", 1)]).result()
+
+    [listed] = client.list_tables(STAGING)
+
+    assert (listed.table_id, listed.table_type) == ("t", "TABLE")
+    assert not {"schema", "numRows"} & listed._properties.keys()
+
+
+def test_a_change_of_metadata_needs_the_latest_etag(client: bigquery.Client) -> None:
+    table, stale = client.create_table(f"{STAGING}.t"), client.get_table(f"{STAGING}.t")
+    table.expires, table.labels = None, {"run": "one"}
+    changed = client.update_table(table, ["expires", "labels"])
+
+    assert stale.expires is not None
+    assert (changed.expires, changed.labels) == (None, {"run": "one"})
+    with pytest.raises(api.PreconditionFailed):
+        client.update_table(stale, ["labels"])
+
+
+def test_a_table_expires(cloud: Cloud, client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.t", []).result()
+    begin_load(client, f"{LIVE}.t", []).result()
+    cloud.bigquery.catalog.ahead = dt.timedelta(days=3)
+
+    assert [table.table_id for table in client.list_tables(STAGING)] == []
+    assert client.get_table(f"{LIVE}.t").expires is None
+    with pytest.raises(api.NotFound):
+        client.get_table(f"{STAGING}.t")
+
+
+def test_a_view_is_no_place_for_rows(client: bigquery.Client) -> None:
+    view = bigquery.Table(f"{LIVE}.view")
+    view.view_query = "SELECT 1"
+    client.create_table(view)
+    begin_load(client, f"{STAGING}.t", []).result()
+
+    assert client.get_table(f"{LIVE}.view").table_type == "VIEW"
+    assert "is currently a VIEW" in str(copy(client, f"{STAGING}.t", f"{LIVE}.view").exception())
+
+
+# Copies
+
+
+def test_many_tables_are_copied_into_one_that_expires_as_its_dataset_says(client: bigquery.Client) -> None:
+    for name in "ab":
+        begin_load(client, f"{STAGING}.{name}", [survey(name, 1)]).result()
+    copy(client, [f"{STAGING}.a", f"{STAGING}.b"], f"{STAGING}.all").result()
+    copy(client, f"{STAGING}.all", f"{LIVE}.all").result()
+
+    assert [row["id"] for row in client.list_rows(f"{LIVE}.all")] == ["a", "b"]
+    assert client.get_table(f"{STAGING}.all").expires is not None
+    assert client.get_table(f"{LIVE}.all").expires is None
+
+
+def test_only_tables_of_one_schema_are_copied_into_one(client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.a", []).result()
+    begin_load(client, f"{STAGING}.b", [], schema=EVERYTHING).result()
+
+    assert "different schemas" in str(copy(client, [f"{STAGING}.a", f"{STAGING}.b"], f"{STAGING}.c").exception())
+    assert "Already Exists" not in str(copy(client, f"{STAGING}.a", f"{STAGING}.c", "WRITE_EMPTY").exception())
+
+
+def test_a_table_can_be_read_and_restored_as_it_was(cloud: Cloud, client: bigquery.Client) -> None:
+    begin_load(client, f"{LIVE}.t", [survey("a", 1)]).result()
+    before = client.get_table(f"{LIVE}.t").modified
+    begin_load(client, f"{LIVE}.t", [{"id": 1}, {"id": 2}], schema=SURVEYS[:1]).result()
+    counted = query(client, f"SELECT COUNT(*) FROM `{LIVE}.t` FOR SYSTEM_TIME AS OF @at", at=before)
+    snapshot = f"{LIVE}.t@{int(before.timestamp() * 1000)}"
+    copy(client, snapshot, f"{LIVE}.t").result()
+
+    assert counted == [(1,)]
+    assert query(client, f"SELECT id, attributes.updatedAt FROM `{LIVE}.t`") == [
+        ("a", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    ]
+    cloud.bigquery.catalog.oldest_reachable = before + dt.timedelta(milliseconds=1)
+    assert "Cannot read before" in str(copy(client, snapshot, f"{LIVE}.t").exception())
+
+
+# Queries
+
+
+def test_rows_and_distinct_ids_are_counted(client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.t", [survey("a", 1), survey("a", 2), survey("b", 1)]).result()
+    begin_load(client, f"{STAGING}.none", []).result()
+
+    count = "SELECT COUNT(*), COUNT(DISTINCT id) AS ids FROM"
+    assert query(client, f"{count} `{STAGING}.t`") == [(3, 2)]
+    assert [dict(row) for row in client.query_and_wait(f"{count} staging.none")] == [{"f0_": 0, "ids": 0}]
+
+
+def test_repeats_are_removed_from_arrays_of_one(client: bigquery.Client) -> None:
+    rows = [
+        {"id": "a", "number": 1, "attributes": [{"updatedAt": "2026-01-01T00:00:00Z"}]},
+        {"id": "a", "number": 2, "attributes": [{"updatedAt": "2026-01-02T00:00:00Z"}], "custom": "x"},
+        {"id": "a", "number": 3},
+    ]
+    begin_load(client, f"{STAGING}.all", rows, schema=EVERYTHING).result()
+    begin_load(client, f"{STAGING}.one", [], schema=EVERYTHING).result()
+    rank = "ROW_NUMBER() OVER (PARTITION BY id ORDER BY attributes[SAFE_OFFSET(0)].updatedAt DESC) AS rank_"
+    ranked = f"SELECT *, {rank} FROM `{STAGING}.all`"
+    job = client.query(f"INSERT INTO `{STAGING}.one` SELECT * EXCEPT(rank_) FROM ({ranked}) WHERE rank_ = 1")
+    job.result()
+
+    assert job.num_dml_affected_rows == 1
+    assert [row.values()[1:] for row in client.list_rows(f"{STAGING}.one")] == [
+        (2, None, None, None, [], "x", [{"updatedAt": dt.datetime(2026, 1, 2, tzinfo=dt.UTC)}])
+    ]
+
+
+def test_repeats_are_removed_from_plain_records(client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.all", [survey("a", 1), survey("a", 2), survey("b", 1)]).result()
+    begin_load(client, f"{STAGING}.one", []).result()
+    latest = "QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY attributes.updatedAt DESC) = 1"
+    query(client, f"INSERT INTO `{STAGING}.one` SELECT * FROM `{STAGING}.all` WHERE TRUE {latest}")
+
+    found = query(client, f"SELECT id, EXTRACT(DAY FROM attributes.updatedAt) FROM `{STAGING}.one` ORDER BY id")
+    assert found == [("a", 2), ("b", 1)]
+
+
+def test_an_insert_of_other_types_is_refused(client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.t", []).result()
+
+    with pytest.raises(api.BadRequest, match="differ in number or type"):
+        query(client, f"INSERT INTO `{STAGING}.t` SELECT 1, attributes FROM `{STAGING}.t`")
+
+
+def test_job_history_is_asked_for_with_parameters(client: bigquery.Client) -> None:
+    rows = [{"integration": name, "number": number} for number, name in enumerate(["acme", "other", "acme", "acme"])]
+    schema = [{"name": "integration", "type": "STRING"}, {"name": "number", "type": "INTEGER"}]
+    begin_load(client, f"{LIVE}._jobs", rows, schema=schema).result()
+
+    asked = f"SELECT number FROM `{LIVE}._jobs` WHERE integration = @name ORDER BY number DESC LIMIT @most"
+    assert query(client, asked, name="acme", most=2) == [(3,), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "error"),
+    [
+        ("SELECT nothing FROM staging.t", api.BadRequest),
+        ("SELECT * FROM", api.BadRequest),
+        ("SELECT * FROM staging.nowhere", api.NotFound),
+        ("SELECT @unknown", api.BadRequest),
+        ("DELETE FROM staging.t WHERE TRUE", api.MethodNotImplemented),
+    ],
+)
+def test_a_query_that_cannot_be_run_says_why(client: bigquery.Client, sql: str, error: type[Exception]) -> None:
+    client.create_table(bigquery.Table(f"{STAGING}.t", schema=[bigquery.SchemaField("id", "STRING")]))
+
+    with pytest.raises(error):
+        query(client, sql)
+
+
+def test_what_is_not_served_is_501_which_no_client_repeats(client: bigquery.Client) -> None:
+    with pytest.raises(api.MethodNotImplemented):
+        list(client.list_datasets())
+    with pytest.raises(api.MethodNotImplemented):
+        begin_load(client, f"{STAGING}.t", [], max_bad_records=1).result()
+
+
+# Failures on demand
+
+
+def test_a_request_can_be_refused_from_the_nth_on(cloud: Cloud, client: bigquery.Client) -> None:
+    cloud.bigquery.faults.refuse(403, "rateLimitExceeded", method="GET", path="/datasets/staging$", nth=2)
+
+    client.get_dataset(STAGING)
+    with pytest.raises(api.Forbidden) as refusal:
+        client.get_dataset(STAGING, retry=IMPATIENT)
+    client.get_dataset(STAGING)
+    assert refusal.value.errors[0]["reason"] == "rateLimitExceeded"
+    assert [call.status for call in cloud.bigquery.calls if call.method == "GET"] == [200, 403, 200]
+
+
+@pytest.mark.parametrize(("when", "jobs"), [("before", []), ("after", ["one"])])
+def test_an_answer_can_be_lost_before_or_after_the_effect(
+    cloud: Cloud, client: bigquery.Client, when: Any, jobs: list[str]
+) -> None:
+    begin_load(client, f"{STAGING}.t", [], job_id="load").result()
+    cloud.bigquery.faults.drop(when, job="copy")
+
+    with pytest.raises(OSError, match="Connection aborted"):
+        client.copy_table(f"{STAGING}.t", f"{STAGING}.copy", job_id="one", retry=IMPATIENT)
+    assert list(cloud.bigquery.jobs.all) == ["load", *jobs]
+
+
+def test_a_held_job_takes_effect_when_it_is_done(cloud: Cloud, client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.t", [survey("a", 1)]).result()
+    cloud.bigquery.faults.hold("copy", polls=2)
+    job = copy(client, f"{STAGING}.t", f"{LIVE}.t")
+
+    states = [(client.get_job(job.job_id).state, len(list(client.list_tables(LIVE)))) for _ in range(3)]
+
+    assert states == [("RUNNING", 0), ("RUNNING", 0), ("DONE", 1)]
+
+
+def test_a_job_that_never_ends_can_be_cancelled(cloud: Cloud, client: bigquery.Client) -> None:
+    cloud.bigquery.faults.hold("query")
+    job = client.query("SELECT 1", job_retry=None)
+
+    assert not job.done()
+    job.cancel()
+    with pytest.raises(api.GoogleAPICallError, match="cancelled"):
+        job.result(job_retry=None)
+
+
+def test_a_job_can_be_made_to_fail(cloud: Cloud, client: bigquery.Client) -> None:
+    cloud.bigquery.faults.fail("load", "backendError", "try again")
+    job = begin_load(client, f"{STAGING}.t", [])
+
+    assert job.exception(timeout=1).errors == [{"reason": "backendError", "message": "try again"}]
+    assert not list(client.list_tables(STAGING))
+
+
+def test_a_dataset_can_be_denied(cloud: Cloud, client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.t", []).result()
+    cloud.bigquery.catalog.denied.add("kustomer")
+
+    with pytest.raises(api.Forbidden, match="Access Denied"):
+        client.get_table(f"{LIVE}.t")
+    assert isinstance(copy(client, f"{STAGING}.t", f"{LIVE}.t").exception(), api.Forbidden)
+
+
+# Secret Manager, and where credentials come from
+
+
+@pytest.fixture
+def secrets(cloud: Cloud) -> Iterator[secretmanager_v1.SecretManagerServiceClient]:
+    options = {"api_endpoint": cloud.secrets.endpoint}
+    with secretmanager_v1.SecretManagerServiceClient(client_options=options) as client:
+        yield client
+
+
+def access(client: secretmanager_v1.SecretManagerServiceClient, version: str = "latest") -> Any:
+    name = f"projects/{PROJECT}/secrets/key/versions/{version}"
+    return client.access_secret_version(name=name, retry=None, timeout=5).payload
+
+
+def test_a_version_is_read_by_number_or_as_the_latest(cloud: Cloud, secrets: Any) -> None:
+    cloud.secrets.add("key", "old")
+    cloud.secrets.add("key", "new").corrupted = True
+
+    assert access(secrets, "1").data_crc32c == google_crc32c.value(b"old")
+    assert access(secrets).data == b"new"
+    assert access(secrets).data_crc32c != google_crc32c.value(b"new")
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        (None, api.NotFound),
+        ("no version", api.NotFound),
+        ("denied", api.PermissionDenied),
+        (State.DISABLED, api.FailedPrecondition),
+        (State.DESTROYED, api.FailedPrecondition),
+    ],
+)
+def test_a_secret_that_cannot_be_read_says_why(cloud: Cloud, secrets: Any, state: Any, error: Any) -> None:
+    if state in {"no version", "denied"}:
+        cloud.secrets.secrets["key"] = Secret(denied=state == "denied")
+    elif state:
+        cloud.secrets.add("key", "value").state = state
+
+    with pytest.raises(error):
+        access(secrets)
+
+
+def test_secret_manager_can_be_away_for_a_while(cloud: Cloud, secrets: Any) -> None:
+    cloud.secrets.add("key", "value")
+    cloud.secrets.faults.refuse("AccessSecretVersion", times=2)
+
+    for _ in range(2):
+        with pytest.raises(api.ServiceUnavailable):
+            access(secrets)
+    assert access(secrets).data == b"value"
+    assert cloud.secrets.calls == ["AccessSecretVersion"] * 3
+
+
+@pytest.mark.usefixtures("cloud")
+def test_credentials_come_from_the_metadata_server() -> None:
+    session = google.auth.transport.requests.Request()
+    found, project = google.auth.default()
+    credentials: Any = found
+    credentials.refresh(session)
+    fetch_id_token: Any = google.oauth2.id_token.fetch_id_token
+    token = fetch_id_token(session, "https://audience")
+    session.session.close()
+
+    assert (type(credentials).__module__, project) == ("google.auth.compute_engine.credentials", PROJECT)
+    assert credentials.token == "a-local-token"
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token)
+
+
+# Firestore: ours, and Google's emulator where it is installed
+
+EMULATOR = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]  # one process starts it, not each
+FIRESTORES = [
+    "standin",
+    *([pytest.param("emulator", marks=EMULATOR)] if emulators.available() else []),
+]
+
+
+@pytest.fixture(params=FIRESTORES)
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[firestore.Client]:
+    with Cloud(f"project-{uuid.uuid4().hex}", firestore=request.param) as cloud:
+        for name, value in cloud.environment.items():
+            monkeypatch.setenv(name, value)
+        with contextlib.closing(firestore.Client()) as client:
+            yield client
+
+
+def test_a_document_is_created_once(store: firestore.Client) -> None:
+    document = store.document("integrations/acme")
+    document.create({"org": "acme"})
+
+    with pytest.raises(api.AlreadyExists):
+        document.create({"org": "other"})
+    with pytest.raises(api.NotFound):
+        store.document("integrations/other").update({"org": "other"})
+    assert document.get().to_dict() == {"org": "acme"}
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_write_on_a_stale_version_is_refused(store: firestore.Client, *, gone: bool) -> None:
+    document = store.document("integrations/acme/state/run")
+    document.set({"hop": 1})
+    read = document.get()
+    if gone:
+        document.delete()
+    else:
+        document.update({"hop": 2}, option=store.write_option(last_update_time=read.update_time))
+
+    with pytest.raises(api.FailedPrecondition):
+        document.update({"hop": 3}, option=store.write_option(last_update_time=read.update_time))
+    assert document.get().to_dict() == (None if gone else {"hop": 2})
+
+
+def test_a_write_that_changes_nothing_is_no_new_version(store: firestore.Client) -> None:
+    document = store.document("integrations/acme")
+    first, second = document.set({"org": "acme"}), document.set({"org": "acme"})
+
+    assert first.update_time == second.update_time == document.get().update_time
+    assert document.set({"org": "other"}).update_time > first.update_time
+
+
+def test_an_update_reaches_into_maps(store: firestore.Client) -> None:
+    document = store.document("integrations/acme")
+    document.set({"status": "PENDING", "tables": {"a.b": 1, "c": 2, "d": 3}})
+    document.update({"status": "ACTIVE", "tables.`a.b`": 4, "tables.c": firestore.DELETE_FIELD, "new.e": [None, 1.5]})
+
+    assert document.get().to_dict() == {"status": "ACTIVE", "tables": {"a.b": 4, "d": 3}, "new": {"e": [None, 1.5]}}
+
+
+def test_a_batch_is_written_whole_or_not_at_all(store: firestore.Client) -> None:
+    store.document("runs/two").set({"number": 2})
+    batch = store.batch()
+    batch.set(store.document("runs/one"), {"number": 1})
+    batch.create(store.document("runs/two"), {"number": 3})
+
+    with pytest.raises(api.AlreadyExists):
+        batch.commit()
+    assert [document.to_dict() for document in store.collection("runs").stream()] == [{"number": 2}]
+
+
+def test_listing_shows_parents_that_do_not_exist_but_streaming_does_not(store: firestore.Client) -> None:
+    store.document("integrations/gone/state/run").set({"hop": 1})
+    store.document("integrations/acme").set({"org": "acme"})
+    collection = store.collection("integrations")
+
+    assert sorted(document.id for document in collection.list_documents()) == ["acme", "gone"]
+    assert [(document.id, document.to_dict()) for document in collection.select([]).stream()] == [("acme", {})]
+    assert list(store.collection("nothing").stream()) == []
+
+
+@pytest.mark.parametrize("content", [{"a": [[1]]}, {"a": {"__b__": 1}}, {"a": "x" * (1 << 20)}])
+def test_content_that_firestore_does_not_take_is_refused(store: firestore.Client, content: Any) -> None:
+    with pytest.raises(api.InvalidArgument):
+        store.document("integrations/acme").set(content)
+
+
+def test_databases_are_apart(store: firestore.Client) -> None:
+    store.document("integrations/acme").set({"org": "acme"})
+
+    with contextlib.closing(firestore.Client(database="other")) as other:
+        assert not other.document("integrations/acme").get().exists
+
+
+def test_a_lost_answer_to_a_write_makes_the_repetition_fail(cloud: Cloud) -> None:
+    assert cloud.firestore
+    cloud.firestore.faults.refuse("Commit", after_effect=True)
+
+    with contextlib.closing(firestore.Client()) as client, pytest.raises(api.AlreadyExists):
+        client.document("integrations/acme").create({"org": "acme"})  # which the client itself repeats
+    assert cloud.firestore.calls == ["Commit", "Commit"]
+
+
+# Emulators
+
+
+@pytest.mark.emulator
+@pytest.mark.skipif(not emulators.available(), reason="gcloud with its emulators, and java, are not installed")
+def test_the_pubsub_emulator_starts_and_ends() -> None:
+    emulator = emulators.start_pubsub()
+    with grpc.insecure_channel(emulator.address) as channel:
+        grpc.channel_ready_future(channel).result(timeout=5)
+    emulator.close()
+
+    assert emulator._process.returncode is not None
+
+
+# Log lines
+
+LINE = {
+    "severity": "WARNING",
+    "message": "slow",
+    "time": "2026-01-01T00:00:00.5Z",
+    "logging.googleapis.com/labels": {"integration": "acme"},
+    "logging.googleapis.com/trace": "projects/demo-project/traces/0123456789abcdef0123456789abcdef",
+    "rows": 3,
+}
+
+
+def test_a_log_line_becomes_an_entry() -> None:
+    entry = parse_log_line(json.dumps(LINE))
+
+    assert (entry.severity, entry.labels, entry.trace) == (
+        400,
+        {"integration": "acme"},
+        "projects/demo-project/traces/0123456789abcdef0123456789abcdef",
+    )
+    assert entry.timestamp == dt.datetime(2026, 1, 1, microsecond=500_000, tzinfo=dt.UTC)
+    assert dict(entry.json_payload) == {"message": "slow", "rows": 3.0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"severity": "WARN"},
+        {"severity": None},
+        {"message": ""},
+        {"time": "2026-01-01 00:00"},
+        {"logging.googleapis.com/labels": {"rows": 3}},
+        {"logging.googleapis.com/trace": "0123456789abcdef0123456789abcdef"},
+        {"logging.googleapis.com/spanId": "7"},
+        {"logging.googleapis.com/label": {}},
+        {"httpRequest": {"latency": 0.5}},
+        {"padding": "x" * 256 * 1024},
+    ],
+)
+def test_a_log_line_that_would_not_show_as_meant_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadLogLine):
+        parse_log_line(json.dumps({**LINE, **change}))
+
+
+@pytest.mark.parametrize("line", ["Traceback (most recent call last):", "[1]", ""])
+def test_a_line_that_is_no_object_is_refused(line: str) -> None:
+    with pytest.raises(BadLogLine):
+        parse_log_line(line)
