@@ -25,11 +25,12 @@ def mend(value: JsonValue, note: Callable[[], None], nesting: int = 0) -> JsonVa
     Lone surrogates become U+FFFD; integers beyond 64 bits, non-finite numbers and all below `MAX_NESTING` become text.
     """
     if isinstance(value, str):
-        return mend_text(value, note)
+        return value if value.isascii() else mend_text(value, note)
     if isinstance(value, dict) and nesting < MAX_NESTING:
         mended: dict[str, JsonValue] = {}
         for key, item in value.items():
-            mended[to_unused(mend_text(key, note), mended)] = mend(item, note, nesting + 1)
+            name = key if key.isascii() else to_unused(mend_text(key, note), mended)
+            mended[name] = mend(item, note, nesting + 1)
         return mended
     if isinstance(value, list) and nesting < MAX_NESTING:
         return [mend(item, note, nesting + 1) for item in value]
@@ -47,8 +48,6 @@ def mend(value: JsonValue, note: Callable[[], None], nesting: int = 0) -> JsonVa
 
 def mend_text(text: str, note: Callable[[], None]) -> str:
     """Replace lone surrogates: they are no Unicode text, and no warehouse takes them."""
-    if text.isascii():
-        return text
     mended = _LONE_SURROGATE.sub("\ufffd", text)
     if mended != text:
         note()

@@ -182,21 +182,19 @@ def _array(convert_item: Convert, selection: Selection, *, lone: type | None) ->
 
 def _channel_counts(converters: Mapping[str, Convert], convert_array: Convert) -> Convert:
     """Compile an array whose elements the API sends as the members of an object."""
+    convert_channel, convert_count = (converters[name] for name in CHANNEL_COUNT)
 
     def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
         if not isinstance(value, dict):
             return convert_array(value, place, misfits)
         rows: list[Row] = []
-        for member in value.items():
-            here = (place, member[0])
-            row: Row = {
-                name: fitted
-                for name, item in zip(CHANNEL_COUNT, member, strict=True)
-                if item is not None and (fitted := converters[name](item, here, misfits)) is not None
-            }
-            if row:
-                rows.append(row)
-        return rows or None
+        for channel, count in value.items():
+            here = (place, channel)
+            row = {"channel": convert_channel(channel, here, misfits)}
+            if count is not None:
+                row["count"] = convert_count(count, here, misfits)
+            rows.append({name: fitted for name, fitted in row.items() if fitted is not None})
+        return [row for row in rows if row] or None
 
     return convert
 
