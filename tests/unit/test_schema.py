@@ -1,0 +1,185 @@
+"""Schema files are valid for BigQuery, complete, and selected from as the configuration says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from kustomer_extract import schema
+from kustomer_extract.models import Table
+from kustomer_extract.schema import Field, Selection, find, iter_paths, load_schema, part, schema_hash, select, to_json
+
+SCHEMAS = Path(schema.__file__).parent / "schemas"
+
+
+def leaf(name: str, kind: str = "STRING") -> Field:
+    return Field(name=name, type=kind, mode="NULLABLE", description="")
+
+
+def record(name: str, *fields: Field) -> Field:
+    return Field(name=name, type="RECORD", mode="NULLABLE", description="", fields=fields)
+
+
+SURVEY = (
+    leaf("id"),
+    leaf("type"),
+    record("attributes", leaf("name"), record("scale", leaf("options", "INTEGER"), leaf("type"))),
+    leaf("_rescued", "JSON"),
+    leaf("_batch_id"),
+    leaf("_batch_runtime", "TIMESTAMP"),
+)
+
+
+def names(fields: tuple[Field, ...]) -> list[str]:
+    return [".".join(path) for path, field in iter_paths(fields) if not field.fields]
+
+
+@pytest.mark.parametrize("table", Table)
+def test_what_is_loaded_and_written_again_is_the_file(table: Table) -> None:
+    written = to_json(load_schema(table))
+
+    assert written == json.loads((SCHEMAS / f"{table}.json").read_bytes())
+
+
+@pytest.mark.parametrize("table", Table)
+def test_every_field_is_one_that_bigquery_takes(table: Table) -> None:
+    fields = [field for _, field in iter_paths(load_schema(table))]
+
+    assert {field.type for field in fields if not field.fields} == {
+        "STRING", "INTEGER", "FLOAT", "BOOLEAN", "TIMESTAMP", "JSON",
+    }  # fmt: skip
+    assert {field.type for field in fields if field.fields} == {"RECORD"}
+    assert {field.mode for field in fields} == {"NULLABLE", "REPEATED"}
+    assert [field.name for field in fields if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", field.name)] == []
+
+
+@pytest.mark.parametrize("table", Table)
+def test_every_field_is_described_in_a_sentence(table: Table) -> None:
+    poor = [path for path, field in iter_paths(load_schema(table)) if not re.fullmatch(r".{5,}\.", field.description)]
+
+    assert poor == []
+
+
+@pytest.mark.parametrize("table", Table)
+def test_no_two_fields_of_a_record_differ_in_case_only(table: Table) -> None:
+    paths = [".".join(path).lower() for path, _ in iter_paths(load_schema(table))]
+
+    assert sorted(set(paths)) == sorted(paths)
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        (
+            Table.SATISFACTION,
+            [
+                ("id", "STRING", "NULLABLE"),
+                ("type", "STRING", "NULLABLE"),
+                ("attributes", "RECORD", "NULLABLE"),
+                ("relationships", "RECORD", "NULLABLE"),
+                ("links", "RECORD", "NULLABLE"),
+            ],
+        ),
+        (
+            Table.CONVERSATIONS,
+            [
+                ("type", "STRING", "NULLABLE"),
+                ("id", "STRING", "NULLABLE"),
+                ("attributes", "RECORD", "REPEATED"),
+                ("relationships", "RECORD", "REPEATED"),
+                ("links", "RECORD", "REPEATED"),
+            ],
+        ),
+    ],
+)
+def test_the_columns_of_a_record_come_first_and_ours_last(table: Table, columns: list[tuple[str, str, str]]) -> None:
+    loaded = [(field.name, field.type, field.mode) for field in load_schema(table)]
+
+    assert loaded == [
+        *columns,
+        ("_rescued", "JSON", "NULLABLE"),
+        ("_batch_id", "STRING", "NULLABLE"),
+        ("_batch_runtime", "TIMESTAMP", "NULLABLE"),
+    ]
+
+
+@pytest.mark.parametrize("table", Table)
+def test_all_relationships_have_the_same_fields(table: Table) -> None:
+    relationships = find(load_schema(table), ["relationships"])
+
+    assert relationships is not None
+    assert {tuple(path for path, _ in iter_paths(field.fields)) for field in relationships.fields} == {
+        (("links",), ("links", "self"), ("data",), ("data", "type"), ("data", "id"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("selection", "left"),
+    [
+        (True, ["id", "type", "attributes.name", "attributes.scale.options", "attributes.scale.type", "_rescued"]),
+        ({}, ["id", "type", "attributes.name", "attributes.scale.options", "attributes.scale.type", "_rescued"]),
+        (False, ["id", "type"]),
+        ({"attributes": False}, ["id", "type", "_rescued"]),
+        ({"attributes": {"scale": False}}, ["id", "type", "attributes.name", "_rescued"]),
+        (
+            {"attributes": {"scale": {"type": False}}},
+            ["id", "type", "attributes.name", "attributes.scale.options", "_rescued"],
+        ),
+        ({"attributes": {"name": True, "scale": {"options": False, "type": False}}},
+         ["id", "type", "attributes.name", "_rescued"]),
+        ({"attributes": {"name": False, "scale": {"options": False, "type": False}}}, ["id", "type", "_rescued"]),
+        ({"id": False, "type": False, "_batch_id": False, "_rescued": False, "attributes": False}, ["id", "type"]),
+    ],
+)  # fmt: skip
+def test_what_a_selection_leaves(selection: Selection, left: list[str]) -> None:
+    selected = select(SURVEY, selection)
+
+    assert names(selected) == [*left, "_batch_id", "_batch_runtime"]
+
+
+@pytest.mark.parametrize("table", Table)
+def test_selecting_everything_changes_nothing(table: Table) -> None:
+    fields = load_schema(table)
+
+    assert select(fields, True) == fields
+    assert select(fields, {field.name: True for field in fields}) == fields
+
+
+def test_the_part_of_a_selection_below_a_column() -> None:
+    selection: Selection = {"attributes": {"name": False}, "links": False}
+
+    assert part(selection, "attributes") == {"name": False}
+    assert part(selection, "links") is False
+    assert part(selection, "relationships") is True
+    assert part(False, "attributes") is False
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (["attributes"], "RECORD"),
+        (["attributes", "scale", "options"], "INTEGER"),
+        (["attributes", "scales"], None),
+        (["attributes", "name", "first"], None),
+        (["nowhere", "name"], None),
+    ],
+)
+def test_a_field_is_found_by_its_path(path: list[str], kind: str | None) -> None:
+    found = find(SURVEY, path)
+
+    assert (found.type if found else None) == kind
+
+
+def test_the_hash_depends_on_names_types_modes_and_order_but_not_on_descriptions() -> None:
+    described = Field(name="id", type="STRING", mode="NULLABLE", description="The id.")
+    repeated = Field(name="id", type="STRING", mode="REPEATED", description="")
+    variants = [[leaf("id")], [leaf("Id")], [leaf("id", "JSON")], [repeated], [leaf("id"), leaf("a")],
+                [leaf("a"), leaf("id")], [record("id", leaf("id"))]]  # fmt: skip
+
+    hashes = {schema_hash(fields) for fields in variants}
+
+    assert len(hashes) == len(variants)
+    assert schema_hash([described]) == schema_hash([leaf("id")]) == "566fdc9b31b0"
