@@ -14,6 +14,7 @@ import functions_framework
 from werkzeug.exceptions import ServiceUnavailable
 
 from kustomer_extract.adapters.cloud_event import Unreadable, parse_message
+from kustomer_extract.adapters.logs import CloudLog
 from kustomer_extract.bootstrap import Cloud, open_cloud, parse_settings
 from kustomer_extract.errors import NeedsPerson, RetryLater
 from kustomer_extract.pipeline.run import execute
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 @functools.cache
 def _open() -> Cloud:
     """Build the clients once per instance; warm invocations reuse them."""
-    cloud = open_cloud(parse_settings(os.environ))
-    cloud.log.capture_libraries()
-    return cloud
+    settings = parse_settings(os.environ)
+    log = CloudLog(project=settings.project)
+    log.capture_libraries()
+    return open_cloud(settings, log=log)
 
 
 @functions_framework.cloud_event
@@ -37,17 +39,19 @@ def extract(event: CloudEvent) -> None:
     Raises:
         ServiceUnavailable: deliver the message again; answered as 503, without a traceback of the framework's.
     """
-    cloud = _open()
-    with cloud.log.request(flask.request.headers.get("X-Cloud-Trace-Context")):
+    log = CloudLog(project=os.environ.get("GOOGLE_CLOUD_PROJECT", ""))
+    headers = flask.request.headers
+    with log.request(headers.get("X-Cloud-Trace-Context"), headers.get("Function-Execution-Id")):
         try:
+            cloud = _open()
             message = parse_message(event.get_data(), event_id=event["id"], event_time=event["time"])
             execute(message, cloud.ports, limits=cloud.limits)
         except Unreadable as error:
-            cloud.log.drop_unreadable(str(error))
+            log.drop_unreadable(str(error))
         except NeedsPerson as error:
-            cloud.log.report_failure(error)
+            log.report_failure(error)
         except RetryLater as error:
             raise ServiceUnavailable from error
         except Exception as error:
-            cloud.log.report_bug(error)
+            log.report_bug(error)
             raise ServiceUnavailable from error

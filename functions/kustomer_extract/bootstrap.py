@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from kustomer_extract.adapters.logs import CloudLog
     from kustomer_extract.ports import EventLog
 
 LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600)
@@ -83,7 +82,7 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         for variable, allowed in required.items()
         if _VARIABLES[variable] not in values
     ]
-    text = environment.get("SOFT_DEADLINE_SECONDS") or str(Settings.soft_deadline_seconds)
+    text = environment.get("SOFT_DEADLINE_SECONDS") or str(Limits().soft_deadline_seconds)
     seconds = _to_seconds(text)
     if seconds is None:
         problems.append(
@@ -107,17 +106,11 @@ class Cloud:
     """The cloud's parts: what an invocation works with."""
 
     ports: Ports
-    log: CloudLog
     limits: Limits
 
 
-def open_cloud(settings: Settings, *, log: EventLog | None = None) -> Cloud:
-    """Build the clients of Google Cloud, with the application default credentials.
-
-    Args:
-        settings: Where everything is.
-        log: Instead of Cloud Logging's lines on standard output: the command line has one for people.
-    """
+def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
+    """Build the clients of Google Cloud, with the application default credentials."""
     from google.api_core.client_options import ClientOptions
     from google.cloud import bigquery, firestore
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
@@ -125,10 +118,9 @@ def open_cloud(settings: Settings, *, log: EventLog | None = None) -> Cloud:
     from kustomer_extract.adapters import pubsub
     from kustomer_extract.adapters.bigquery import BigQueryWarehouse
     from kustomer_extract.adapters.firestore import FirestoreConfigStore, FirestoreRunStore
-    from kustomer_extract.adapters.logs import CloudLog
     from kustomer_extract.adapters.secret_manager import SecretManagerStore
 
-    clock, cloud_log = SystemClock(), CloudLog(project=settings.project)
+    clock = SystemClock()
     documents = firestore.Client(project=settings.project, database=settings.database)
     endpoint = settings.secret_manager_endpoint
     secrets = SecretManagerServiceClient(client_options=ClientOptions(api_endpoint=endpoint) if endpoint else None)
@@ -136,7 +128,7 @@ def open_cloud(settings: Settings, *, log: EventLog | None = None) -> Cloud:
         clock=clock,
         configs=FirestoreConfigStore(documents),
         continuations=pubsub.connect(settings.topic, emulator_host=settings.pubsub_emulator_host),
-        log=log or cloud_log,
+        log=log,
         open_source=ConnectKustomer(clock=clock, base_url=settings.kustomer_api_url),
         runs=FirestoreRunStore(documents),
         secrets=SecretManagerStore(secrets, project=settings.project, clock=clock),
@@ -148,7 +140,7 @@ def open_cloud(settings: Settings, *, log: EventLog | None = None) -> Cloud:
             clock=clock,
         ),
     )
-    return Cloud(ports=ports, log=cloud_log, limits=Limits(soft_deadline_seconds=settings.soft_deadline_seconds))
+    return Cloud(ports=ports, limits=Limits(soft_deadline_seconds=settings.soft_deadline_seconds))
 
 
 @contextmanager

@@ -37,6 +37,7 @@ _MAX_WORDS = 10_000  # of the sentence of an entry that is too long
 _REPORTED_ERROR = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"
 
 _trace: ContextVar[Mapping[str, str]] = ContextVar("trace", default={})  # noqa: B039 - never changed in place
+_execution: ContextVar[Mapping[str, str]] = ContextVar("execution", default={})  # noqa: B039 - likewise
 _labels: ContextVar[Mapping[str, str]] = ContextVar("labels", default={})  # noqa: B039 - likewise
 
 
@@ -51,20 +52,25 @@ class CloudLog:
         self._project = project
 
     @contextmanager
-    def request(self, trace_context: str | None) -> Iterator[None]:
-        """Bind the lines of one request to its trace.
+    def request(self, trace_context: str | None, execution_id: str | None = None) -> Iterator[None]:
+        """Bind the lines of one request to its trace and its execution.
 
-        The bindings are context variables: a thread has them if it runs in a copy of the request's context.
+        The bindings are context variables: a thread has them if it runs in a copy of the request's context. (The
+        framework's own `LOG_EXECUTION_ID` misses threads, and writes the span as a decimal.)
 
         Args:
             trace_context: The header `X-Cloud-Trace-Context`: ``<32 hexadecimal digits>/<decimal span>;o=1``.
+            execution_id: The header `Function-Execution-Id`.
         """
-        bound = _trace.set(_parse_trace(trace_context or "", self._project)), _labels.set({})
+        trace = _trace.set(_parse_trace(trace_context or "", self._project))
+        execution = _execution.set({"execution_id": execution_id} if execution_id else {})
+        labels = _labels.set({})
         try:
             yield
         finally:
-            _trace.reset(bound[0])
-            _labels.reset(bound[1])
+            _trace.reset(trace)
+            _execution.reset(execution)
+            _labels.reset(labels)
 
     def emit(self, scope: Scope, event: Event) -> None:
         """Write one event, unless it is for progress bars only."""
@@ -103,12 +109,12 @@ class CloudLog:
         self._write(event.severity, event.sentence, event=event.name, **event.fields)
 
     def _write(self, severity: Severity, message: str, **fields: object) -> None:
-        special = {"severity": severity.value, _LABELS: _labels.get(), **_trace.get()}
+        special = {"severity": severity.value, _LABELS: {**_labels.get(), **_execution.get()}, **_trace.get()}
         line = _dump({**special, "message": message, **fields})
         if len(line) > _MAX_LINE:
             line = _dump({**special, "message": message[:_MAX_WORDS], "event": fields.get("event"), "shortened": True})
         with suppress(OSError, ValueError):  # a log that cannot be written is no reason to fail
-            sys.stdout.write(f"{line}\n")  # looked up now: functions-framework redirects it to add the execution id
+            sys.stdout.write(f"{line}\n")  # looked up now: somebody may have redirected it
             sys.stdout.flush()
 
 

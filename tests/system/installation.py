@@ -1,0 +1,213 @@
+"""The whole product on one machine: the function in its own process, Google's services and Kustomer as stand-ins."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery, firestore
+
+from tests.standins.google.cloud import Cloud
+from tests.standins.google.log_entry import parse_log_line
+from tests.standins.google.pubsub import Published, PubSub
+from tests.standins.kustomer.server import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from google.cloud.logging_v2.types import LogEntry
+
+_ROOT = Path(__file__).parents[2]
+_TOPIC = "projects/demo-project/topics/kustomer-extract"
+_START_SECONDS = 30.0
+
+
+class Function:
+    """The function under functions-framework, as its run time starts it; ends with `close`, or is killed."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the function
+        command = [sys.executable, "-m", "functions_framework", "--source=functions/main.py", "--target=extract"]
+        self.process = subprocess.Popen(
+            [*command, "--host=127.0.0.1", f"--port={self.port}"],
+            cwd=_ROOT,
+            env={**os.environ, "PYTHONPATH": "functions", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._wait_until_open()
+
+    def _wait_until_open(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
+            except OSError:
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.02)
+            else:
+                return
+        raise RuntimeError(f"the function did not start:\n{self.read_output()}")
+
+    def push(self, message: Published, *, timeout: float = 120) -> int:
+        """Deliver a message once; return the status, 0 for no answer."""
+        request = urllib.request.Request(  # the path is the one of the real push subscription
+            f"http://127.0.0.1:{self.port}/{_TOPIC}",
+            data=message.to_push(),
+            headers={
+                "Content-Type": "application/json",
+                "X-Cloud-Trace-Context": "105445aa7843bc8bf206b12000100000/1;o=1",
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                status: int = answer.status
+                return status
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+        except OSError:
+            return 0
+
+    def signal(self, how: signal.Signals) -> None:
+        """Stop, wake or kill all its processes."""
+        os.killpg(self.process.pid, how)
+
+    def read_output(self) -> str:
+        """All that it has written so far."""
+        self._output.seek(0)
+        return self._output.read()
+
+    def close(self) -> None:
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            if self.process.poll() is None:
+                self.signal(how)
+                try:
+                    self.process.wait(timeout=5)
+                except subprocess.TimeoutExpired:
+                    continue
+        self.process.wait()
+        self._output.close()
+
+
+class Installation:
+    """One deployment with the integration `acme`; a context manager.
+
+    Args:
+        sandbox: Options of the Kustomer sandbox.
+        firestore: Our stand-in, or Google's emulator.
+        settings: Further variables of the function.
+    """
+
+    def __init__(
+        self,
+        *,
+        sandbox: Mapping[str, Any] | None = None,
+        firestore: Literal["standin", "emulator"] = "standin",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._closing = ExitStack()
+        self.cloud = Cloud(firestore=firestore)
+        self.kustomer = Sandbox(**{"conversations": 250, "surveys": 12, **(sandbox or {})})
+        self._settings = settings or {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            opening.enter_context(self.cloud)
+            opening.enter_context(self.kustomer)
+            self.pubsub = PubSub()
+            opening.callback(self.pubsub.close)
+            self.environment = {
+                **self.cloud.environment,
+                "PUBSUB_TOPIC": _TOPIC,
+                "PUBSUB_EMULATOR_HOST": self.pubsub.address,
+                "BIGQUERY_LOCATION": "US",
+                "KUSTOMER_API_URL": self.kustomer.url,
+                **self._settings,
+            }
+            self._open_clients(opening)
+            self.cloud.secrets.add("acme-kustomer-api-key", self.kustomer.key)
+            self.configure()
+            self.function = self.start_function()
+            self._closing = opening.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.function.close()
+        self._closing.close()
+
+    def _open_clients(self, opening: ExitStack) -> None:
+        project = self.cloud.project
+        self.bigquery = bigquery.Client(
+            project=project,
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": self.cloud.bigquery.url},
+        )
+        opening.callback(self.bigquery.close)
+        for dataset in ("kustomer", "kustomer_staging"):
+            self.bigquery.create_dataset(dataset)
+        os.environ["FIRESTORE_EMULATOR_HOST"] = self.environment["FIRESTORE_EMULATOR_HOST"]
+        self.firestore = firestore.Client(project=project, credentials=AnonymousCredentials())
+        del os.environ["FIRESTORE_EMULATOR_HOST"]
+        opening.callback(self.firestore.close)
+
+    def start_function(self) -> Function:
+        """Start (another) instance."""
+        return Function(self.environment)
+
+    def configure(self, **changes: Any) -> None:
+        """Edit the configuration document, as a person does in the console."""
+        self.firestore.document("integrations/acme").set({"org": "acme", "status": "PENDING", **changes})
+
+    def trigger(self, body: Any = None, *, published_at: datetime | None = None) -> Published:
+        """Publish a trigger; nobody has received it yet."""
+        return self.pubsub.publish(body or {"integration": "acme", "trigger": "schedule"}, published_at=published_at)
+
+    def run(self, message: Published | None = None, *, deliveries: int = 50) -> list[int]:
+        """Deliver a message and all that follows, each until it is acknowledged; return the statuses in order."""
+        waiting, statuses = [message or self.trigger()], []
+        while waiting and len(statuses) < deliveries:
+            current = waiting.pop(0)
+            statuses.append(self.function.push(current))
+            if statuses[-1] != 200:
+                waiting.append(current)
+            while following := self.pubsub.take():
+                waiting.append(following)
+        assert not waiting, f"not acknowledged after {deliveries} deliveries: {statuses}"
+        return statuses
+
+    def read_ids(self, table: str) -> list[str]:
+        """Read the live table's ids, sorted."""
+        return sorted(row["id"] for row in self.bigquery.list_rows(f"kustomer.{table}"))
+
+    def read_jobs(self) -> list[dict[str, Any]]:
+        """Read `_jobs`, in order of table and start."""
+        rows = [dict(row) for row in self.bigquery.list_rows("kustomer._jobs")]
+        return sorted(rows, key=lambda row: (row["started_at"], row["table_name"]))
+
+    def read_document(self, path: str) -> dict[str, Any] | None:
+        """Read a document of Firestore."""
+        content: dict[str, Any] | None = self.firestore.document(path).get().to_dict()
+        return content
+
+    def read_log(self) -> list[LogEntry]:
+        """Read what the function has logged: every line must be an entry that Cloud Logging understands."""
+        return [parse_log_line(line) for line in self.function.read_output().splitlines()]
