@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kustomer_extract.models import Batch, RunId, Table
+from kustomer_extract.schema import load_schema
+from kustomer_extract.transform import compile_transform
 from tests.standins.kustomer.__main__ import build_sandbox
 from tests.standins.kustomer.exchange import Request
 from tests.standins.kustomer.faults import CATALOGUE, Fault
@@ -216,6 +220,14 @@ class TestRecords:
         sizes = sorted(len(row) for row in rows)
         assert 900 < sizes[0] < 1200
         assert 3500 < statistics.median(sizes) < 3900
+
+    @pytest.mark.parametrize("table", Table)
+    def test_records_fit_the_schema_files(self, table: Table) -> None:
+        to_row = compile_transform(load_schema(table), selection=True, table=table)
+        batch = Batch(run_id=RunId("20261123t030000z-1a2b3c4d"), started_at=datetime(2026, 11, 23, 3, tzinfo=UTC))
+
+        records = Organisation(conversations=500, surveys=20, seed=1).rows(table.value)
+        assert [drift for record in records for _, drift in [to_row(record, batch=batch)] if drift] == []
 
     def test_unknown_keys_come_when_asked_for(self) -> None:
         organisation = Organisation(conversations=30, surveys=1, seed=1, unknown_every=10)
