@@ -17,32 +17,30 @@ these. An absent array is NULL here, and empty in BigQuery.
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import duckdb
 
 from kustomer_extract.adapters.duckdb_file import DuckDbFile
+from kustomer_extract.adapters.duckdb_history import DuckDbHistory
 from kustomer_extract.adapters.duckdb_sql import (
     quote,
     read_chunk,
     select_all,
     select_latest,
-    to_definitions,
     to_literal,
 )
-from kustomer_extract.adapters.job_rows import from_row, load_columns, to_row
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
 from kustomer_extract.models import Assembled, IntegrationStatus, Staged, to_live_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from kustomer_extract.models import Chunk, IntegrationName, Job, Table
     from kustomer_extract.schema import Field
@@ -58,8 +56,19 @@ class DuckDbWarehouse:
 
     def __init__(self, file: DuckDbFile) -> None:
         self._file = file
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="duckdb-load")
         self.query = file.query
+        live, staging = file.qualify("kustomer"), file.qualify("kustomer_staging")
+        self._integrations = f"{live}._integrations"
+        for statement in (
+            "SET GLOBAL TimeZone = 'UTC'",
+            f"DROP SCHEMA IF EXISTS {staging} CASCADE",
+            f"CREATE SCHEMA {staging}",
+            f"CREATE SCHEMA IF NOT EXISTS {live}",
+            f"CREATE TABLE IF NOT EXISTS {self._integrations} (name VARCHAR PRIMARY KEY, status VARCHAR)",
+        ):
+            file.query(statement)
+        self._history = DuckDbHistory(file)
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="duckdb-load")
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -70,19 +79,10 @@ class DuckDbWarehouse:
         """
         file = DuckDbFile.open(path)
         try:
-            for statement in (
-                "SET GLOBAL TimeZone = 'UTC'",
-                "DROP SCHEMA IF EXISTS kustomer_staging CASCADE",
-                "CREATE SCHEMA kustomer_staging",
-                "CREATE SCHEMA IF NOT EXISTS kustomer",
-                f"CREATE TABLE IF NOT EXISTS kustomer._jobs ({to_definitions(load_columns())}, PRIMARY KEY (job_id))",
-                "CREATE TABLE IF NOT EXISTS kustomer._integrations (name VARCHAR PRIMARY KEY, status VARCHAR)",
-            ):
-                file.query(statement)
+            return cls(file)
         except BaseException:
             file.close()
             raise
-        return cls(file)
 
     def close(self) -> None:
         """Wait for a load that is under way and let go of the file."""
@@ -100,7 +100,7 @@ class DuckDbWarehouse:
             file = Path(folder, "chunk.ndjson.gz")
             file.write_bytes(chunk.data)
             try:
-                cursor.execute(f"CREATE OR REPLACE TABLE {_stage(chunk.name)} AS FROM {read_chunk(file, schema)}")
+                cursor.execute(f"CREATE OR REPLACE TABLE {self._stage(chunk.name)} AS FROM {read_chunk(file, schema)}")
             except _MISFITS as error:
                 raise _to_rejection(chunk.name, error, _find_misfit(cursor, file, schema)) from None
             ((rows,),) = cursor.fetchall()
@@ -108,15 +108,15 @@ class DuckDbWarehouse:
 
     def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
         """Lay a view over all chunks: it costs nothing, and publishing reads it once."""
-        return self._create_view(name, select_all([_stage(chunk.name) for chunk in chunks], schema))
+        return self._create_view(name, select_all([self._stage(chunk.name) for chunk in chunks], schema))
 
     def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:
         """Lay a view over `assembled`."""
-        return self._create_view(name, select_latest(_stage(assembled.name), schema))
+        return self._create_view(name, select_latest(self._stage(assembled.name), schema))
 
     def _create_view(self, name: str, query: str) -> Assembled:
-        self.query(f"CREATE OR REPLACE VIEW {_stage(name)} AS {query}")
-        ((rows, ids),) = self.query(f"SELECT count(*), count(DISTINCT id) FROM {_stage(name)}")  # noqa: S608 - our own name
+        self.query(f"CREATE OR REPLACE VIEW {self._stage(name)} AS {query}")
+        ((rows, ids),) = self.query(f"SELECT count(*), count(DISTINCT id) FROM {self._stage(name)}")  # noqa: S608 - our own name
         return Assembled(name=name, rows=rows, distinct_ids=ids)
 
     def drop(self, names: Sequence[str]) -> None:
@@ -124,7 +124,7 @@ class DuckDbWarehouse:
         kinds = self._find_kinds("kustomer_staging")
         for name in names:
             if name in kinds:
-                self.query(f"DROP {kinds[name]} {_stage(name)}")
+                self.query(f"DROP {kinds[name]} {self._stage(name)}")
 
     def _find_kinds(self, schema: str) -> dict[str, str]:
         """Say of everything in a schema whether it is a TABLE or a VIEW."""
@@ -140,7 +140,7 @@ class DuckDbWarehouse:
         name = to_live_name(integration, table)
         if not self._is_published(name):
             return None
-        ((rows,),) = self.query(f"SELECT count(*) FROM {_live(name)}")  # noqa: S608 - our own name
+        ((rows,),) = self.query(f"SELECT count(*) FROM {self._file.qualify('kustomer', name)}")  # noqa: S608 - our own name
         return int(rows)
 
     def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
@@ -154,12 +154,12 @@ class DuckDbWarehouse:
         if assembled.name not in self._find_kinds("kustomer_staging"):
             raise RetryLater(f"DuckDB: staging table {assembled.name} is gone, nothing was published")
         purpose = f"Kustomer {job.table} of {job.integration}; every run of kustomer-extract replaces all rows."
+        live = self._file.qualify("kustomer", name)
         with self._file.transaction():
-            self.query(f"CREATE OR REPLACE TABLE {_live(name)} AS FROM {_stage(assembled.name)}")
-            self.query(f"COMMENT ON TABLE {_live(name)} IS {to_literal(purpose)}")
+            self.query(f"CREATE OR REPLACE TABLE {live} AS FROM {self._stage(assembled.name)}")
+            self.query(f"COMMENT ON TABLE {live} IS {to_literal(purpose)}")
             for field in schema:
-                column = f"{_live(name)}.{quote(field.name)}"
-                self.query(f"COMMENT ON COLUMN {column} IS {to_literal(field.description)}")
+                self.query(f"COMMENT ON COLUMN {live}.{quote(field.name)} IS {to_literal(field.description)}")
 
     def _is_published(self, name: str) -> bool:
         """Tell whether the live table exists; refuse what is no table."""
@@ -175,33 +175,23 @@ class DuckDbWarehouse:
 
     def append_jobs(self, jobs: Sequence[Job]) -> None:
         """Write the jobs that `_jobs` does not have yet."""
-        with self._file.transaction():
-            for job in jobs:
-                row = {**to_row(job), "drift": json.dumps(dict(job.drift))}
-                names, places = ", ".join(map(quote, row)), ", ".join("?" for _ in row)
-                self.query(f"INSERT OR IGNORE INTO kustomer._jobs ({names}) VALUES ({places})", list(row.values()))  # noqa: S608 - our own names
+        self._history.append(jobs)
 
     def fetch_jobs(self, integration: IntegrationName | None, *, limit: int) -> Sequence[Job]:
         """Read `_jobs`."""
-        columns = {column.name: quote(column.name) for column in load_columns()}
-        for column in load_columns():
-            if column.type == "TIMESTAMP":  # without a zone: for times with one, DuckDB wants the package pytz
-                columns[column.name] += " AT TIME ZONE 'UTC'"
-        rows = self.query(
-            f"SELECT {', '.join(columns.values())} FROM kustomer._jobs WHERE integration = coalesce(?, integration) "  # noqa: S608 - our own names
-            "ORDER BY started_at DESC NULLS LAST, job_id LIMIT ?",
-            [integration, limit],
-        )
-        return [_to_job(dict(zip(columns, row, strict=True))) for row in rows]
+        return self._history.fetch(integration, limit=limit)
 
     def is_active(self, integration: IntegrationName) -> bool:
         """Tell whether it was ever marked active."""
-        return bool(self.query("SELECT 1 FROM kustomer._integrations WHERE name = ?", [integration]))
+        return bool(self.query(f"SELECT 1 FROM {self._integrations} WHERE name = ?", [integration]))  # noqa: S608 - our own name
 
     def mark_active(self, integration: IntegrationName) -> None:
         """Remember that a run of it has been published."""
         status = IntegrationStatus.ACTIVE.value
-        self.query("INSERT OR IGNORE INTO kustomer._integrations VALUES (?, ?)", [integration, status])
+        self.query(f"INSERT OR IGNORE INTO {self._integrations} VALUES (?, ?)", [integration, status])  # noqa: S608 - our own name
+
+    def _stage(self, name: str) -> str:
+        return self._file.qualify("kustomer_staging", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +203,6 @@ class ChunkLoad:
     def wait(self, *, until: datetime) -> Staged:  # noqa: ARG002 - a local load takes a second: it ends by itself
         """Wait for its end."""
         return self.future.result()
-
-
-def _stage(name: str) -> str:
-    return f"kustomer_staging.{quote(name)}"
-
-
-def _live(name: str) -> str:
-    return f"kustomer.{quote(name)}"
 
 
 def _find_misfit(cursor: duckdb.DuckDBPyConnection, file: Path, schema: Sequence[Field]) -> str | None:
@@ -240,8 +222,3 @@ def _to_rejection(chunk: str, error: duckdb.Error, column: str | None) -> RowRej
         f"DuckDB refuses a row of {chunk} {place}; the published table stays. A row that passed the transform must "
         "load: please report this; until it is mended, deselect the column in the configuration document"
     )
-
-
-def _to_job(row: dict[str, Any]) -> Job:
-    times = {name: value.replace(tzinfo=UTC) for name, value in row.items() if isinstance(value, datetime)}
-    return from_row({**row, **times, "drift": json.loads(row["drift"])})

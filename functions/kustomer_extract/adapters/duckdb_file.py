@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
+from kustomer_extract.adapters.duckdb_sql import quote
 from kustomer_extract.errors import WarehouseRefused
 
 if TYPE_CHECKING:
@@ -30,6 +31,14 @@ class DuckDbFile:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: str) -> None:
         self._connection = connection
         self.path = path
+        ((self._catalog,),) = self.query("SELECT current_database()")
+
+    def qualify(self, *names: str) -> str:
+        """Write the full name of a schema, or of a table in one.
+
+        DuckDB names the catalogue after the file, and refuses ``kustomer.x`` as ambiguous in `kustomer.duckdb`.
+        """
+        return ".".join(map(quote, (self._catalog, *names)))
 
     @classmethod
     def open(cls, path: Path | str) -> Self:

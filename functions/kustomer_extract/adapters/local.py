@@ -6,6 +6,7 @@ These are the fakes of the tests too, so they keep the promises of their ports t
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -65,7 +66,7 @@ class YamlConfigStore:
     def activate(self, integration: IntegrationName) -> None:
         """Remember that the integration is ACTIVE."""
         document = self._find(integration)
-        if _is_pending(document) and document == self._fetched.get(integration):
+        if _is_pending(document) and document == self._fetched.get(integration, document):
             self._activations.mark_active(integration)
 
     def _find(self, integration: IntegrationName) -> Document:
@@ -154,12 +155,13 @@ class EnvironmentSecretStore:
     def fetch_api_key(self, integration: IntegrationName) -> ApiKey:
         """Read the key."""
         value = self._environment.get(_KEY_VARIABLE, "").strip()
-        if not value:
-            raise SecretUnavailable(
-                f"no API key for {integration}: the environment variable {_KEY_VARIABLE} is missing or empty. Set it: "
-                f"read -rs {_KEY_VARIABLE} && export {_KEY_VARIABLE}"
-            )
-        return ApiKey(value)
+        if re.fullmatch("[!-~]+", value):  # a key goes into a header; what cannot must not get that far
+            return ApiKey(value)
+        fault = "holds characters that no key has" if value else "is missing or empty"
+        raise SecretUnavailable(
+            f"no API key for {integration}: the environment variable {_KEY_VARIABLE} {fault}. Set it: "
+            f"read -rs {_KEY_VARIABLE} && export {_KEY_VARIABLE}"
+        )
 
 
 class NoContinuations:

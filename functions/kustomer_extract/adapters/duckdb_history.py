@@ -1,0 +1,56 @@
+"""The table `_jobs` of a DuckDB file: one row per job, which the commands read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from kustomer_extract.adapters.duckdb_sql import quote, to_definitions
+from kustomer_extract.adapters.job_rows import from_row, load_columns, to_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kustomer_extract.adapters.duckdb_file import DuckDbFile
+    from kustomer_extract.models import IntegrationName, Job
+
+
+class DuckDbHistory:
+    """Appends to `_jobs`, which it creates, and reads it."""
+
+    def __init__(self, file: DuckDbFile) -> None:
+        self._file = file
+        self._table = file.qualify("kustomer", "_jobs")
+        self._columns = load_columns()
+        file.query(f"CREATE TABLE IF NOT EXISTS {self._table} ({to_definitions(self._columns)}, PRIMARY KEY (job_id))")
+
+    def append(self, jobs: Sequence[Job]) -> None:
+        """Append all jobs that are not there yet, or none."""
+        with self._file.transaction():
+            for job in jobs:
+                row = {**to_row(job), "drift": json.dumps(dict(job.drift))}
+                names, places = ", ".join(map(quote, row)), ", ".join("?" for _ in row)
+                self._file.query(
+                    f"INSERT OR IGNORE INTO {self._table} ({names}) VALUES ({places})",  # noqa: S608 - our own names
+                    list(row.values()),
+                )
+
+    def fetch(self, integration: IntegrationName | None, *, limit: int) -> list[Job]:
+        """Read the newest jobs."""
+        columns = {
+            # Without a zone: to return times with one, DuckDB wants the package pytz.
+            column.name: quote(column.name) + (" AT TIME ZONE 'UTC'" if column.type == "TIMESTAMP" else "")
+            for column in self._columns
+        }
+        rows = self._file.query(
+            f"SELECT {', '.join(columns.values())} FROM {self._table} WHERE integration = coalesce(?, integration) "  # noqa: S608 - our own names
+            "ORDER BY started_at DESC NULLS LAST, job_id LIMIT ?",
+            [integration, limit],
+        )
+        return [_to_job(dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def _to_job(row: dict[str, Any]) -> Job:
+    times = {name: value.replace(tzinfo=UTC) for name, value in row.items() if isinstance(value, datetime)}
+    return from_row({**row, **times, "drift": json.loads(row["drift"])})

@@ -1,0 +1,143 @@
+"""What every `ConfigStore` promises: documents as people wrote them, and one careful write."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+import yaml
+
+from kustomer_extract.adapters.duckdb import DuckDbWarehouse
+from kustomer_extract.adapters.local import YamlConfigStore
+from kustomer_extract.config import parse_integration
+from kustomer_extract.errors import UnknownIntegration
+from kustomer_extract.models import IntegrationName, IntegrationStatus
+from tests.contract.cloud_adapters import build_config_store, edit_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from kustomer_extract.ports import ConfigStore
+    from tests.contract.cloud_adapters import CloudClients
+
+ACME = IntegrationName("acme")
+
+
+class Console(Protocol):
+    """A store, and the person who edits its documents."""
+
+    @property
+    def store(self) -> ConfigStore: ...
+
+    def edit(self, name: str, document: Mapping[str, Any]) -> None: ...
+
+
+class YamlConsole:
+    def __init__(self, folder: Path, warehouse: DuckDbWarehouse) -> None:
+        self._file = folder / "kustomer.yaml"
+        self._documents: dict[str, Any] = {}
+        self.store = YamlConfigStore(self._file, warehouse)
+
+    def edit(self, name: str, document: Mapping[str, Any]) -> None:
+        self._documents[name] = dict(document)
+        self._file.write_text(yaml.safe_dump({"integrations": self._documents}))
+
+
+class FirestoreConsole:
+    def __init__(self, clients: CloudClients) -> None:
+        self._clients = clients
+        self.store = build_config_store(clients)
+
+    def edit(self, name: str, document: Mapping[str, Any]) -> None:
+        edit_document(self._clients, name, document)
+
+
+@pytest.fixture(params=["yaml", "firestore"])
+def console(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
+    if request.param == "firestore":
+        yield FirestoreConsole(request.getfixturevalue("clients"))
+        return
+    warehouse = DuckDbWarehouse.open(":memory:")
+    yield YamlConsole(tmp_path, warehouse)
+    warehouse.close()
+
+
+def test_names_are_sorted(console: Console) -> None:
+    for name in ("zeta", "acme", "acme_eu"):
+        console.edit(name, {"org": "acme"})
+
+    assert list(console.store.list_names()) == ["acme", "acme_eu", "zeta"]
+
+
+def test_a_document_is_read_as_it_was_written(console: Console) -> None:
+    document = {
+        "org": "acme",
+        "status": "PAUSED",
+        "history_start": datetime(2019, 1, 1, 12, 30, tzinfo=UTC),
+        "rate_share": 0.25,
+        "tables": {
+            "conversations": {"selected": True, "max_drop_percent": 50, "columns": {"attributes": {"a": False}}}
+        },
+    }
+    console.edit("acme", document)
+
+    assert console.store.fetch(ACME) == document
+
+
+def test_an_edit_is_seen_at_the_next_reading(console: Console) -> None:
+    console.edit("acme", {"org": "acme"})
+    console.store.fetch(ACME)
+    console.edit("acme", {"org": "other"})
+
+    assert console.store.fetch(ACME) == {"org": "other"}
+
+
+def test_an_unknown_name_is_told_with_those_that_are_known(console: Console) -> None:
+    console.edit("acme_eu", {"org": "acme"})
+
+    with pytest.raises(UnknownIntegration, match=r"'acme'; known: acme_eu"):
+        console.store.fetch(ACME)
+
+
+@pytest.mark.parametrize("status", [{}, {"status": "PENDING"}, {"status": "pending "}], ids=str)
+def test_an_unchanged_pending_document_becomes_active(console: Console, status: dict[str, str]) -> None:
+    console.edit("acme", {"org": "acme", **status})
+    console.store.fetch(ACME)
+
+    console.store.activate(ACME)
+    console.store.activate(ACME)
+
+    document = console.store.fetch(ACME)
+    assert parse_integration("acme", document).status is IntegrationStatus.ACTIVE
+    assert document["org"] == "acme"
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "PAUSED", "DELETED"])
+def test_what_is_not_pending_stays(console: Console, status: str) -> None:
+    console.edit("acme", {"org": "acme", "status": status})
+    console.store.fetch(ACME)
+
+    console.store.activate(ACME)
+
+    assert console.store.fetch(ACME) == {"org": "acme", "status": status}
+
+
+def test_a_document_that_was_edited_since_it_was_read_is_not_touched(console: Console) -> None:
+    console.edit("acme", {"org": "acme"})
+    console.store.fetch(ACME)
+    console.edit("acme", {"org": "acme", "rate_share": 0.5})
+
+    console.store.activate(ACME)
+
+    assert console.store.fetch(ACME) == {"org": "acme", "rate_share": 0.5}
+
+
+def test_a_person_has_the_last_word_on_what_was_active(console: Console) -> None:
+    console.edit("acme", {"org": "acme"})
+    console.store.fetch(ACME)
+    console.store.activate(ACME)
+    console.edit("acme", {"org": "acme", "status": "PAUSED"})
+
+    assert console.store.fetch(ACME)["status"] == "PAUSED"

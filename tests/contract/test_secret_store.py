@@ -1,0 +1,74 @@
+"""What every `SecretStore` promises: a key that fits into a header, or what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from kustomer_extract.adapters.local import EnvironmentSecretStore
+from kustomer_extract.errors import SecretUnavailable
+from kustomer_extract.models import ApiKey, IntegrationName
+from tests.contract.cloud_adapters import add_key, build_secret_store
+
+if TYPE_CHECKING:
+    from kustomer_extract.ports import SecretStore
+    from tests.contract.cloud_adapters import CloudClients
+
+ACME = IntegrationName("acme")
+
+
+class Safe(Protocol):
+    """A store, and the person who puts keys into it."""
+
+    @property
+    def store(self) -> SecretStore: ...
+
+    def put(self, value: str) -> None: ...
+
+
+class EnvironmentSafe:
+    def __init__(self) -> None:
+        self._environment: dict[str, str] = {}
+        self.store = EnvironmentSecretStore(self._environment)
+
+    def put(self, value: str) -> None:
+        self._environment["KUSTOMER_API_KEY"] = value
+
+
+class SecretManagerSafe:
+    def __init__(self, clients: CloudClients) -> None:
+        self._clients = clients
+        self.store = build_secret_store(clients)
+
+    def put(self, value: str) -> None:
+        add_key(self._clients, "acme", value)
+
+
+@pytest.fixture(params=["environment", "secret_manager"])
+def safe(request: pytest.FixtureRequest) -> Safe:
+    if request.param == "secret_manager":
+        return SecretManagerSafe(request.getfixturevalue("clients"))
+    return EnvironmentSafe()
+
+
+@pytest.mark.parametrize("value", ["eyJ.a-key_1", " eyJ.a-key_1\n", "\teyJ.a-key_1\r\n"])
+def test_a_key_is_stripped_of_white_space(safe: Safe, value: str) -> None:
+    safe.put(value)
+
+    assert safe.store.fetch_api_key(ACME) == ApiKey("eyJ.a-key_1")
+
+
+def test_a_missing_key_is_told_with_the_command_that_adds_it(safe: Safe) -> None:
+    with pytest.raises(SecretUnavailable, match=r"KUSTOMER_API_KEY|versions add acme-kustomer-api-key"):
+        safe.store.fetch_api_key(ACME)
+
+
+@pytest.mark.parametrize("value", ["", " \n", "two words", "line\nbreak", "schlüssel"])
+def test_what_cannot_be_a_key_is_refused_without_being_quoted(safe: Safe, value: str) -> None:
+    safe.put(value)
+
+    with pytest.raises(SecretUnavailable, match=r"KUSTOMER_API_KEY|versions add acme-kustomer-api-key") as caught:
+        safe.store.fetch_api_key(ACME)
+
+    assert not value.strip() or value not in str(caught.value)
