@@ -1,0 +1,581 @@
+"""Each rule of the transform by example: what a value becomes, where it goes if it does not fit, what is counted."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kustomer_extract.models import Batch, RunId, Table
+from kustomer_extract.schema import Field, Selection, load_schema
+from kustomer_extract.transform import compile_transform, parse_json, read_created_at, to_line
+
+BATCH = Batch(run_id=RunId("20261123t030000z-1"), started_at=datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC))
+STAMP = {"_batch_id": "20261123t030000z-1", "_batch_runtime": "2026-11-23T03:00:00.250000Z"}
+
+
+def field(name: str, kind: str, *fields: Field, mode: str = "NULLABLE") -> Field:
+    return Field(name=name, type=kind, mode=mode, description="", fields=fields)
+
+
+TYPES = (
+    field("text", "STRING"),
+    field("texts", "STRING", mode="REPEATED"),
+    field("whole", "INTEGER"),
+    field("number", "FLOAT"),
+    field("flag", "BOOLEAN"),
+    field("at", "TIMESTAMP"),
+    field("any", "JSON"),
+    field("anys", "JSON", mode="REPEATED"),
+    field("one", "RECORD", field("a", "STRING"), field("b", "RECORD", field("c", "INTEGER"))),
+    field("many", "RECORD", field("a", "STRING"), field("n", "INTEGER"), mode="REPEATED"),
+    field("byChannel", "RECORD", field("channel", "STRING"), field("count", "INTEGER"), mode="REPEATED"),
+)
+ALL: Selection = True
+SCHEMA = (
+    field("type", "STRING"),
+    field("id", "STRING"),
+    field("attributes", "RECORD", *TYPES),
+    field("_rescued", "JSON"),
+    field("_batch_id", "STRING"),
+    field("_batch_runtime", "TIMESTAMP"),
+)
+
+
+def transform(record: Any, selection: Selection = ALL) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Transform with the schema of this file; `type`, `id` and the batch, always the same, are taken off."""
+    to_row = compile_transform(SCHEMA, selection, table=Table.CONVERSATIONS)
+    row, drift = to_row({"type": "conversation", "id": "1", **record}, batch=BATCH)
+    to_line(row)  # whatever comes out can be written
+    return {name: value for name, value in row.items() if name not in {"type", "id", *STAMP}}, drift
+
+
+def attributes(**values: Any) -> tuple[Any, Any, tuple[str, ...]]:
+    """Transform attributes; return the row's attributes, what was rescued, and the drift."""
+    row, drift = transform({"attributes": values})
+    return row.get("attributes"), row.get("_rescued"), drift
+
+
+def table_row(table: Table, record: Any, selection: Selection = ALL) -> tuple[dict[str, Any], tuple[str, ...]]:
+    return compile_transform(load_schema(table), selection, table=table)(record, batch=BATCH)
+
+
+def nested(levels: int) -> Any:
+    value: Any = "core"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+# What fits
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "becomes"),
+    [
+        ("text", "Grüße 🌱", "Grüße 🌱"),
+        ("text", "", ""),
+        ("text", "x" * 1_000_000, "x" * 1_000_000),
+        ("texts", ["a", "b"], ["a", "b"]),
+        ("texts", ["a", None, "b"], ["a", "b"]),
+        ("texts", "alone", ["alone"]),
+        ("whole", 0, 0),
+        ("whole", 3.0, 3),
+        ("whole", 2**53 - 1, 9007199254740991),
+        ("whole", 2**53, "9007199254740992"),
+        ("whole", 1e18, "1000000000000000000"),
+        ("whole", 2**63 - 1, "9223372036854775807"),
+        ("whole", -(2**63), "-9223372036854775808"),
+        ("number", 0.5, 0.5),
+        ("number", 3, 3.0),
+        ("number", 2**70, 2.0**70),
+        ("flag", False, False),
+        ("at", "2031-07-04T07:00:00.000Z", "2031-07-04T07:00:00.000Z"),
+        ("at", "2031-07-04T07:00:00Z", "2031-07-04T07:00:00Z"),
+        ("at", "2031-07-04T07:00:00.123456Z", "2031-07-04T07:00:00.123456Z"),
+        ("at", "2031-07-04T07:00:00.5+02:00", "2031-07-04T05:00:00.500000Z"),
+        ("at", "2031-07-04T07:00:00-0330", "2031-07-04T10:30:00Z"),
+        ("at", "2031-07-04T07:00+01", "2031-07-04T06:00:00Z"),
+        ("at", "2031-07-04 07:00:00", "2031-07-04T07:00:00Z"),
+        ("at", "2031-07-04", "2031-07-04T00:00:00Z"),
+        ("at", "0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00.000Z"),
+        ("at", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
+        ("any", {"a": [1, None, {"b": ""}]}, {"a": [1, None, {"b": ""}]}),
+        ("any", {}, {}),
+        ("any", "text", "text"),
+        ("any", [2**63, True, 0.5], [2**63, True, 0.5]),
+        ("anys", [{"a": 1}, None, "b", []], [{"a": 1}, "b", []]),
+        ("one", {"b": {"c": 1}, "a": "x"}, {"a": "x", "b": {"c": 1}}),
+        ("many", [{"n": 1, "a": "x"}, None, {}, {"n": 2}], [{"a": "x", "n": 1}, {"n": 2}]),
+        ("many", {"n": 1}, [{"n": 1}]),
+        ("byChannel", {"email": 2, "twitter-dm": 1.0}, [{"channel": "email", "count": 2},
+                                                       {"channel": "twitter-dm", "count": 1}]),
+        ("byChannel", {"email": None}, [{"channel": "email"}]),
+        ("byChannel", [{"channel": "email", "count": 2}], [{"channel": "email", "count": 2}]),
+    ],
+)  # fmt: skip
+def test_a_value_that_fits(name: str, value: Any, becomes: Any) -> None:
+    row, rescued, drift = attributes(**{name: value})
+
+    assert (row, rescued, drift) == ({name: becomes}, None, ())
+    assert type(row[name]) is type(becomes)
+
+
+@pytest.mark.parametrize("name", [column.name for column in TYPES])
+def test_null_is_no_value_for_any_type(name: str) -> None:
+    assert attributes(**{name: None}) == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("at", ""), ("texts", []), ("texts", [None]), ("anys", []), ("one", {}), ("one", {"a": None, "b": {}}),
+     ("many", []), ("many", {}), ("many", [None, {}]), ("byChannel", {})],
+)  # fmt: skip
+def test_what_holds_no_value_is_left_out(name: str, value: Any) -> None:
+    assert attributes(**{name: value}) == (None, None, ())
+
+
+def test_a_row_is_in_the_order_of_its_schema() -> None:
+    record: Any = {
+        "attributes": {"one": {"b": {"c": 1}, "a": "x"}, "new": 1, "text": "t"},
+        "id": "1",
+        "type": "conversation",
+    }
+
+    row, _ = compile_transform(SCHEMA, True, table=Table.CONVERSATIONS)(record, batch=BATCH)
+
+    assert to_line(row) == (
+        b'{"type":"conversation","id":"1","attributes":{"text":"t","one":{"a":"x","b":{"c":1}}},'
+        b'"_rescued":{"/attributes/new":1},"_batch_id":"20261123t030000z-1",'
+        b'"_batch_runtime":"2026-11-23T03:00:00.250000Z"}\n'
+    )
+
+
+# What does not fit
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", 5),
+        ("text", True),
+        ("text", {"a": 1}),
+        ("text", ["a"]),
+        ("texts", 5),
+        ("texts", {"a": "b"}),
+        ("whole", "5"),
+        ("whole", True),
+        ("whole", 3.5),
+        ("whole", 1e300),
+        ("whole", 2**63),
+        ("number", "0.5"),
+        ("number", False),
+        ("number", 2**53 + 1),
+        ("flag", 1),
+        ("flag", "true"),
+        ("at", 1_700_000_000),
+        ("at", "yesterday"),
+        ("at", "0000-01-01T00:00:00.000Z"),
+        ("at", "0001-01-01T00:00:00+05:00"),
+        ("at", "10000-01-01T00:00:00Z"),
+        ("at", "2031-02-30T00:00:00.000Z"),
+        ("at", "2031-02-30"),
+        ("at", "2031-07-04T24:30:00.000Z"),
+        ("at", "2031-07-04T07:00:00.1234567Z"),
+        ("at", "20310704"),
+        ("at", "2031-W27-5"),
+        ("at", "٢٠٣١-07-04"),
+        ("at", " "),
+        ("anys", {"a": 1}),
+        ("anys", "text"),
+        ("one", []),
+        ("one", [{"a": "x"}]),
+        ("one", "{}"),
+        ("one", 0),
+        ("many", "text"),
+        ("byChannel", 3),
+    ],
+)
+def test_a_value_that_does_not_fit_is_rescued_as_it_came(name: str, value: Any) -> None:
+    path = f"/attributes/{name}"
+
+    assert attributes(**{name: value}) == (None, {path: value}, (path,))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fitting", "rescued", "drift"),
+    [
+        ("texts", ["a", 1, "b", {}], ["a", "b"], {"1": 1, "3": {}}, ("*", "*")),
+        ("many", [{"n": "1"}, {"n": 2, "a": 3}], [{"n": 2}], {"0/n": "1", "1/a": 3}, ("*/n", "*/a")),
+        ("many", ["a", {"n": 1}, []], [{"n": 1}], {"0": "a", "2": []}, ("*", "*")),
+        ("many", {"n": 1, "a": 2}, [{"n": 1}], {"a": 2}, ("a",)),
+        ("many", [{"n": 1, "new": {"x": 1}}], [{"n": 1}], {"0/new": {"x": 1}}, ("*/new",)),
+        ("one", {"a": "x", "b": {"c": "1"}}, {"a": "x"}, {"b/c": "1"}, ("b/c",)),
+        ("one", {"a": "x", "b": {"c": 1, "d": 2}}, {"a": "x", "b": {"c": 1}}, {"b/d": 2}, ("b/d",)),
+        ("byChannel", {"email": 2, "sms": "many"}, [{"channel": "email", "count": 2}, {"channel": "sms"}],
+         {"sms": "many"}, ("sms",)),
+    ],
+)  # fmt: skip
+def test_the_rest_of_a_value_stays(name: str, value: Any, fitting: Any, rescued: Any, drift: tuple[str, ...]) -> None:
+    result = attributes(**{name: value})
+
+    base = f"/attributes/{name}/"
+    assert result == (
+        {name: fitting},
+        {base + pointer: item for pointer, item in rescued.items()},
+        tuple(base + path for path in drift),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "row"),
+    [
+        (None, {}),
+        ({}, {}),
+        ([], {"_rescued": {"/attributes": []}}),
+        ([{"text": "x"}], {"_rescued": {"/attributes": [{"text": "x"}]}}),
+        ("gone", {"_rescued": {"/attributes": "gone"}}),
+        (7, {"_rescued": {"/attributes": 7}}),
+    ],
+)
+def test_attributes_that_are_no_object(value: Any, row: Any) -> None:
+    result, drift = transform({"attributes": value})
+
+    assert result == row
+    assert drift == tuple(row.get("_rescued", ()))
+
+
+@pytest.mark.parametrize(
+    ("value", "becomes"),
+    [
+        (None, None),
+        ({}, None),
+        ([], None),
+        ({"status": "open"}, [{"status": "open"}]),
+        ([{"status": "open"}, {"status": "done"}], [{"status": "open"}, {"status": "done"}]),
+    ],
+)
+def test_attributes_of_a_conversation_are_an_array_of_one(value: Any, becomes: Any) -> None:
+    row, drift = table_row(Table.CONVERSATIONS, {"id": "1", "attributes": value})
+
+    assert row.get("attributes") == becomes
+    assert drift == ()
+
+
+def test_unknown_fields_are_rescued_at_every_depth_and_null_ones_are_nothing() -> None:
+    record = {"new": 0, "gone": None, "attributes": {"new": [1], "gone": None, "one": {"b": {"new": {"x": None}}}}}
+
+    row, drift = transform(record)
+
+    assert row["_rescued"] == {"/attributes/one/b/new": {"x": None}, "/attributes/new": [1], "/new": 0}
+    assert drift == ("/attributes/one/b/new", "/attributes/new", "/new")
+
+
+def test_fields_of_the_row_that_are_ours_are_unknown_in_a_record() -> None:
+    row, _ = transform({"_rescued": {"a": 1}, "_batch_id": "b", "_batch_runtime": "c"})
+
+    assert row == {"_rescued": {"/_rescued": {"a": 1}, "/_batch_id": "b", "/_batch_runtime": "c"}}
+
+
+def test_pointers_are_escaped_as_rfc_6901_says() -> None:
+    _, rescued, drift = attributes(**{"a/b~c": 1, "": 2})
+
+    assert rescued == {"/attributes/a~1b~0c": 1, "/attributes/": 2}
+    assert drift == ("/attributes/a~1b~0c", "/attributes/")
+
+
+# What cannot be written
+
+
+@pytest.mark.parametrize(
+    ("value", "becomes", "times"),
+    [
+        (float("inf"), "Infinity", 1),
+        ([float("-inf"), float("nan"), 1.5], ["-Infinity", "NaN", 1.5], 2),
+        ({"n": 2**64, "m": -(2**63) - 1}, {"n": "18446744073709551616", "m": "-9223372036854775809"}, 2),
+        ({"k\ud800": "v\udfff€", "ok": "€"}, {"k\ufffd": "v\ufffd€", "ok": "€"}, 2),
+        (
+            dict(zip(["\ud800", "\udc00", "\ufffd"], [1, 2, 3], strict=True)),
+            {"\ufffd": 1, "\ufffd\ufffd": 2, "\ufffd\ufffd\ufffd": 3},
+            2,
+        ),
+    ],
+)
+def test_json_is_mended_and_counted(value: Any, becomes: Any, times: int) -> None:
+    assert attributes(any=value) == ({"any": becomes}, None, ("/attributes/any",) * times)
+    assert attributes(anys=[value]) == ({"anys": [becomes]}, None, ("/attributes/anys/*",) * times)
+
+
+@pytest.mark.parametrize(
+    ("value", "becomes"),
+    [
+        (float("nan"), "NaN"),
+        ([float("inf")], ["Infinity"]),
+        (-(10**30), "-1000000000000000000000000000000"),
+        ({"\ud800": "\ud800"}, {"\ufffd": "\ufffd"}),
+    ],
+)
+def test_what_is_rescued_is_mended_and_counted_once(value: Any, becomes: Any) -> None:
+    assert attributes(number=value) == (None, {"/attributes/number": becomes}, ("/attributes/number",))
+    assert attributes(new=value) == (None, {"/attributes/new": becomes}, ("/attributes/new",))
+
+
+def test_a_lone_surrogate_in_a_column_becomes_a_replacement_character_and_is_counted() -> None:
+    row, rescued, drift = attributes(text="a\ud83db", texts=["ok", "\udc00"], byChannel={"\ud800": 1})
+
+    assert row == {"text": "a\ufffdb", "texts": ["ok", "\ufffd"], "byChannel": [{"channel": "\ufffd", "count": 1}]}
+    assert rescued is None
+    assert drift == ("/attributes/text", "/attributes/texts/*", "/attributes/byChannel/\ufffd")
+
+
+def test_keys_that_differ_in_a_lone_surrogate_only_are_all_rescued() -> None:
+    _, rescued, _ = attributes(**dict(zip(["\ud800", "\ud801"], [1, 2], strict=True)))
+
+    assert rescued == {"/attributes/\ufffd": 1, "/attributes/\ufffd\ufffd": 2}
+
+
+@pytest.mark.parametrize(("levels", "times"), [(100, 0), (101, 1), (2_000, 1)])
+def test_what_is_nested_too_deeply_becomes_text(levels: int, times: int) -> None:
+    row, _, drift = attributes(any=nested(levels))
+
+    core = row["any"]
+    for _ in range(100):
+        (core,) = core
+    assert core == ("core" if levels == 100 else "[" * (levels - 100) + '"core"' + "]" * (levels - 100))
+    assert drift == ("/attributes/any",) * times
+
+
+def test_the_text_of_what_is_nested_too_deeply_is_json() -> None:
+    deep = {"a": [1, 2.5, None, True, "é\ud800"], "b": {}, "c": {"d": [[]]}, "e": 2**70}
+    value: Any = deep
+    for _ in range(100):
+        value = [value]
+
+    row, _, _ = attributes(any=value)
+
+    core = row["any"]
+    for _ in range(100):
+        (core,) = core
+    assert json.loads(core) == deep
+
+
+# id, type, aliases
+
+
+@pytest.mark.parametrize(
+    ("identifier", "becomes", "drift"),
+    [("6b10", "6b10", ()), (17, "17", ("/id",)), (2**70, "1180591620717411303424", ("/id",)),
+     ("6\ud800", "6\ufffd", ("/id",))],
+)  # fmt: skip
+def test_an_id_is_text(identifier: Any, becomes: str, drift: tuple[str, ...]) -> None:
+    row, found = table_row(Table.SATISFACTION, {"id": identifier})
+
+    assert row == {"id": becomes, "type": "satisfaction", **STAMP}
+    assert found == drift
+
+
+@pytest.mark.parametrize("identifier", [None, True, 1.0, [], {}])
+def test_an_unusable_id_does_not_raise(identifier: Any) -> None:
+    row, _ = table_row(Table.SATISFACTION, {"id": identifier})
+
+    assert "id" not in row
+
+
+@pytest.mark.parametrize(
+    ("table", "constant"), [(Table.SATISFACTION, "satisfaction"), (Table.CONVERSATIONS, "conversation")]
+)
+@pytest.mark.parametrize("record", [{"id": "1"}, {"id": "1", "type": None}])
+def test_a_missing_type_gets_the_constant_of_its_table(table: Table, constant: str, record: Any) -> None:
+    row, drift = table_row(table, record)
+
+    assert row == {"id": "1", "type": constant, **STAMP}
+    assert drift == ()
+
+
+def test_a_type_that_is_no_text_is_rescued() -> None:
+    row, drift = table_row(Table.CONVERSATIONS, {"id": "1", "type": 5})
+
+    assert row == {"id": "1", "_rescued": {"/type": 5}, **STAMP}
+    assert drift == ("/type",)
+
+
+NEWER, OLDER = "2031-06-02T08:30:00.750Z", "2031-06-01T08:30:00.750Z"
+
+
+@pytest.mark.parametrize(
+    ("sent", "becomes", "rescued"),
+    [
+        ({"modified": OLDER}, OLDER, {}),
+        ({"modified": OLDER, "modifiedAt": None}, OLDER, {}),
+        ({"modified": OLDER, "modifiedAt": ""}, OLDER, {}),
+        ({"modified": OLDER, "modifiedAt": OLDER}, OLDER, {}),
+        ({"modified": OLDER, "modifiedAt": NEWER}, NEWER, {"/attributes/modified": OLDER}),
+        ({"modified": OLDER, "modifiedAt": 5}, OLDER, {"/attributes/modifiedAt": 5}),
+        ({"modified": "soon"}, None, {"/attributes/modified": "soon"}),
+        ({"modified": "soon", "modifiedAt": NEWER}, NEWER, {"/attributes/modified": "soon"}),
+    ],
+)
+def test_modified_stands_in_for_modified_at_on_surveys(sent: Any, becomes: Any, rescued: Any) -> None:
+    row, drift = table_row(Table.SATISFACTION, {"id": "1", "attributes": sent})
+
+    assert row.get("attributes", {}).get("modifiedAt") == becomes
+    assert row.get("_rescued", {}) == rescued
+    assert drift == tuple(rescued)
+
+
+def test_attributes_of_a_survey_that_are_no_object_have_no_alias() -> None:
+    row, _ = table_row(Table.SATISFACTION, {"id": "1", "attributes": "modified"})
+
+    assert row["_rescued"] == {"/attributes": "modified"}
+
+
+def test_conversations_have_no_alias() -> None:
+    row, _ = table_row(Table.CONVERSATIONS, {"id": "1", "attributes": {"modified": OLDER}})
+
+    assert row["_rescued"] == {"/attributes/modified": OLDER}
+
+
+# Selection
+
+SENT = {"text": 1, "whole": 2, "one": {"a": 3, "b": {"c": 4, "new": 5}}, "many": [{"a": "x", "new": 6}], "new": 7}
+
+
+@pytest.mark.parametrize(
+    ("selection", "row", "rescued"),
+    [
+        ({"attributes": False}, None, {}),
+        (
+            {"attributes": {"text": False, "one": False, "many": False}},
+            {"whole": 2},
+            {"/attributes/new": 7},
+        ),
+        (
+            {"attributes": {"text": False, "one": {"a": False, "b": {"c": False}}, "many": {"a": False}}},
+            {"whole": 2},
+            {"/attributes/one/b/new": 5, "/attributes/many/0/new": 6, "/attributes/new": 7},
+        ),
+        (
+            {"attributes": {column.name: False for column in TYPES}},
+            None,
+            {"/attributes/new": 7},
+        ),
+        (
+            {"attributes": {"text": False, "one": {"a": False, "b": False}, "many": {"n": False}}},
+            {"whole": 2, "many": [{"a": "x"}]},
+            {"/attributes/many/0/new": 6, "/attributes/new": 7},
+        ),
+    ],
+)
+def test_deselected_fields_vanish_and_unknown_ones_beside_them_are_rescued(
+    selection: Selection, row: Any, rescued: Any
+) -> None:
+    result, drift = transform({"attributes": SENT}, selection)
+
+    assert result.get("attributes") == row
+    assert result.get("_rescued", {}) == rescued
+    assert len(drift) == len(rescued)
+
+
+@pytest.mark.parametrize(
+    ("sent", "rescued"),
+    [
+        ({"one": [{"a": "secret", "b": {"c": "secret"}, "d": 1}]}, {"/attributes/one": [{"b": {}, "d": 1}]}),
+        ({"one": [[{"a": "secret"}], 5]}, {"/attributes/one": [[{}], 5]}),
+        ({"many": [[{"a": "secret", "n": 1}]]}, {"/attributes/many/0": [{"n": 1}]}),
+        ([{"one": {"a": "secret"}, "text": "t"}], {"": [{"one": {}, "text": "t"}]}),
+    ],
+)
+def test_what_is_rescued_in_place_of_a_record_holds_nothing_deselected(sent: Any, rescued: Any) -> None:
+    selection: Selection = {"attributes": {"one": {"a": False, "b": {"c": False}}, "many": {"a": False}}}
+
+    row, _ = transform({"attributes": sent}, selection)
+
+    assert row == {"_rescued": {pointer or "/attributes": value for pointer, value in rescued.items()}}
+
+
+@pytest.mark.parametrize(
+    ("selection", "becomes", "drift"),
+    [
+        ({"count": False}, [{"channel": "email"}, {"channel": "sms"}], ()),
+        ({"channel": False}, [{"count": 2}], ("/attributes/byChannel/sms",)),
+        ({"channel": False, "count": False}, None, ()),
+    ],
+)
+def test_deselected_parts_of_counts_by_channel(selection: Selection, becomes: Any, drift: tuple[str, ...]) -> None:
+    sent = {"byChannel": {"email": 2, "sms": "secret"}}
+
+    row, found = transform({"attributes": sent}, {"attributes": {"byChannel": selection}})
+
+    assert row.get("attributes", {}).get("byChannel") == becomes
+    assert found == drift
+
+
+@pytest.mark.parametrize("sent", [{"modified": OLDER}, {"modified": "soon"}, [{"modified": OLDER}]])
+def test_an_alias_is_deselected_with_its_column(sent: Any) -> None:
+    record = {"id": "1", "attributes": sent}
+
+    row, _ = table_row(Table.SATISFACTION, record, {"attributes": {"modifiedAt": False}})
+
+    assert row in (
+        {"id": "1", "type": "satisfaction", **STAMP},
+        {"id": "1", "type": "satisfaction", "_rescued": {"/attributes": [{}]}, **STAMP},
+    )
+
+
+def test_without_rescued_drift_is_counted_all_the_same() -> None:
+    row, drift = transform({"attributes": {"new": 1, "text": "t"}}, {"_rescued": False})
+
+    assert row == {"attributes": {"text": "t"}}
+    assert drift == ("/attributes/new",)
+
+
+@pytest.mark.parametrize("selection", [False, {"id": False, "type": False, "_batch_id": False, "attributes": False}])
+def test_id_type_and_batch_cannot_be_deselected(selection: Selection) -> None:
+    row, _ = compile_transform(SCHEMA, selection, table=Table.CONVERSATIONS)({"id": "1"}, batch=BATCH)
+
+    assert row == {"id": "1", "type": "conversation", **STAMP}
+
+
+# JSON in
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a": [1, 2.5, null, true, "\xc3\xa9"]}', {"a": [1, 2.5, None, True, "é"]}),
+        (b"[18446744073709551616]", [2**64]),
+        (b'{"n":-9223372036854775809}', {"n": -(2**63) - 1}),
+        (b"[1,\n100000000000000000000000000000000]", [1, 10**32]),
+        (b'["6101112131415161718191234"]', ["6101112131415161718191234"]),
+        (b"[1e999, -1e999]", [float("inf"), float("-inf")]),
+        (b'["\\ud800"]', ["\ud800"]),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+    ],
+)
+def test_json_that_can_be_read(body: bytes, value: Any) -> None:
+    assert parse_json(body) == value
+
+
+@pytest.mark.parametrize("body", [b"", b'{"data": [', b"<html>", b"\xff\xfe\xff", b'"\xff"', b"[" * 100_000])
+def test_what_is_no_json(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # the parsers' own, of several kinds
+        parse_json(body)
+
+
+@pytest.mark.parametrize(
+    ("record", "created_at"),
+    [
+        ({"attributes": {"createdAt": "2031-07-04T07:00:00.000Z"}}, datetime(2031, 7, 4, 7, tzinfo=UTC)),
+        ({"attributes": {"createdAt": "2031-07-04T07:00:00+02:00"}}, datetime(2031, 7, 4, 5, tzinfo=UTC)),
+        ({"attributes": {"createdAt": "soon"}}, None),
+        ({"attributes": {"createdAt": 5}}, None),
+        ({"attributes": {}}, None),
+        ({"attributes": None}, None),
+        ({"attributes": "x"}, None),
+        ({}, None),
+    ],
+)
+def test_when_a_record_was_created(record: Any, created_at: datetime | None) -> None:
+    assert read_created_at(record) == created_at
