@@ -181,7 +181,7 @@ def test_rows_come_back_with_their_types(client: bigquery.Client) -> None:
     ],
 )
 def test_a_row_that_does_not_fit_fails_the_job_and_changes_nothing(
-    client: bigquery.Client, bad: Any, message: str
+    cloud: Cloud, client: bigquery.Client, bad: Any, message: str
 ) -> None:
     begin_load(client, f"{STAGING}.t", [{"id": "old"}], schema=EVERYTHING).result()
     job = begin_load(client, f"{STAGING}.t", [{"id": "a"}, bad], schema=EVERYTHING)
@@ -191,7 +191,7 @@ def test_a_row_that_does_not_fit_fails_the_job_and_changes_nothing(
 
     assert job.error_result["reason"] == "invalid"
     assert f"row starting at position 12: {message}" in job.errors[1]["message"]
-    assert [row["id"] for row in client.list_rows(f"{STAGING}.t")] == ["old"]
+    assert cloud.bigquery.table(f"{STAGING}.t").rows == [{"id": "old"}]
 
 
 @pytest.mark.parametrize("content", [b'{"id": "a"', b'{"id": NaN}', b'{"id": "\\ud800"}', gzip.compress(b"{}")[:-9]])
@@ -313,7 +313,15 @@ def test_only_tables_of_one_schema_are_copied_into_one(client: bigquery.Client) 
     begin_load(client, f"{STAGING}.b", [], schema=EVERYTHING).result()
 
     assert "different schemas" in str(copy(client, [f"{STAGING}.a", f"{STAGING}.b"], f"{STAGING}.c").exception())
-    assert "Already Exists" not in str(copy(client, f"{STAGING}.a", f"{STAGING}.c", "WRITE_EMPTY").exception())
+
+
+def test_a_copy_may_append_or_insist_on_an_empty_table(client: bigquery.Client) -> None:
+    begin_load(client, f"{STAGING}.a", [survey("a", 1)]).result()
+    copy(client, f"{STAGING}.a", f"{STAGING}.b", "WRITE_EMPTY").result()
+    copy(client, f"{STAGING}.a", f"{STAGING}.b", "WRITE_APPEND").result()
+
+    assert client.get_table(f"{STAGING}.b").num_rows == 2
+    assert isinstance(copy(client, f"{STAGING}.a", f"{STAGING}.b", "WRITE_EMPTY").exception(), api.Conflict)
 
 
 def test_a_table_can_be_read_and_restored_as_it_was(cloud: Cloud, client: bigquery.Client) -> None:

@@ -8,7 +8,8 @@
 
 Google's libraries read two of the variables only once per process: the root certificates (gRPC) and the metadata
 server's address (google-auth). So both are made once per process and shared by all its clouds, and clients may be
-built in this very process too, with `environment` put into `os.environ` before the first of them.
+built in this very process too, with `environment` put into `os.environ` before the first of them. So is the Firestore
+emulator, since it takes seconds to start; there, give each cloud a project of its own.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Cloud:
 
     def __enter__(self) -> Self:
         private_key, certificate, certificate_path = _certificate()
-        metadata = _metadata_server(self.project)
+        metadata = _metadata_server()
         self.bigquery = BigQuery()
         self._closing.callback(self.bigquery.close)
         self.secrets = SecretManager(private_key, certificate)
@@ -88,9 +89,9 @@ def _certificate() -> tuple[bytes, bytes, Path]:
 
 
 @functools.cache
-def _metadata_server(project: str) -> MetadataServer:
+def _metadata_server() -> MetadataServer:
     """Start this process's metadata server."""
-    server = MetadataServer(project)
+    server = MetadataServer()
     atexit.register(server.close)
     return server
 

@@ -20,11 +20,11 @@ _V1 = "/computeMetadata/v1"
 class MetadataServer:
     """Hands out tokens that nobody checks. `paths` has every path asked for, in order."""
 
-    def __init__(self, project: str) -> None:
+    def __init__(self) -> None:
         self._texts = {
             "/": "",
             f"{_V1}/": "",
-            f"{_V1}/project/project-id": project,
+            f"{_V1}/project/project-id": "demo-project",
             f"{_V1}/universe/universe-domain": "googleapis.com",
         }
         self.paths: list[str] = []

@@ -72,7 +72,8 @@ class Catalog:
         self.dataset(ref.project, ref.dataset, location=location)
         with self.lock:
             table = self._tables.get(ref)
-            if table and int(table.metadata.get("expirationTime", self.now_ms() + 1)) <= self.now_ms():
+            expires = table.metadata.get("expirationTime") if table else None
+            if expires is not None and int(expires) <= self.now_ms():
                 del self._tables[ref]
                 return None
             return table

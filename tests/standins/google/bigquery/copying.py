@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.standins.google.bigquery.refusals import invalid, refuse_unsupported, unsupported
-from tests.standins.google.bigquery.schemas import to_shape
+from tests.standins.google.bigquery.refusals import invalid, refuse_unsupported
+from tests.standins.google.bigquery.schemas import merge, to_shape
 from tests.standins.google.bigquery.tables import TableRef
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ def run_copy(job: Job, catalog: Catalog, _: bytes) -> None:
     """Copy schema and rows; description, labels and expiry of the destination stay as they are."""
     options = {"writeDisposition": "WRITE_EMPTY", **job.options}
     refuse_unsupported(options, _SERVED, "copy jobs")
-    if options["writeDisposition"] == "WRITE_APPEND":
-        raise unsupported("copy jobs that append")
     ref = TableRef.parse(options["destinationTable"])
     with catalog.lock:
         references = options.get("sourceTables") or [options["sourceTable"]]
@@ -30,8 +28,11 @@ def run_copy(job: Job, catalog: Catalog, _: bytes) -> None:
         if any(to_shape(source.schema) != to_shape(sources[0].schema) for source in sources):
             raise invalid("Source tables have different schemas; only tables of the same schema go into one.")
         table = catalog.find_target(ref, location=job.location, options=options) or catalog.create_table(ref, {})
-        files = tuple(file for source in sources for file in source.files)
-        catalog.commit(table, sources[0].schema, files)
+        schema, files = sources[0].schema, tuple(file for source in sources for file in source.files)
+        if options["writeDisposition"] == "WRITE_APPEND" and table.latest.files:
+            schema = merge(table.latest.schema, schema, table=ref, may_grow=False)
+            files = (*table.latest.files, *files)
+        catalog.commit(table, schema, files)
     job.statistics = {"copiedRows": str(sum(source.count for source in sources))}
 
 

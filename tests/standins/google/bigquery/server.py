@@ -25,7 +25,7 @@ from tests.standins.google.bigquery.tables import TableRef
 from tests.standins.google.http_server import Answer, ConnectionDropped, HttpServer, Request, json_answer
 
 if TYPE_CHECKING:
-    from tests.standins.google.bigquery.tables import Version
+    from tests.standins.google.bigquery.tables import Table, Version
 
 _PROJECT = "/bigquery/v2/projects/([^/]+)"
 _DATASET = f"{_PROJECT}/datasets/([^/]+)"
@@ -82,8 +82,8 @@ class BigQuery:
         self.jobs.close()
         self._directory.cleanup()
 
-    def table(self, name: str) -> Any:
-        """Look at a table, ``project.dataset.table``, without a request."""
+    def table(self, name: str) -> Table:
+        """Look at a table, ``project.dataset.table``, without a request: its ``rows``, ``metadata``, ``latest`` …"""
         return self.catalog.table(TableRef(*name.split(".")))
 
     def _respond(self, request: Request) -> Answer:
