@@ -65,7 +65,8 @@ class Cloud:
             "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(certificate_path),
             "GCE_METADATA_HOST": metadata.address,
             "GCE_METADATA_IP": metadata.address,
-            # A developer's own credentials stay out of it.
+            # A developer's own proxy and credentials stay out of it.
+            "no_proxy": "127.0.0.1,localhost",
             "GOOGLE_APPLICATION_CREDENTIALS": "",
             "CLOUDSDK_CONFIG": str(certificate_path.parent),
         }
