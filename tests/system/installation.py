@@ -68,13 +68,28 @@ class Function:
         raise RuntimeError(f"the function did not start:\n{self.read_output()}")
 
     def push(self, message: Published, *, timeout: float = 120) -> int:
-        """Deliver a message once; return the status, 0 for no answer."""
+        """Deliver a message once, as a push subscription does; return the status, 0 for no answer."""
+        return self._post(message, {}, timeout=timeout)
+
+    def push_cloud_event(self, message: Published, *, timeout: float = 120) -> int:
+        """Deliver a message once, as Eventarc does: a CloudEvent in binary mode."""
+        event = {
+            "ce-id": message.message_id,
+            "ce-source": f"//pubsub.googleapis.com/{_TOPIC}",
+            "ce-specversion": "1.0",
+            "ce-time": message.published_at.isoformat(),
+            "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
+        }
+        return self._post(message, event, timeout=timeout)
+
+    def _post(self, message: Published, headers: Mapping[str, str], *, timeout: float) -> int:
         request = urllib.request.Request(  # the path is the one of the real push subscription
             f"http://127.0.0.1:{self.port}/{_TOPIC}",
             data=message.to_push(),
             headers={
                 "Content-Type": "application/json",
                 "X-Cloud-Trace-Context": "105445aa7843bc8bf206b12000100000/1;o=1",
+                **headers,
             },
         )
         try:
@@ -144,7 +159,6 @@ class Installation:
                 **self._settings,
             }
             self._open_clients(opening)
-            self.cloud.secrets.add("acme-kustomer-api-key", self.kustomer.key)
             self.configure()
             self.function = self.start_function()
             self._closing = opening.pop_all()
@@ -173,9 +187,10 @@ class Installation:
         """Start (another) instance."""
         return Function(self.environment)
 
-    def configure(self, **changes: Any) -> None:
-        """Edit the configuration document, as a person does in the console."""
-        self.firestore.document("integrations/acme").set({"org": "acme", "status": "PENDING", **changes})
+    def configure(self, name: str = "acme", **changes: Any) -> None:
+        """Edit a configuration document, as a person does in the console."""
+        self.cloud.secrets.add(f"{name}-kustomer-api-key", self.kustomer.key)
+        self.firestore.document(f"integrations/{name}").set({"org": name, "status": "PENDING", **changes})
 
     def trigger(self, body: Any = None, *, published_at: datetime | None = None) -> Published:
         """Publish a trigger; nobody has received it yet."""

@@ -1,0 +1,207 @@
+"""The function over HTTP: a delivered message in; status, rows, state, run document, `_jobs` and log lines out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from google.logging.type.log_severity_pb2 import LogSeverity  # type: ignore[import-untyped]  # there are no stubs
+
+from tests.standins.kustomer.faults import Fault
+from tests.system.installation import Installation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.cloud.logging_v2.types import LogEntry
+
+
+@pytest.fixture(params=["standin", pytest.param("emulator", marks=pytest.mark.emulator)])
+def installation(request: pytest.FixtureRequest) -> Iterator[Installation]:
+    with Installation(firestore=request.param) as installation:
+        yield installation
+
+
+def events(installation: Installation) -> list[str]:
+    """Name what was logged, in order; every line has been judged by the real `LogEntry`."""
+    return [str(entry.json_payload["event"]) for entry in installation.read_log()]
+
+
+def find(installation: Installation, event: str) -> LogEntry:
+    (entry,) = [entry for entry in installation.read_log() if entry.json_payload.get("event") == event]
+    return entry
+
+
+def served_ids(installation: Installation, table: str) -> list[str]:
+    organisation = installation.kustomer.organisation
+    records: list[dict[str, Any]] = getattr(organisation, "conversations" if table == "conversations" else "surveys")
+    return sorted(record["id"] for record in records)
+
+
+def assert_complete(installation: Installation) -> None:
+    for table in ("conversations", "satisfaction"):
+        assert installation.read_ids(f"acme_{table}") == served_ids(installation, table)
+
+
+def test_a_message_fills_both_tables_twice_in_a_row_with_all_that_people_look_at(installation: Installation) -> None:
+    assert installation.run() == [200]
+    assert installation.run() == [200]
+
+    assert_complete(installation)
+    jobs = installation.read_jobs()
+    assert [(job["table_name"], job["status"], job["rows"]) for job in jobs] == [
+        ("satisfaction", "SUCCEEDED", 12),
+        ("conversations", "SUCCEEDED", 250),
+    ] * 2
+    state = installation.read_document("integrations/acme/state/run")
+    assert state is not None
+    assert state["run_id"] == jobs[-1]["run_id"]
+    document = installation.read_document(f"integrations/acme/runs/{state['run_id']}")
+    assert document is not None
+    assert (document["status"], document["color"], document["trigger"], document["hops"]) == (
+        "SUCCEEDED",
+        "green",
+        "schedule",
+        1,
+    )
+    assert document["expire_at"] - document["started_at"] > timedelta(days=89)
+    assert document["tables"]["conversations"]["rows"] == 250
+    configuration = installation.read_document("integrations/acme")
+    assert configuration is not None
+    assert configuration["status"] == "ACTIVE"
+    assert Counter(events(installation))["run_finished"] == 2
+    table = installation.bigquery.get_table("kustomer.acme_conversations")
+    assert table.labels["integration"] == "acme"
+    assert table.description
+    assert table.expires is None
+    assert all(field.description for field in table.schema)
+    assert list(installation.bigquery.list_tables("kustomer_staging")) == []
+
+
+def test_every_line_carries_its_labels_trace_and_execution(installation: Installation) -> None:
+    installation.run()
+
+    for entry in installation.read_log():
+        assert entry.trace == "projects/demo-project/traces/105445aa7843bc8bf206b12000100000"
+        assert {"integration", "run_id", "execution_id"} <= set(entry.labels)
+    assert find(installation, "run_finished").json_payload["colour"] == "green"
+
+
+def test_a_long_run_goes_on_over_the_topic() -> None:
+    options = {"conversations": 2500, "latency_seconds": 0.2}
+    with Installation(sandbox=options, settings={"SOFT_DEADLINE_SECONDS": "2"}) as installation:
+        statuses = installation.run()
+
+        assert len(statuses) >= 3
+        assert set(statuses) == {200}
+        assert_complete(installation)
+        assert Counter(events(installation))["run_continued"] == len(statuses) - 1
+
+
+@pytest.mark.parametrize(
+    ("body", "event", "reason"),
+    [
+        ({"integration": "nobody"}, "trigger_dropped", "unknown_integration"),
+        (b"{broken", "trigger_dropped", "unreadable"),
+        ({"no": "integration"}, "trigger_dropped", "unreadable"),
+        ({"integration": "acme", "trigger": "continue", "run_id": "20261123t030000z-1", "hop": 1},
+         "trigger_dropped", "superseded"),
+    ],
+)  # fmt: skip
+def test_what_is_no_trigger_is_acknowledged_with_one_clear_line(body: object, event: str, reason: str) -> None:
+    with Installation() as installation:
+        assert installation.run(installation.trigger(body)) == [200]
+
+        (entry,) = installation.read_log()
+        assert (entry.json_payload["event"], entry.json_payload["reason"]) == (event, reason)
+
+
+def test_a_trigger_of_seven_hours_ago_is_dropped_loudly() -> None:
+    with Installation() as installation:
+        message = installation.trigger(published_at=datetime.now(UTC) - timedelta(hours=7))
+
+        assert installation.run(message) == [200]
+
+        entry = find(installation, "trigger_dropped")
+        assert entry.json_payload["reason"] == "too_old"
+        assert entry.severity == LogSeverity.Value("ERROR")
+
+
+def test_a_document_as_people_leave_it_is_one_error_with_every_problem() -> None:
+    with Installation() as installation:
+        installation.configure(
+            rate_share="sixty",
+            extra=True,
+            tables={"conversations": {"columns": {"attributes": {"previev": False}}}},
+            history_start=datetime(2019, 1, 1, tzinfo=UTC),
+        )
+
+        assert installation.run() == [200]
+
+        errors = {
+            str(entry.json_payload["error"])
+            for entry in installation.read_log()
+            if entry.json_payload["event"] == "job_finished"
+        }
+        (error,) = errors
+        for part in ("rate_share", "extra", "did you mean 'preview'"):
+            assert part in error
+        assert {job["error_code"] for job in installation.read_jobs()} == {"config_invalid"}
+
+
+def test_a_rejected_key_is_named_and_never_shown() -> None:
+    with Installation() as installation:
+        installation.cloud.secrets.add("acme-kustomer-api-key", "wrong-key")
+
+        assert installation.run() == [200]
+
+        assert {job["error_code"] for job in installation.read_jobs()} == {"key_rejected"}
+        assert "wrong-key" not in installation.function.read_output()
+
+
+def test_one_table_failing_is_orange_and_leaves_the_other() -> None:
+    with Installation() as installation:
+        installation.kustomer.add_fault(Fault(table="satisfaction", status=400))
+
+        assert installation.run() == [200]
+
+        assert [(job["table_name"], job["status"]) for job in installation.read_jobs()] == [
+            ("satisfaction", "FAILED"),
+            ("conversations", "SUCCEEDED"),
+        ]
+        assert find(installation, "run_finished").json_payload["colour"] == "orange"
+
+
+def test_an_unusable_environment_is_one_error_that_names_every_variable() -> None:
+    with Installation(settings={"PUBSUB_TOPIC": "", "SOFT_DEADLINE_SECONDS": "soon"}) as installation:
+        assert installation.run() == [200]
+
+        (entry,) = installation.read_log()
+        assert entry.severity == LogSeverity.Value("ERROR")
+        message = str(entry.json_payload["message"])
+        assert "PUBSUB_TOPIC" in message
+        assert "SOFT_DEADLINE_SECONDS" in message
+
+
+def test_a_binary_cloud_event_is_understood_too(installation: Installation) -> None:
+    assert installation.function.push_cloud_event(installation.trigger()) == 200
+
+    assert_complete(installation)
+
+
+def test_messages_of_two_integrations_at_once_fill_four_tables() -> None:
+    with Installation() as installation:
+        installation.configure("globex")
+        other = installation.start_function()
+        try:
+            with ThreadPoolExecutor() as pool:
+                globex = pool.submit(other.push, installation.trigger({"integration": "globex"}))
+                assert installation.run() == [200]
+                assert globex.result() == 200
+        finally:
+            other.close()
+
+        assert installation.read_ids("globex_conversations") == installation.read_ids("acme_conversations")
