@@ -1,0 +1,100 @@
+"""What a person sees of a run: a bar that moves on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+from kustomer_extract.adapters.terminal import TerminalLog
+from kustomer_extract.events import (
+    Event,
+    JobFinished,
+    JobStarted,
+    PageRead,
+    RateLimited,
+    RunStarted,
+    Scope,
+    TriggerDropped,
+)
+from kustomer_extract.models import IntegrationName, JobStatus, RunId, Table, Trigger
+from tests.standins.clock import VirtualClock
+
+SCOPE = Scope(integration=IntegrationName("acme"), run_id=RunId("r"), table=Table.CONVERSATIONS)
+RUN_SCOPE = Scope(integration=IntegrationName("acme"), run_id=RunId("r"))
+STARTED = JobStarted(job_id="r-conversations", resumed=False)
+FINISHED = JobFinished(
+    job_id="r-conversations",
+    status=JobStatus.SUCCEEDED,
+    rows=200,
+    pages=2,
+    bytes=1000,
+    duplicates=0,
+    retries=0,
+    drift_paths=0,
+    minutes=0.5,
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class BrokenPipe(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+def emit(stream: io.StringIO, *events: Event) -> str:
+    log = TerminalLog(stream, VirtualClock())
+    for event in events:
+        log.emit(SCOPE, event)
+    log.close()
+    return stream.getvalue()
+
+
+def test_lines_have_time_severity_and_subject() -> None:
+    stream = io.StringIO()
+    log = TerminalLog(stream, VirtualClock())
+
+    log.emit(RUN_SCOPE, RunStarted(trigger=Trigger.MANUAL, hop=0, attempt=1))
+    log.emit(RUN_SCOPE, TriggerDropped(reason="too_old"))
+
+    assert stream.getvalue().splitlines() == [
+        "2026-11-23T03:00:00Z INFO    acme: run started by manual (hop 0, attempt 1)",
+        "2026-11-23T03:00:00Z ERROR   acme: trigger dropped: too_old",
+    ]
+
+
+def test_pages_are_not_lines() -> None:
+    assert emit(io.StringIO(), PageRead(rows=100, pages=1)) == ""
+
+
+def test_a_terminal_counts_rows_without_a_percentage() -> None:
+    text = emit(Terminal(), STARTED, PageRead(rows=100, pages=1), PageRead(rows=200, pages=2), FINISHED)
+
+    assert "conversations: 200 rows [" in text
+    assert "%" not in text
+    assert text.endswith("acme conversations: job SUCCEEDED: 200 rows from 2 pages in 0.5 min\n")
+
+
+def test_a_terminal_names_only_severities_that_matter() -> None:
+    text = emit(Terminal(), STARTED, RateLimited(wait_seconds=1))
+
+    assert "acme conversations: job r-conversations started\n" in text
+    assert "acme conversations: WARNING: Kustomer's rate limit is reached" in text
+
+
+def test_a_table_that_follows_gets_a_bar_of_its_own() -> None:
+    text = emit(
+        Terminal(), STARTED, PageRead(rows=300, pages=3), FINISHED, STARTED, PageRead(rows=100, pages=1), FINISHED
+    )
+
+    assert "conversations: 300 rows [" in text
+    assert "conversations: 100 rows [" in text
+
+
+def test_a_stream_that_has_gone_away_stops_nothing() -> None:
+    log = TerminalLog(BrokenPipe(), VirtualClock())
+
+    log.emit(SCOPE, STARTED)
+    log.close()
