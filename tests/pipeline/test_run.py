@@ -541,3 +541,36 @@ def test_ctrl_c_leaves_the_live_tables_and_closes_the_source(world: World) -> No
 
     assert world.live(Table.CONVERSATIONS) == before
     assert world.organisation.opened == 0
+
+
+def test_a_column_unticked_in_mid_run_counts_from_the_next_run_on(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=6)
+    world.deliver(world.trigger())
+    world.configure({"conversations": {"columns": {"attributes": False}}})
+
+    world.run(world.queue.messages.popleft())
+    during = world.warehouse.query("SELECT column_name FROM (DESCRIBE kustomer.acme_conversations)")
+    world.clock.advance(hours=24)
+    world.run()
+    after = world.warehouse.query("SELECT column_name FROM (DESCRIBE kustomer.acme_conversations)")
+
+    assert ("attributes",) in during
+    assert ("attributes",) not in after
+    world.close()
+
+
+def test_a_schedule_and_a_forced_run_in_the_same_second_are_one_run(world: World) -> None:
+    schedule, forced = world.trigger(), world.trigger(Trigger.MANUAL)
+
+    def interfere(table: Table, page: int) -> None:
+        if table is Table.SATISFACTION and page == 1:
+            assert world.deliver(schedule).reason in {"already_running", "superseded"}
+
+    world.organisation.fail = interfere
+
+    outcome = world.run(forced)
+
+    assert_complete(world)
+    assert outcome.state is not None
+    assert outcome.state.trigger is Trigger.MANUAL
+    assert world.deliver(schedule).reason == "superseded"

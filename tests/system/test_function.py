@@ -205,3 +205,23 @@ def test_messages_of_two_integrations_at_once_fill_four_tables() -> None:
             other.close()
 
         assert installation.read_ids("globex_conversations") == installation.read_ids("acme_conversations")
+
+
+def test_a_row_that_bigquery_refuses_fails_the_job_without_its_content_in_the_log() -> None:
+    with Installation() as installation:
+        installation.run()
+        before = installation.read_ids("acme_conversations")
+        text = (
+            "Error while reading data, error message: JSON parsing error in row starting at position 4711: Could not "
+        )
+        text += "convert value 'a secret value' to integer. Field: attributes.priority; Value: a secret value"
+        installation.cloud.bigquery.faults.fail("load", "invalid", text, nth=2)
+
+        assert installation.run() == [200]
+
+        (failed,) = [job for job in installation.read_jobs() if job["status"] == "FAILED"]
+        assert failed["error_code"] == "row_rejected"
+        assert "4711" in failed["error"]
+        assert "attributes.priority" in failed["error"]
+        assert "a secret value" not in failed["error"] + installation.function.read_output()
+        assert installation.read_ids("acme_conversations") == before
