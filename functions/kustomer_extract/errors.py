@@ -135,9 +135,18 @@ class Truncated(NeedsPerson):
 
 
 class BrokenPage(NeedsPerson):
-    """An answer that is not a page of this API: no retry mends it."""
+    """An answer that is not a page of this API: no retry mends it.
+
+    Args:
+        what: Which answer, and what is wrong with it.
+        status_code: Of the answer, where that is what is wrong.
+    """
 
     code = "broken_page"
+
+    def __init__(self, what: str, *, status_code: int | None = None) -> None:
+        super().__init__(what)
+        self.status_code = status_code
 
 
 class RowRejected(NeedsPerson):

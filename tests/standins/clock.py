@@ -1,15 +1,35 @@
-"""A clock that only moves when it is told to, or when somebody sleeps."""
+"""Clocks for tests: one that only moves when it is told to or when somebody sleeps, and one that hurries."""
 
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
+
+_START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+
+
+class HurriedClock:
+    """Implements `ports.Clock`: real time, so many times as fast. For threads that wait for each other."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._begun = time.monotonic()
+
+    def now(self) -> datetime:
+        return _START + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._begun) * self._speed
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(seconds, 0) / self._speed)
 
 
 class VirtualClock:
     """Implements `ports.Clock`; safe to use from several threads."""
 
-    def __init__(self, start: datetime = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)) -> None:
+    def __init__(self, start: datetime = _START) -> None:
         self._start = start
         self._seconds = 0.0
         self._lock = threading.Lock()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS = 60.0
 ASSUMED_LIMIT = 300  # the smallest plan
+_LARGEST_PLAN = 2000
 MAX_IN_FLIGHT = 80  # 2,000 a minute at two seconds each are 67
 _PLAUSIBLE_LIMITS = range(10, 1_000_001)
 _MARGIN = 0.98  # of the allowed rate: requests arrive less evenly than they start
@@ -49,7 +50,7 @@ class Pace:
     Attributes:
         share: Part of the limit that this integration may use.
         limit: Requests per window for the whole organisation, as last stated.
-        latency_seconds: From start to end of an answer, smoothed.
+        latency_seconds: From start to end of an answer, smoothed; 0 before the first.
         started: Requests started so far.
         history: `started` as it was when each of the last seconds began; the last entry is that of `second`.
         begun_at: When the first request started.
@@ -63,7 +64,7 @@ class Pace:
 
     share: float
     limit: int | None = None
-    latency_seconds: float = 0.5
+    latency_seconds: float = 0.0
     started: int = 0
     history: tuple[int, ...] = (0,)
     second: int = 0
@@ -83,10 +84,13 @@ def to_wait_seconds(pace: Pace, now: float) -> float:
 
 
 def to_in_flight(pace: Pace, now: float) -> int:
-    """How many requests may be open at a time: few at first and after a pause, then twice what the rate needs."""
+    """How many requests may be open at a time: few at first and after a pause, then twice what the rate needs.
+
+    Beyond the rate of the largest plan it is this machine that is slow, and more threads would only crowd it.
+    """
     recent = max(1.0, pace.started - _started_before(pace, now - 1))
-    needed = min(recent, _allowed_per_second(pace, now)) * pace.latency_seconds
-    return min(MAX_IN_FLIGHT, 2 + math.ceil(2 * needed))
+    rate = min(recent, _allowed_per_second(pace, now), _LARGEST_PLAN / WINDOW_SECONDS)
+    return min(MAX_IN_FLIGHT, 2 + math.ceil(2 * rate * pace.latency_seconds))
 
 
 def start(pace: Pace, now: float) -> Pace:
@@ -107,7 +111,8 @@ def start(pace: Pace, now: float) -> Pace:
 def finish(pace: Pace, now: float, *, started_at: float, headers: Mapping[str, str], is_good: bool = True) -> Pace:
     """An answer has come; good ones say how long answers take."""
     if is_good:
-        latency = pace.latency_seconds + _SMOOTHING * (now - started_at - pace.latency_seconds)
+        taken, latency = now - started_at, pace.latency_seconds
+        latency = latency + _SMOOTHING * (taken - latency) if latency else taken
         pace = replace(pace, latency_seconds=latency, refusals=0)
     limit, remaining = parse_count(headers.get("x-ratelimit-limit")), parse_count(headers.get("x-ratelimit-remaining"))
     if limit is None or limit not in _PLAUSIBLE_LIMITS:

@@ -1,0 +1,104 @@
+"""What an answer means: content, a failure that may pass, a key that is not accepted, or the end. Pure.
+
+Nothing of a body gets into a message but the API's error `code`, and that only if it looks like one.
+Statuses: https://developer.kustomer.com/docs/concepts/errors, read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from kustomer_extract.errors import BrokenPage, ExtractError, RetryLater
+from kustomer_extract.transform import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OK = 200
+LIMITED = 429
+_UNAUTHORISED = {401, 403}
+_MAY_PASS = {408, LIMITED}  # and the server's faults, but for 501: not implemented
+_NOT_IMPLEMENTED = 501
+_CODE = re.compile(r"[a-z0-9_-]{1,40}")
+
+
+class Transient(Exception):
+    """Another attempt may succeed; if none does, `final` is to be raised. A refusal is a 429: no failure of anybody."""
+
+    def __init__(self, final: ExtractError, *, is_refusal: bool = False) -> None:
+        super().__init__(str(final))
+        self.final = final
+        self.is_refusal = is_refusal
+
+
+class Unauthorised(Exception):
+    """The key was not accepted for this request; the message is the API's code, or empty."""
+
+
+def to_page(body: bytes, headers: Mapping[str, str], *, where: str) -> Any:
+    """Read the body of a good answer: ``{"data": [object, ...], ...}``.
+
+    Raises:
+        Transient: it is something else; final as `BrokenPage`, or as `RetryLater` if it does not claim to be JSON:
+            then somebody between Kustomer and here has answered.
+    """
+    kind = headers.get("content-type", "json")
+    if "json" not in kind.lower():
+        raise Transient(RetryLater(f"{where}: the answer is no JSON: is there a proxy, or maintenance?"))
+    try:
+        content = parse_json(body)
+    except ValueError as error:
+        raise Transient(BrokenPage(f"{where}: the body is no JSON, or only a part of it")) from error
+    data = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(data, list) or not all(isinstance(element, dict) for element in data):
+        code = _read_code(content)
+        raise Transient(BrokenPage(f"{where}: the body is no page, an object with a list of objects in `data`{code}"))
+    return content
+
+
+def check_status(status: int, headers: Mapping[str, str], body: bytes, *, where: str) -> None:
+    """Accept a good answer; `body` is needed as far as its error code only.
+
+    Raises:
+        Transient, Unauthorised: see there.
+        BrokenPage: final; with the status.
+    """
+    if status == OK:
+        return
+    code = _read_code(_parse(body))
+    if status in _UNAUTHORISED:
+        raise Unauthorised(code)
+    if status in _MAY_PASS or (status >= requests.codes.server_error and status != _NOT_IMPLEMENTED):
+        raise Transient(RetryLater(f"{where}: status {status}{code}"), is_refusal=status == LIMITED)
+    hint = "Kustomer refuses this request for good; check `org` in the configuration"
+    if requests.codes.multiple_choices <= status < requests.codes.bad_request:
+        hint = f"it leads to {urlsplit(headers.get('location', '')).hostname or 'the same host'}, which is not followed"
+    raise BrokenPage(f"{where}: status {status}{code}: {hint}", status_code=status)
+
+
+def describe_outage(error: Exception) -> str:
+    """Say why there was no answer; only kinds of errors, never their texts."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    kind = type(reason or error).__name__
+    if isinstance(error, requests.exceptions.SSLError):
+        return f"no secure connection ({kind}); if it stays so, this machine does not trust the host's certificate"
+    return f"no answer, or only a part of one ({kind})"
+
+
+def _parse(body: bytes) -> object:
+    try:
+        return parse_json(body)
+    except ValueError:
+        return None
+
+
+def _read_code(content: object) -> str:
+    """Find the code in ``{"errors": [{"code": ...}]}``; " (code)", or nothing."""
+    errors = content.get("errors") if isinstance(content, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    code = first.get("code") if isinstance(first, dict) else None
+    return f" ({code})" if isinstance(code, str) and _CODE.fullmatch(code) else ""

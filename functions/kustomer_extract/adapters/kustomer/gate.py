@@ -1,0 +1,97 @@
+"""The one door that every request goes through: the pace, with a clock, a lock, and somebody to tell of pauses."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from kustomer_extract.adapters.kustomer import pace
+from kustomer_extract.adapters.kustomer.prefetch import Unwanted
+from kustomer_extract.events import RateLimited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from random import Random
+
+    from kustomer_extract.ports import Clock
+
+_NAP_SECONDS = 0.1  # how soon a waiting thread notices that nobody wants its page any more
+
+
+class Gate:
+    """Holds threads back until their requests may start. Safe to use from several threads.
+
+    Args:
+        share: Part of the organisation's limit.
+        report: Gets one event per pause, however many requests were refused.
+    """
+
+    def __init__(self, *, share: float, clock: Clock, rng: Random, report: Callable[[RateLimited], None]) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._report = report
+        self._pace = pace.Pace(share=share)
+        self._lock = threading.Lock()  # guards the pace
+        self._turnstile = threading.Lock()  # one thread waits for its turn, the others wait for that thread
+
+    @property
+    def limit(self) -> int | None:
+        """Requests a minute, as the API last said; None if it has not."""
+        return self._pace.limit
+
+    def to_in_flight(self) -> int:
+        """How many requests may be open now."""
+        return pace.to_in_flight(self._pace, self._clock.monotonic())
+
+    def enter(self, is_wanted: Callable[[], bool]) -> float:
+        """Wait until a request may start, and count it as started.
+
+        Returns:
+            When it starts, in monotonic seconds.
+
+        Raises:
+            Unwanted: nobody wants it any more.
+        """
+        with self._turnstile:
+            while True:
+                if not is_wanted():
+                    raise Unwanted
+                with self._lock:
+                    now = self._clock.monotonic()
+                    wait = pace.to_wait_seconds(self._pace, now)
+                    if wait <= 0:
+                        self._pace = pace.start(self._pace, now)
+                        return now
+                self._clock.sleep(min(wait, _NAP_SECONDS))
+
+    def leave(self, started_at: float, headers: Mapping[str, str], *, is_good: bool) -> None:
+        """An answer has come that asks for no pause."""
+        with self._lock:
+            now = self._clock.monotonic()
+            self._pace = pace.finish(self._pace, now, started_at=started_at, headers=headers, is_good=is_good)
+
+    def pause(self, started_at: float, headers: Mapping[str, str], *, is_refusal: bool) -> None:
+        """An answer asks everybody to wait: a 429 (`is_refusal`), or another one with `Retry-After`."""
+        with self._lock:
+            now, before = self._clock.monotonic(), self._pace
+            seconds = pace.to_pause_seconds(
+                headers, now=self._clock.now(), refusals=before.refusals, jitter=self._rng.random()
+            )
+            after = pace.finish(before, now, started_at=started_at, headers=headers, is_good=False)
+            self._pace = pace.pause(after, now, seconds, started_at=started_at)
+            is_new = self._pace.refusals > before.refusals
+        if is_refusal and is_new:
+            left = pace.parse_count(headers.get("x-ratelimit-remaining"))
+            self._report(RateLimited(wait_seconds=round(seconds, 1), limit=after.limit, remaining=left))
+
+    def rest(self, seconds: float, is_wanted: Callable[[], bool]) -> None:
+        """Let one request wait before it is tried again.
+
+        Raises:
+            Unwanted: nobody wants it any more.
+        """
+        end = self._clock.monotonic() + seconds
+        while (left := end - self._clock.monotonic()) > 0 and is_wanted():
+            self._clock.sleep(min(left, _NAP_SECONDS))
+        if not is_wanted():
+            raise Unwanted

@@ -1,0 +1,147 @@
+"""`Source` for Kustomer: the pages of a table, all of them or an error, read ahead and in order."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from kustomer_extract.adapters.kustomer.gate import Gate
+from kustomer_extract.adapters.kustomer.http import Http, Request
+from kustomer_extract.adapters.kustomer.prefetch import Prefetch, Unwanted
+from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, Leaf, Progress, to_leaf
+from kustomer_extract.errors import BrokenPage, Truncated
+from kustomer_extract.models import Page, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from datetime import datetime
+
+    from kustomer_extract.config import Integration
+    from kustomer_extract.events import RateLimited, Scope
+    from kustomer_extract.models import ApiKey, Cursor
+    from kustomer_extract.ports import Clock, EventLog
+
+# https://developer.kustomer.com/docs/get-started/api-keys-and-roles, read 2026-11-23
+ROLES = {
+    Table.SATISFACTION: "org.permission.satisfaction.read",
+    Table.CONVERSATIONS: "org.permission.conversation.read",
+}
+_REFUSED = range(400, 500)
+_NEWEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """A page, before it is known whether it is wanted."""
+
+    leaf: Leaf
+    size_bytes: int
+    retries: int
+
+
+def to_request(table: Table, page: int, *, newest_first: bool = False) -> Request:
+    """Ask for a page: https://developer.kustomer.com/api/core-resources/get-conversations, read 2026-11-23."""
+    order = {"sort": "desc"} if newest_first else {}
+    return Request(path=f"/v1/{table}", query={"page": page, "pageSize": PAGE_SIZE, **order}, role=ROLES[table])
+
+
+class KustomerSource:
+    """One organisation's lists; see `ports.Source`."""
+
+    def __init__(
+        self,
+        integration: Integration,
+        key: ApiKey,
+        log: EventLog,
+        scope: Scope,
+        *,
+        base_url: str,
+        clock: Clock,
+        rng: Random,
+    ) -> None:
+        self.base_url = base_url
+        self._clock = clock
+        self._log = log
+        self._scope = scope
+        self._gate = Gate(share=integration.rate_share, clock=clock, rng=rng, report=self._report)
+        self._http = Http(base_url, key, integration=integration.name, gate=self._gate, clock=clock, rng=rng)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._http.close()
+
+    def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
+        """Yield the pages of a table in order, from `start`, until the last one or until time is up."""
+        self._scope = replace(self._scope, table=table)
+        is_late = partial(self._is_late, until)
+        try:
+            progress = Progress.from_cursor(start) if start else self._begin(table, is_late)
+        except Unwanted:
+            return
+        plan = Prefetch(
+            fetch=partial(self._fetch, table),
+            is_last=lambda fetched: not fetched.leaf.has_next,
+            in_flight=self._gate.to_in_flight,
+            is_late=is_late,
+            interrupt=self._http.interrupt,
+        )
+        seen: set[str] = set()
+        with closing(plan.iter_from(progress.page)) as fetched_pages:
+            for fetched in fetched_pages:
+                leaf = fetched.leaf
+                progress = progress.after(leaf, seen)
+                seen.add(leaf.fingerprint)
+                cursor = progress.to_cursor() if leaf.has_next else None
+                yield Page(records=leaf.records, next=cursor, size_bytes=fetched.size_bytes, retries=fetched.retries)
+
+    def _begin(self, table: Table, is_late: Callable[[], bool]) -> Progress:
+        """Look at the newest conversations first: one of them has to come by before the end is believed.
+
+        Few enough that hardly anything can be missing behind them; enough that they are not all deleted meanwhile.
+        """
+        if table is not Table.CONVERSATIONS:
+            return Progress()
+        answer = self._http.get(to_request(table, 1, newest_first=True), lambda: not is_late())
+        return Progress(expected=to_leaf(answer.content, 1, base_url=self.base_url).ids[:_NEWEST])
+
+    def _fetch(self, table: Table, number: int, is_wanted: Callable[[], bool]) -> _Fetched:
+        try:
+            answer = self._http.get(to_request(table, number), is_wanted)
+        except BrokenPage as error:
+            if number == 1 or error.status_code not in _REFUSED:
+                raise
+            raise Truncated(
+                f"page {number - 1} links to page {number}, but that is refused ({error}): the API does not list all "
+                "there is; the published table stays as it is. Ask Kustomer's support to lift the cap"
+            ) from error
+        leaf = to_leaf(answer.content, number, base_url=self.base_url)
+        return _Fetched(leaf=leaf, size_bytes=answer.size_bytes, retries=answer.retries)
+
+    def _is_late(self, until: datetime) -> bool:
+        return self._clock.now() >= until
+
+    def _report(self, event: RateLimited) -> None:
+        self._log.emit(self._scope, event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectKustomer:
+    """Implements `ports.SourceFactory`.
+
+    Attributes:
+        base_url: Instead of the organisation's own address; from the setting `KUSTOMER_API_URL`.
+        seed: Of the jitter; None: any.
+    """
+
+    clock: Clock
+    base_url: str | None = None
+    seed: int | None = None
+
+    def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> KustomerSource:
+        """Open the source; nothing is connected yet."""
+        base_url = self.base_url or f"https://{integration.org}.api.kustomerapp.com"
+        rng = Random(self.seed)  # noqa: S311 - jitter is no secret
+        return KustomerSource(integration, key, log, scope, base_url=base_url, clock=self.clock, rng=rng)

@@ -1,0 +1,412 @@
+"""The source yields every record once and in order, across hops, or says why it cannot; it never passes off a part."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer, KustomerSource
+from kustomer_extract.config import parse_integration
+from kustomer_extract.errors import BrokenPage, KeyRejected, RetryLater, RoleMissing, Truncated
+from kustomer_extract.events import RateLimited, Scope
+from kustomer_extract.models import ApiKey, Cursor, IntegrationName, Page, RunId, Table
+from tests.standins.clock import HurriedClock, VirtualClock
+from tests.standins.kustomer.faults import CATALOGUE, Fault
+from tests.standins.kustomer.limits import RateLimit
+from tests.standins.kustomer.paging import Paging
+from tests.standins.kustomer.server import Sandbox
+from tests.standins.kustomer.store import Organisation
+from tests.standins.log import RecordedLog
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+ACME = parse_integration("acme", {"org": "acme", "rate_share": 0.6})
+SCOPE = Scope(integration=IntegrationName("acme"), run_id=RunId("20261123t030000z-1"))
+
+
+@dataclass
+class Reader:
+    """A source at a sandbox, with a clock of their own."""
+
+    sandbox: Sandbox
+    clock: VirtualClock | HurriedClock
+    log: RecordedLog
+    source: KustomerSource
+
+    def open_pages(
+        self, table: Table = Table.CONVERSATIONS, start: Cursor | None = None, *, seconds: float = 86_400
+    ) -> closing[Generator[Page]]:
+        until = self.clock.now() + timedelta(seconds=seconds)
+        return closing(self.source.iter_pages(table, start=start, until=until))
+
+    def read(self, table: Table = Table.CONVERSATIONS, start: Cursor | None = None) -> list[Page]:
+        with self.open_pages(table, start) as pages:
+            return list(pages)
+
+    @property
+    def asked(self) -> list[int]:
+        """Page numbers in order of arrival, but for the look at the newest."""
+        return [request.page for request in self.sandbox.requests if request.page and not request.descending]
+
+
+def connect(sandbox: Sandbox, clock: HurriedClock | None = None) -> Reader:
+    own_clock, log = clock or VirtualClock(), RecordedLog()
+    connect_kustomer = ConnectKustomer(clock=own_clock, base_url=sandbox.url, seed=1)
+    return Reader(sandbox, own_clock, log, connect_kustomer(ACME, ApiKey("sandbox-key"), log, SCOPE))
+
+
+@pytest.fixture
+def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    """A reader of the sandbox described by the test's parameter; 250 conversations without one."""
+    with Sandbox(**{"conversations": 250, **getattr(request, "param", {})}) as sandbox:
+        reader = connect(sandbox)
+        yield reader
+        reader.source.close()
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("page-")] == []
+
+
+def ids(pages: list[Page]) -> list[Any]:
+    return [record["id"] for page in pages for record in page.records]
+
+
+def sandbox(**settings: Any) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("reader", [settings], indirect=True, ids=[""])
+
+
+class TestCompleteness:
+    @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 199, 200, 250, 1000])
+    def test_every_conversation_comes_once_and_in_order(self, count: int) -> None:
+        with Sandbox(conversations=count) as sandbox:
+            reader = connect(sandbox)
+
+            pages = reader.read()
+            reader.source.close()
+
+        assert ids(pages) == sandbox.organisation.ids()
+        assert len(pages) == max(1, -(-count // 100))
+        assert [page.next is None for page in pages] == [False] * (len(pages) - 1) + [True]
+
+    @pytest.mark.parametrize("count", [0, 1, 100, 101])
+    def test_surveys_need_no_look_at_the_newest(self, count: int) -> None:
+        with Sandbox(surveys=count) as sandbox:
+            reader = connect(sandbox)
+
+            pages = reader.read(Table.SATISFACTION)
+            reader.source.close()
+
+        assert ids(pages) == sandbox.organisation.ids("satisfaction")
+        assert not any(request.descending for request in sandbox.requests)
+
+    @pytest.mark.parametrize("start", [1, 2, 3])
+    def test_it_goes_on_at_any_cursor(self, reader: Reader, start: int) -> None:
+        pages = reader.read()
+
+        rest = reader.read(start=pages[start - 2].next if start > 1 else None)
+
+        assert ids(rest) == reader.sandbox.organisation.ids()[100 * (start - 1) :]
+
+    @sandbox(conversations=1450)
+    def test_hops_join_without_a_gap_or_a_repeat(self, reader: Reader) -> None:
+        clock = reader.clock
+        assert isinstance(clock, VirtualClock)
+        for page in (1, 4, 5, 12):
+            reader.sandbox.add_fault(Fault(page=page, times=1, does=lambda _: clock.advance(hours=2)))
+
+        read, hops = list[Page](), 0
+        while not read or read[-1].next:
+            with reader.open_pages(start=read[-1].next if read else None, seconds=3600) as pages:
+                read.extend(pages)
+            hops += 1
+
+        assert ids(read) == reader.sandbox.organisation.ids()
+        assert hops >= 4
+
+    def test_pages_count_their_bytes_and_failed_requests(self, reader: Reader) -> None:
+        reader.sandbox.add_fault(Fault(page=2, descending=False, status=503, times=3))
+
+        pages = reader.read()
+
+        assert [page.retries for page in pages] == [0, 3, 0]
+        assert all(page.size_bytes > 100_000 for page in pages[:2])
+
+    def test_a_bad_day_loses_nothing(self, reader: Reader) -> None:
+        for name in ("status-503", "reset-in-body", "half-json", "status-429"):
+            reader.sandbox.add_fault(replace(CATALOGUE[name], probability=0.1))
+
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+
+    @sandbox(conversations=250, paging=Paging(links="absolute"))
+    def test_links_may_name_this_host(self, reader: Reader) -> None:
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+
+    @sandbox(conversations=250, paging=Paging(descending=True))
+    def test_the_order_may_be_another(self, reader: Reader) -> None:
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()[::-1]
+
+    @sandbox(conversations=200, paging=Paging(beyond="refused"))
+    def test_a_refusal_beyond_the_end_is_not_counted(self, reader: Reader) -> None:
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+
+    @sandbox(conversations=300, faults=[Fault(page=2, no_rows=True)])
+    def test_an_empty_page_that_links_on_is_passed_over(self, reader: Reader) -> None:
+        pages = reader.read()
+
+        assert [len(page.records) for page in pages] == [100, 0, 100]
+
+    def test_conversations_may_come_and_go_meanwhile(self, reader: Reader) -> None:
+        reader.sandbox.add_fault(Fault(page=1, descending=False, does=Organisation.insert))
+        reader.sandbox.add_fault(Fault(page=1, descending=False, does=lambda it: it.delete(230)))
+
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+
+    @sandbox(conversations=10_001)
+    def test_a_hundred_and_one_pages_are_fine(self, reader: Reader) -> None:
+        assert len(ids(reader.read())) == 10_001
+
+
+class TestTruncation:
+    @sandbox(conversations=10_000)
+    def test_exactly_a_hundred_full_pages(self, reader: Reader) -> None:
+        with pytest.raises(Truncated, match=r"exactly 10000 records.*the next new record cures it"):
+            reader.read()
+
+    @sandbox(conversations=250, paging=Paging(cap=2))
+    def test_an_end_before_the_newest(self, reader: Reader) -> None:
+        with pytest.raises(Truncated, match="end after 200 records, but none of the 20 newest"):
+            reader.read()
+
+    @sandbox(conversations=250, paging=Paging(cap=2))
+    def test_an_end_before_the_newest_in_a_later_hop(self, reader: Reader) -> None:
+        with reader.open_pages() as pages:
+            cursor = next(pages).next
+
+        with pytest.raises(Truncated, match="none of the 20 newest"):
+            reader.read(start=cursor)
+
+    @sandbox(conversations=250)
+    def test_the_newest_that_came_by_in_an_earlier_hop_count(self, reader: Reader) -> None:
+        reader.sandbox.paging = Paging(descending=True)
+        with reader.open_pages() as pages:
+            first = next(pages)
+        assert first.next
+
+        rest = reader.read(start=first.next)
+
+        assert ids([first, *rest]) == reader.sandbox.organisation.ids()[::-1]
+        assert json.loads(first.next)["expected"] == []
+
+    @sandbox(conversations=250, paging=Paging(links="absent"))
+    def test_no_links_at_all_are_the_end(self, reader: Reader) -> None:
+        with pytest.raises(Truncated, match="end after 100 records"):
+            reader.read()
+
+    @pytest.mark.parametrize("status", [400, 404, 422])
+    @sandbox(conversations=250, paging=Paging(cap=2, promises_more=True, beyond="refused"))
+    def test_a_page_that_was_linked_to_is_refused(self, reader: Reader, status: int) -> None:
+        reader.sandbox.paging = Paging(cap=2, promises_more=True, beyond="refused", refusal_status=status)
+
+        with pytest.raises(Truncated, match=f"page 2 links to page 3, but that is refused .*status {status}"):
+            reader.read()
+
+    @sandbox(conversations=250, paging=Paging(cap=2, promises_more=True, beyond="repeated"))
+    def test_the_last_page_over_and_over(self, reader: Reader) -> None:
+        with pytest.raises(Truncated, match="page 3 repeats an earlier page"):
+            reader.read()
+
+    @sandbox(conversations=250, paging=Paging(cap=2, promises_more=True, beyond="repeated"))
+    def test_a_repeated_page_in_a_later_hop(self, reader: Reader) -> None:
+        with reader.open_pages() as pages:
+            cursor = [next(pages) for _ in range(2)][-1].next
+
+        with pytest.raises(Truncated, match="page 3 repeats an earlier page"):
+            reader.read(start=cursor)
+
+    @sandbox(conversations=250, paging=Paging(cap=2, promises_more=True))
+    def test_empty_pages_over_and_over(self, reader: Reader) -> None:
+        with pytest.raises(Truncated, match="pages 3 and 4 are empty but promise more"):
+            reader.read()
+
+    @sandbox(conversations=250, paging=Paging(sort_refused=True))
+    def test_without_a_look_at_the_newest_nothing_is_read(self, reader: Reader) -> None:
+        with pytest.raises(BrokenPage, match="page 1 sort desc: status 400"):
+            reader.read()
+
+        assert reader.asked == []
+
+
+class TestBrokenPages:
+    @sandbox(conversations=250, paging=Paging(links="other_host"))
+    def test_a_link_to_another_host(self, reader: Reader) -> None:
+        with pytest.raises(BrokenPage, match=r"page 1: .*leads to another host, localhost"):
+            reader.read()
+
+    @sandbox(conversations=250, paging=Paging(links="itself"))
+    def test_a_link_to_the_page_itself(self, reader: Reader) -> None:
+        with pytest.raises(BrokenPage, match="leads to page 1: it would never end"):
+            reader.read()
+
+    @pytest.mark.parametrize(
+        ("link", "said"),
+        [
+            ("/v1/conversations?page=1&pageSize=100", "leads to page 1"),
+            ("https://evil.example/v1/conversations?page=3", "another host, evil.example"),
+            ("//evil.example/v1/conversations?page=3", "another host, evil.example"),
+            ({"href": "/v1"}, "no text"),
+            ("http://[", "no address"),
+        ],
+    )
+    def test_links_that_make_no_sense(self, reader: Reader, link: object, said: str) -> None:
+        body = json.dumps({"data": [{"id": "1"}], "links": {"next": link}}).encode()
+        reader.sandbox.add_fault(Fault(page=2, descending=False, body=body))
+
+        with pytest.raises(BrokenPage, match=f"page 2: .*{said}"):
+            reader.read()
+
+    @pytest.mark.parametrize("record", [{}, {"id": None}, {"id": ""}, {"id": True}, {"id": 1.5}, {"id": ["x"]}])
+    def test_a_record_without_an_id(self, reader: Reader, record: dict[str, object]) -> None:
+        reader.sandbox.organisation.conversations[102] = {"type": "conversation", **record}
+
+        with pytest.raises(BrokenPage, match="page 2, record 3: it has no id"):
+            reader.read()
+
+    def test_an_id_may_be_a_number(self, reader: Reader) -> None:
+        reader.sandbox.organisation.conversations[102] = {"id": 17}
+
+        assert ids(reader.read())[102] == 17
+
+    @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"data":{}}', b'{"data":[1]}', b'{"data":null}', b"nonsense"])
+    def test_what_is_no_page(self, reader: Reader, body: bytes) -> None:
+        reader.sandbox.add_fault(Fault(page=2, descending=False, body=body))
+
+        with pytest.raises(BrokenPage, match="page 2: the body is no"):
+            reader.read()
+
+        assert reader.asked.count(2) == 6
+
+    def test_the_first_page_is_refused(self, reader: Reader) -> None:
+        reader.sandbox.add_fault(CATALOGUE["status-404"])
+
+        with pytest.raises(BrokenPage, match=r"status 404.*check `org`"):
+            reader.read()
+
+    def test_what_a_fast_parser_refuses_is_read(self, reader: Reader) -> None:
+        reader.sandbox.organisation.conversations.set_raw(1, b'{"id":"\\ud800","attributes":{"n":1e999}}')
+
+        assert ids(reader.read())[1] == "\ud800"
+
+
+class TestKeysAndOutages:
+    def test_a_rejected_key(self, reader: Reader) -> None:
+        reader.sandbox.expired = True
+
+        with pytest.raises(KeyRejected):
+            reader.read()
+
+    def test_a_missing_role(self, reader: Reader) -> None:
+        reader.sandbox.missing_roles = {"satisfaction": 403}
+
+        assert len(ids(reader.read())) == 250
+        with pytest.raises(RoleMissing, match=r"org\.permission\.satisfaction\.read"):
+            reader.read(Table.SATISFACTION)
+
+    def test_a_key_that_expires_in_mid_run_stops_everything(self, reader: Reader) -> None:
+        def expire(_: object) -> None:
+            reader.sandbox.expired = True
+
+        reader.sandbox.add_fault(Fault(page=2, descending=False, does=expire))
+        with pytest.raises(KeyRejected):
+            reader.read()
+        asked = len(reader.sandbox.requests)
+
+        time.sleep(0.02)
+
+        assert len(reader.sandbox.requests) == asked
+
+    def test_an_outage(self, reader: Reader) -> None:
+        reader.sandbox.add_fault(Fault(page=3, status=502))
+
+        with reader.open_pages() as pages:
+            first, second = next(pages), next(pages)
+            with pytest.raises(RetryLater):
+                next(pages)
+
+        reader.sandbox.clear_faults()
+        assert ids([first, second, *reader.read(start=second.next)]) == reader.sandbox.organisation.ids()
+
+    def test_the_rate_limit_is_kept_and_told_once_per_pause(self) -> None:
+        clock = HurriedClock(100)
+        limit = RateLimit(requests=300, retry_after="seconds")
+        with Sandbox(conversations=3000, limit=limit, clock=lambda: clock.now().timestamp()) as sandbox:
+            assert sandbox.limits
+            reader = connect(sandbox, clock)
+            sandbox.limits.take(290)
+
+            pages = reader.read()
+            reader.source.close()
+
+        assert len(ids(pages)) == 3000
+        assert [(scope.table, event.name) for scope, event in reader.log.entries] == [
+            (Table.CONVERSATIONS, RateLimited.name)
+        ]
+        assert clock.monotonic() >= 60
+
+
+class TestTime:
+    def test_no_time_at_all(self, reader: Reader) -> None:
+        with reader.open_pages(seconds=0) as pages:
+            read = list(pages)
+
+        assert (read, reader.sandbox.requests) == ([], [])
+
+    @sandbox(conversations=5000)
+    def test_nothing_starts_when_time_is_up(self, reader: Reader) -> None:
+        clock = reader.clock
+        assert isinstance(clock, VirtualClock)
+        reader.sandbox.add_fault(Fault(page=5, descending=False, does=lambda _: clock.advance(days=2)))
+
+        pages = reader.read()
+
+        assert len(pages) <= 5
+        assert max(reader.asked) <= 5 + 3  # what was under way
+
+    @sandbox(conversations=250, faults=[Fault(page=2, descending=False, wait_seconds=5.0)])
+    def test_closing_does_not_wait_for_a_slow_page(self, reader: Reader) -> None:
+        with reader.open_pages() as pages:
+            next(pages)
+            while 2 not in reader.asked:
+                time.sleep(0.001)
+            begun = time.monotonic()
+
+        assert time.monotonic() - begun < 1
+
+    @sandbox(conversations=2000, latency_seconds=0.02)
+    def test_a_dead_page_leaves_no_request_behind(self, reader: Reader) -> None:
+        reader.sandbox.add_fault(Fault(page=5, descending=False, status=400))
+        with pytest.raises(Truncated):
+            reader.read()
+        asked = len(reader.sandbox.requests)
+
+        time.sleep(0.03)
+
+        assert len(reader.sandbox.requests) == asked
+
+    def test_after_closing_it_can_be_read_again(self, reader: Reader) -> None:
+        with reader.open_pages() as pages:
+            next(pages)
+
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+
+
+def test_the_address_is_the_organisation_s_own_unless_told_otherwise() -> None:
+    source = ConnectKustomer(clock=VirtualClock())(ACME, ApiKey("x"), RecordedLog(), SCOPE)
+
+    assert source.base_url == "https://acme.api.kustomerapp.com"
+    source.close()
