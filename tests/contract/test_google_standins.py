@@ -558,10 +558,9 @@ def test_credentials_come_from_the_metadata_server() -> None:
 
 # Firestore: ours, and Google's emulator where it is installed
 
-EMULATOR = [pytest.mark.emulator, pytest.mark.xdist_group("emulator")]  # one process starts it, not each
 FIRESTORES = [
     "standin",
-    *([pytest.param("emulator", marks=EMULATOR)] if emulators.available() else []),
+    *([pytest.param("emulator", marks=pytest.mark.emulator)] if emulators.available() else []),
 ]
 
 
