@@ -1,0 +1,41 @@
+"""`make demo-cloud`: the function in its own process; a message is published; logs, tables and run document are shown.
+
+Firestore is Google's emulator where that is installed, else our stand-in; the rest are stand-ins.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tests.standins.google import emulators
+from tests.system.installation import Installation
+
+
+def run_demo() -> int:
+    """Run once and show what people would look at; return 0 if all went well."""
+    firestore = "emulator" if emulators.available() else "standin"
+    print(f"Starting BigQuery, Secret Manager and Kustomer stand-ins, Firestore ({firestore}) and the function …")
+    settings = {"SOFT_DEADLINE_SECONDS": "4"}
+    sandbox = {"conversations": 2000, "latency_seconds": 0.2}
+    with Installation(firestore=firestore, sandbox=sandbox, settings=settings) as installation:
+        statuses = installation.run()
+        print(f"\nOne message, and the continue messages it led to, were answered with {statuses}. The log:\n")
+        for entry in installation.read_log():
+            labels = dict(entry.labels)
+            print(f"  {entry.json_payload['event']:16} {labels.get('table', ''):14} {entry.json_payload['message']}")
+        jobs = installation.read_jobs()
+        print("\nBigQuery, kustomer._jobs:\n")
+        for job in jobs:
+            print("  " + "  ".join(str(job[key]) for key in ("table_name", "status", "rows", "pages", "minutes")))
+        for table in installation.bigquery.list_tables("kustomer"):
+            rows = installation.bigquery.get_table(table.reference).num_rows
+            print(f"  kustomer.{table.table_id}: {rows} rows")
+        path = f"integrations/acme/runs/{jobs[0]['run_id']}"
+        print(f"\nFirestore, {path}:\n")
+        print(json.dumps(installation.read_document(path), indent=2, default=str))
+    return 0 if {job["status"] for job in jobs} == {"SUCCEEDED"} else 1
+
+
+if __name__ == "__main__":
+    sys.exit(run_demo())
