@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 NEWEST ?= $(shell for p in python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python); do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$p && break; done)
 TERRAFORM ?= terraform
-SECONDS_OF_CHAOS = $(or $(SECONDS_),$(shell echo $${CHAOS_SECONDS:-60}))
+SECONDS ?= 60
 PYTEST = $(VENV)/bin/python -m pytest
 
 help: ## list the commands
@@ -31,6 +31,9 @@ demo: $(VENV)/installed ## sandbox → DuckDB: what the product does, in a minut
 test: $(VENV)/installed ## all tests that a machine with Python, make and git can run
 	@$(PYTEST) -n auto --dist loadgroup
 
+demo-cloud: $(VENV)/installed ## the function on one machine: message → logs, tables, run document (on Google's emulators if installed)
+	@$(VENV)/bin/python -m tests.system.demo
+
 check: lint test test-newest infra-check ## all that CI runs
 
 lint: $(VENV)/installed ## format, lint, types, import contracts, spelling
@@ -43,6 +46,19 @@ lint: $(VENV)/installed ## format, lint, types, import contracts, spelling
 test-newest: ## the tests on Python 3.13, the function's run time, where it is installed
 	@if [ -n "$(NEWEST)" ]; then $(MAKE) --no-print-directory test VENV=.venv-3.13 PYTHON=$(NEWEST); \
 	else echo "Python 3.13 is not installed here: the tests ran on $(PYTHON) only"; fi
+
+bench: $(VENV)/installed ## speed, memory and rate reached, as ratios to floors measured in the same run
+	@$(VENV)/bin/python -m benchmarks.transform
+	@$(VENV)/bin/python -m benchmarks.extraction
+
+chaos: $(VENV)/installed ## the state machine of tests/pipeline/test_chaos.py for SECONDS=60
+	@CHAOS_SECONDS=$(SECONDS) $(PYTEST) tests/pipeline/test_chaos.py
+
+golden: $(VENV)/installed ## rewrite the expected rows of tests/golden; review the difference
+	@GOLDEN=rewrite $(PYTEST) --quiet tests/unit/test_golden.py
+
+docs: $(VENV)/installed ## rewrite the generated parts of the documentation
+	@for generator in docs/generate*.py; do $(VENV)/bin/python $$generator; done
 
 format: $(VENV)/installed ## format and mend what can be mended
 	@$(VENV)/bin/ruff format --quiet . && $(VENV)/bin/ruff check --fix --quiet .
