@@ -120,7 +120,6 @@ run "trial" {
   variables {
     deletion_protection = false
     firestore           = { daily_backup = false, point_in_time_recovery = false }
-    name                = "kustomer-trial"
   }
 
   assert {

@@ -1,0 +1,272 @@
+"""What the plans of the .tftest.hcl files hold, whole: run by `make infra-check`, because it needs terraform.
+
+The files in golden/ are the plans: `one_integration` in full, the other cases as what differs from it.
+`GOLDEN=write` writes them, and the table of rights in infra/README.md, anew; the difference is then reviewed.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kustomer_extract.config import parse_integration
+from kustomer_extract.models import Table
+from kustomer_extract.schema import ALWAYS_SELECTED, load_schema
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = Path(__file__).with_name("golden")
+README = ROOT / "infra" / "README.md"
+WRITE = os.environ.get("GOLDEN") == "write"
+
+Plan = dict[str, dict[str, Any]]
+
+
+@functools.cache
+def run_terraform_test() -> tuple[dict[str, Any], ...]:
+    """Run every .tftest.hcl file; return the plan of each run that holds one, as Terraform prints it."""
+    command = [os.environ.get("TERRAFORM", "terraform"), "test", "-test-directory=tests/infra", "-json", "-verbose"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    problems = [line["diagnostic"] for line in lines if line["type"] == "diagnostic"]
+    told = [f"{item['summary']}: {item.get('detail', '')} {item.get('range', '')}" for item in problems]
+    assert done.returncode == 0, "\n".join(told) or done.stderr
+    return tuple(line for line in lines if line["type"] == "test_plan")
+
+
+def find_plan(name: str) -> dict[str, Any]:
+    (line,) = (line for line in run_terraform_test() if line["@testrun"] == name)
+    plan: dict[str, Any] = line["test_plan"]
+    return plan
+
+
+def read_plan(name: str) -> Plan:
+    """Reduce a plan to what the configuration decides: no computed attributes, nothing that is empty."""
+    plan = find_plan(name)
+    schemas = {
+        kind: schema["block"]
+        for provider in plan["provider_schemas"].values()
+        for kind, schema in provider.get("resource_schemas", {}).items()
+    }
+    return {
+        change["address"]: _simplify(change["change"]["after"], schemas[change["type"]])
+        for change in plan["resource_changes"]
+        if change["mode"] == "managed"
+    }
+
+
+def _simplify(values: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
+    simple: dict[str, Any] = {}
+    for name, value in sorted(values.items()):
+        nested = block.get("block_types", {}).get(name)
+        attribute = block.get("attributes", {}).get(name, {})
+        made_by_provider = attribute.get("computed") and not attribute.get("optional")
+        if value in (None, [], {}) or name == "id" or made_by_provider:
+            if nested and value == [{}]:
+                simple[name] = {}
+            continue
+        if nested:
+            items = [_simplify(item, nested["block"]) for item in value]
+            simple[name] = items[0] if len(items) == 1 else items
+        elif name != "deletion_policy" or value.isupper():
+            simple[name] = _readable(name, value)
+    return simple
+
+
+def _readable(name: str, value: Any) -> Any:
+    if name in {"dashboard_json", "fields"}:
+        value = _plain(json.loads(value))
+    if name == "data":
+        value = json.loads(base64.b64decode(value))
+    if name == "fields":
+        value["tables"] = "as in test_the_seeded_document_is_the_configuration_with_everything_selected"
+    if isinstance(value, str):
+        return re.sub(r"source-[0-9a-f]{16}\.zip", "source-HASH.zip", value)
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Read Firestore's typed values."""
+    if not isinstance(value, dict):
+        return value
+    match list(value.items()):
+        case [("mapValue", {"fields": fields})]:
+            return _plain(fields)
+        case [("integerValue", number)]:
+            return int(number)
+        case [("stringValue" | "booleanValue" | "doubleValue", plain)]:
+            return plain
+        case items:
+            return {name: _plain(inner) for name, inner in items}
+
+
+def _differences(plan: Plan, base: Plan) -> dict[str, Any]:
+    return {
+        "added": {address: plan[address] for address in sorted(plan.keys() - base.keys())},
+        "changed": {
+            address: {
+                name: plan[address].get(name)
+                for name in sorted(plan[address].keys() | base[address].keys())
+                if plan[address].get(name) != base[address].get(name)
+            }
+            for address in sorted(plan.keys() & base.keys())
+            if plan[address] != base[address]
+        },
+        "removed": sorted(base.keys() - plan.keys()),
+    }
+
+
+def _compare(name: str, found: Any) -> None:
+    file = GOLDEN / f"{name}.json"
+    if WRITE:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+    assert found == json.loads(file.read_text())
+
+
+def test_one_integration_is_planned_as_agreed() -> None:
+    _compare("one_integration", read_plan("one_integration"))
+
+
+@pytest.mark.parametrize("case", ["three_integrations", "encrypted", "trial", "key_through_terraform"])
+def test_a_case_differs_from_one_integration_as_agreed(case: str) -> None:
+    _compare(case, _differences(read_plan(case), read_plan("one_integration")))
+
+
+def _changes(name: str) -> dict[str, list[str]]:
+    """Tell what a plan would do to what is there; a new bundle is the code's business."""
+    changed: dict[str, list[str]] = {}
+    for item in find_plan(name)["resource_changes"]:
+        change = item["change"]
+        before, after = (re.sub(r"source-\w{16}\.zip", "", json.dumps(change[side])) for side in ("before", "after"))
+        if change["actions"] != ["no-op"] and before != after:
+            changed.setdefault(" ".join(change["actions"]), []).append(item["address"])
+    return changed
+
+
+def test_the_second_plan_is_empty() -> None:
+    assert _changes("second_plan") == {}
+
+
+def test_what_was_edited_in_the_console_stays() -> None:
+    assert _changes("console_edits") == {}
+
+
+def test_an_integration_is_added_with_all_that_is_its_own_and_nothing_else() -> None:
+    assert _changes("integration_added") == {
+        "create": [
+            'google_cloud_scheduler_job.run["other"]',
+            'google_firestore_document.integration["other"]',
+            'google_monitoring_alert_policy.not_settled["other"]',
+            'google_secret_manager_secret.api_key["other"]',
+            'google_secret_manager_secret_iam_member.runtime["other"]',
+        ],
+        "update": ["google_cloudfunctions2_function.extract"],  # one instance more
+    }
+
+
+def test_an_integration_that_is_removed_leaves_the_tables_and_the_others_alone() -> None:
+    assert _changes("integration_removed") == {
+        "delete": [
+            'google_cloud_scheduler_job.run["acme"]',
+            'google_firestore_document.integration["acme"]',
+            'google_monitoring_alert_policy.not_settled["acme"]',
+            'google_secret_manager_secret.api_key["acme"]',
+            'google_secret_manager_secret_iam_member.runtime["acme"]',
+        ],
+        "update": ["google_cloudfunctions2_function.extract"],
+    }
+
+
+def test_no_key_is_in_any_plan() -> None:
+    plans = [line["test_plan"] for line in run_terraform_test()]
+
+    assert not [plan for plan in plans if "canary-of-an-api-key" in json.dumps(plan)]
+
+
+def _seeded_document() -> Any:
+    (change,) = (
+        item for item in find_plan("one_integration")["resource_changes"] if item["type"] == "google_firestore_document"
+    )
+    return _plain(json.loads(change["change"]["after"]["fields"]))
+
+
+def test_the_seeded_document_has_a_boolean_for_every_column_to_two_levels() -> None:
+    seeded = {table: settings["columns"] for table, settings in _seeded_document()["tables"].items()}
+
+    assert seeded == {
+        table.value: {
+            field.name: {inner.name: True for inner in field.fields} if field.fields else True
+            for field in load_schema(table)
+            if field.name not in ALWAYS_SELECTED
+        }
+        for table in Table
+    }
+
+
+def test_the_seeded_document_is_the_configuration_with_everything_selected() -> None:
+    seeded = parse_integration("acme", _seeded_document())
+
+    assert seeded == parse_integration("acme", {"org": "acme"})
+    assert seeded.warnings == ()
+
+
+def _rights() -> str:
+    """List every grant of the case `everyone`, as the table in infra/README.md."""
+    rows: dict[tuple[str, str], set[str]] = {}
+    for address, values in read_plan("everyone").items():
+        if "_iam_" in address:
+            role = f"`{values['role'].removeprefix('roles/')}`"
+            rows.setdefault((role, _place(values)), set()).add(_who(address, values))
+    agent = "Google's agent of "
+    lines = sorted(
+        f"| {', '.join(sorted(who)).replace(f', {agent}', ', ')} | {role} | {place} |"
+        for (role, place), who in rows.items()
+    )
+    return "\n".join(["| Who | Role | On |", "| --- | --- | --- |", *lines])
+
+
+def _place(values: dict[str, Any]) -> str:
+    names = [("dataset_id", "dataset"), ("topic", "topic"), ("subscription", "subscription"), ("secret_id", "secret")]
+    names += [("repository", "repository"), ("crypto_key_id", "key"), ("name", "service"), ("project", "project")]
+    field, kind = next((field, kind) for field, kind in names if field in values)
+    condition = values.get("condition", {}).get("title")
+    if kind in {"key", "project"}:
+        return f"the {kind}" + (f", {condition}" if condition else "")
+    return f"{kind} `{values[field].split('/')[-1]}`"
+
+
+def _who(address: str, values: dict[str, Any]) -> str:
+    if address.startswith("google_kms_crypto_key_iam_member.agents"):
+        service = address.split('"')[1]
+        return f"Google's agent of {service}"
+    name = values["member"].partition(":")[2].split("@")
+    if name[1].startswith("gcp-sa-"):
+        return f"Google's agent of {name[1].removeprefix('gcp-sa-').split('.')[0]}"
+    return str(name[0].removeprefix("kustomer-"))
+
+
+def test_the_rights_are_those_of_the_readme_and_no_more() -> None:
+    between = re.compile(r"(?<=<!-- rights -->\n\n).*(?=\n\n<!-- /rights -->)", re.DOTALL)
+    if WRITE:
+        README.write_text(between.sub(lambda _: _rights(), README.read_text()))
+    (written,) = between.findall(README.read_text())
+
+    assert written == _rights()
+
+
+def test_no_right_is_basic_or_for_everybody() -> None:
+    plan = read_plan("everyone")
+    basic = {"roles/owner", "roles/editor", "roles/viewer", "roles/browser"}
+
+    assert [address for address, values in plan.items() if values.get("role") in basic] == []
+    assert [address for address, values in plan.items() if str(values.get("member")).startswith("all")] == []
+    assert [address for address in plan if "service_account_key" in address] == []
