@@ -30,7 +30,7 @@ MAX_IN_FLIGHT = 80  # 2,000 a minute at two seconds each are 67
 _PLAUSIBLE_LIMITS = range(10, 1_000_001)
 _MARGIN = 0.98  # of the allowed rate: requests arrive less evenly than they start
 _LEAST = 0.1  # of the share, however much the others take: refusals slow down further
-_LATE_SECONDS = 0.05  # so much oversleeping is caught up with, or one request, whichever is more
+_LATE_SECONDS = 1.0  # so much is caught up with, by a machine that was busy: within the margin of any window
 _SMOOTHING = 0.1
 _RECOVERY_SECONDS = 60.0
 _MIN_BRAKE = 0.05
@@ -126,10 +126,11 @@ def finish(pace: Pace, now: float, *, started_at: float, headers: Mapping[str, s
 def pause(pace: Pace, now: float, seconds: float, *, started_at: float) -> Pace:
     """Everything stops for so long; the rate is halved, once for all requests that were open when the pause began."""
     until = max(pace.paused_until, now + seconds)
+    paused = replace(pace, paused_until=until, next_start=until)  # nothing is caught up with after a pause
     if started_at <= pace.paused_at:
-        return replace(pace, paused_until=until)
+        return paused
     brake = max(_MIN_BRAKE, _brake(pace, now) / 2)
-    return replace(pace, paused_at=now, paused_until=until, refusals=pace.refusals + 1, brake=brake)
+    return replace(paused, paused_at=now, refusals=pace.refusals + 1, brake=brake)
 
 
 def to_pause_seconds(headers: Mapping[str, str], *, now: datetime, refusals: int, jitter: float) -> float:

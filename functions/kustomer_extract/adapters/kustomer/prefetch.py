@@ -66,11 +66,13 @@ class Prefetch(Generic[T]):
 
 
 class _Ahead(Generic[T]):
-    """What the threads share; all of it is guarded by one condition."""
+    """What the threads share; all of it is guarded by one lock."""
 
     def __init__(self, plan: Prefetch[T], first: int) -> None:
         self._plan = plan
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._came = threading.Condition(self._lock)  # the page whose turn it is
+        self._room = threading.Condition(self._lock)  # for one more page
         self._threads: list[threading.Thread] = []
         self._outcomes: dict[int, T | _Failure] = {}
         self._turn = first  # the page that is handed on next
@@ -81,22 +83,22 @@ class _Ahead(Generic[T]):
 
     def take(self) -> T | _Failure | None:
         """Wait for the page whose turn it is; None when time is up."""
-        with self._changed:
-            self._grow()
+        with self._lock:
+            self._employ()
             while not self._plan.is_late():
                 if self._turn in self._outcomes:
                     outcome = self._outcomes.pop(self._turn)
                     self._turn += 1
-                    self._changed.notify_all()
+                    self._employ()
                     return outcome
-                self._changed.wait(_GLANCE_SECONDS)
+                self._came.wait(_GLANCE_SECONDS)
             return None
 
     def close(self) -> None:
         """End all threads; those that wait for the network are cut off."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._room.notify_all()
         for _ in range(_MAX_GLANCES):
             alive = [thread for thread in self._threads if thread.is_alive()]
             if not alive:
@@ -118,31 +120,36 @@ class _Ahead(Generic[T]):
 
     def _claim(self) -> int | None:
         """Wait for a page to fetch; None at the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_over() or self._has_room())
+        with self._lock:
+            self._room.wait_for(lambda: self._is_over() or self._has_room())
             if self._is_over():
                 return None
             page, self._next = self._next, self._next + 1
             self._busy += 1
-            self._grow()
+            self._employ()
             return page
 
     def _settle(self, page: int, outcome: T | _Failure | None) -> None:
-        with self._changed:
+        with self._lock:
             self._busy -= 1
             if outcome is not None and self._is_wanted(page):
                 self._outcomes[page] = outcome
                 if isinstance(outcome, _Failure) or self._plan.is_last(outcome):
                     self._last = page
-            self._changed.notify_all()
+            if page == self._turn:
+                self._came.notify()
 
-    def _grow(self) -> None:
-        """Start another thread if all are busy and there is work for it; it inherits the labels of the log."""
-        if self._has_room() and not self._is_over() and self._busy == len(self._threads):
-            context = contextvars.copy_context()
-            thread = threading.Thread(target=context.run, args=(self._work,), name=f"page-{self._next}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+    def _employ(self) -> None:
+        """If there is room, wake an idle thread or start one, which inherits the reader's context: the log's labels."""
+        if not self._has_room() or self._is_over():
+            return
+        if self._busy < len(self._threads):
+            self._room.notify()
+            return
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(self._work,), name=f"page-{self._next}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _has_room(self) -> bool:
         in_flight = self._plan.in_flight()

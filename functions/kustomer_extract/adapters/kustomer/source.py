@@ -69,6 +69,11 @@ class KustomerSource:
         self._gate = Gate(share=integration.rate_share, clock=clock, rng=rng, report=self._report)
         self._http = Http(base_url, key, integration=integration.name, gate=self._gate, clock=clock, rng=rng)
 
+    @property
+    def limit(self) -> int | None:
+        """The organisation's requests per minute, as the API last said."""
+        return self._gate.limit
+
     def close(self) -> None:
         """Let go of all connections."""
         self._http.close()
