@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """Kustomer, with one organisation's key."""
 
+    @property
+    def limit(self) -> int | None:
+        """The organisation's requests per minute, as Kustomer last said; None if it has not."""
+
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         """Yield the pages of a table in order, from `start` (None: the first).
 

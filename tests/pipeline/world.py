@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -20,7 +20,7 @@ from kustomer_extract.models import Cursor, IntegrationName, Message, Page, Tabl
 from kustomer_extract.pipeline.limits import Limits
 from kustomer_extract.pipeline.run import Outcome, execute
 from kustomer_extract.ports import Ports
-from kustomer_extract.schema import load_schema
+from kustomer_extract.schema import ALWAYS_SELECTED, load_schema
 from tests.standins.clock import VirtualClock
 from tests.standins.log import RecordedLog
 
@@ -49,6 +49,11 @@ def narrow_columns(table: Table) -> dict[str, Any]:
     }
 
 
+def ids_only(table: Table) -> dict[str, Any]:
+    """Deselect all that can be: the quickest tables of all."""
+    return {item.name: False for item in load_schema(table) if item.name not in ALWAYS_SELECTED}
+
+
 def to_record(number: int, *, version: int = 0) -> dict[str, Any]:
     """Build the record of this number; the same for both tables."""
     return {
@@ -74,6 +79,7 @@ class Organisation:
     page_seconds: float = 1.0
     fail: Callable[[Table, int], None] = lambda _table, _page: None
     opened: int = 0
+    limit: int | None = None
 
     def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> Organisation:  # noqa: ARG002 a port
         assert key.value == "secret"
@@ -98,12 +104,17 @@ class Organisation:
 
 @dataclass
 class Queue:
-    """Implements `ports.Continuations`; holds what was published."""
+    """Implements `ports.Continuations`; holds what was published, each under an id and a time of its own."""
 
+    clock: VirtualClock
     messages: deque[Message] = field(default_factory=deque)
+    published: int = 0
 
     def publish(self, message: Message) -> None:
-        self.messages.append(message)
+        self.published += 1
+        self.messages.append(
+            replace(message, message_id=f"c{self.published}", published_at=self.clock.now()),
+        )
 
 
 class World:
@@ -113,12 +124,21 @@ class World:
         folder: Where the configuration file lies.
         rows: Conversations at first; there are three surveys.
         soft_deadline_seconds: Small ones make hops: a page takes a second.
+        columns: What is selected of a table.
     """
 
-    def __init__(self, folder: Path, *, rows: int = 7, soft_deadline_seconds: float = 450, chunk_rows: int = 4) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        rows: int = 7,
+        soft_deadline_seconds: float = 450,
+        chunk_rows: int = 4,
+        columns: Callable[[Table], dict[str, Any]] = narrow_columns,
+    ) -> None:
         self.clock = VirtualClock()
         self.log = RecordedLog()
-        self.queue = Queue()
+        self.queue = Queue(self.clock)
         self.warehouse = DuckDbWarehouse.open(":memory:")
         self.runs = MemoryRunStore()
         self.organisation = Organisation(
@@ -129,6 +149,7 @@ class World:
             },
         )
         self.limits = Limits(soft_deadline_seconds=soft_deadline_seconds, chunk_rows=chunk_rows)
+        self._columns = columns
         self._file = folder / "kustomer.yaml"
         self._numbers = itertools.count(1)
         self.configure()
@@ -146,7 +167,7 @@ class World:
     def configure(self, tables: dict[str, Any] | None = None, **changes: Any) -> None:
         """Edit the configuration document, as a person would."""
         chosen = {
-            table.value: {"columns": narrow_columns(table), **(tables or {}).get(table.value, {})} for table in Table
+            table.value: {"columns": self._columns(table), **(tables or {}).get(table.value, {})} for table in Table
         }
         self._file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
 

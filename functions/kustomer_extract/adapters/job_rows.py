@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ _AS_THEY_ARE = (
 )  # fmt: skip
 
 
+@cache
 def load_columns() -> tuple[Field, ...]:
     """Read the columns of `_jobs`, in order."""
     file = resources.files("kustomer_extract") / "schemas" / "_jobs.json"
@@ -25,10 +27,16 @@ def load_columns() -> tuple[Field, ...]:
 
 
 def to_row(job: Job) -> dict[str, Any]:
-    """Turn a job into a row: ``{"job_id", "table_name", "started_at": datetime | None, "drift": {path: count}, …}``."""
-    row = {name: getattr(job, name) for name in _AS_THEY_ARE}
-    names = {"run_id": job.run_id, "integration": job.integration, "table_name": job.table.value}
-    return {**row, **names, "status": job.status.value, "drift": dict(job.drift), "minutes": job.minutes}
+    """Turn a job into a row: ``{"job_id": str, …, "started_at": datetime | None, …, "drift": {path: count}, …}``."""
+    values = {name: getattr(job, name) for name in _AS_THEY_ARE} | {
+        "run_id": job.run_id,
+        "integration": job.integration,
+        "table_name": job.table.value,
+        "status": job.status.value,
+        "drift": dict(job.drift),
+        "minutes": job.minutes,
+    }
+    return {column.name: values[column.name] for column in load_columns()}
 
 
 def from_row(row: Mapping[str, Any]) -> Job:
