@@ -12,7 +12,8 @@ from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
 from kustomer_extract.models import Assembled, IntegrationName, Job, JobStatus, RunId, Staged, Table
 from kustomer_extract.schema import load_schema
 from tests.contract.cloud_adapters import CloudClients, build_warehouse
-from tests.contract.warehouses import Bench, BigQueryTables, DuckDbTables, build_chunk, build_field
+from tests.contract.samples import build_chunk, build_field
+from tests.contract.warehouses import Bench, BigQueryTables, DuckDbTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

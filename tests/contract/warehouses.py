@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from google.cloud import bigquery
 
-from kustomer_extract.models import Chunk
-from kustomer_extract.schema import Field
 from tests.contract.cloud_adapters import DATASET, STAGING
 
 if TYPE_CHECKING:
@@ -19,6 +16,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.adapters.duckdb import DuckDbWarehouse
     from kustomer_extract.ports import Warehouse
+    from kustomer_extract.schema import Field
     from tests.contract.cloud_adapters import CloudClients
 
 
@@ -105,14 +103,3 @@ def _to_plain(field: Field, value: Any) -> Any:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         return moment.astimezone(UTC)
     return value
-
-
-def build_field(name: str, kind: str, *fields: Field, mode: str = "NULLABLE") -> Field:
-    """Describe a column."""
-    return Field(name=name, type=kind, mode=mode, description=f"What {name} is; it's “plain”.", fields=fields)
-
-
-def build_chunk(name: str, rows: Sequence[dict[str, Any]]) -> Chunk:
-    """Pack rows as the pipeline does."""
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    return Chunk(name=name, data=gzip.compress(lines.encode()), rows=len(rows))

@@ -61,7 +61,7 @@ class DuckDbWarehouse:
         self._integrations = f"{live}._integrations"
         for statement in (
             "SET GLOBAL TimeZone = 'UTC'",
-            f"DROP SCHEMA IF EXISTS {staging} CASCADE",
+            "DROP SCHEMA IF EXISTS kustomer_staging CASCADE",  # here, DuckDB does not understand the full name
             f"CREATE SCHEMA {staging}",
             f"CREATE SCHEMA IF NOT EXISTS {live}",
             f"CREATE TABLE IF NOT EXISTS {self._integrations} (name VARCHAR PRIMARY KEY, status VARCHAR)",

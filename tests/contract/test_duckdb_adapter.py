@@ -1,0 +1,239 @@
+"""What only a DuckDB file does: it is opened by people, locked, killed, and found again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from kustomer_extract.adapters.duckdb import DuckDbWarehouse
+from kustomer_extract.errors import WarehouseRefused
+from kustomer_extract.models import IntegrationName, Job, RunId, Table
+from tests.contract.samples import build_chunk, build_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACME = IntegrationName("acme")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SCHEMA = (build_field("id", "STRING"), build_field("seen", "TIMESTAMP"))
+JOB = Job(job_id="j", run_id=RunId("r"), integration=ACME, table=Table.CONVERSATIONS, config_hash="c")
+ROOT = Path(__file__).parents[2]
+
+
+def publish(warehouse: DuckDbWarehouse, *ids: str) -> None:
+    staged = warehouse.begin_load(build_chunk("chunk", [{"id": id_} for id_ in ids]), SCHEMA).wait(until=NOON)
+    warehouse.publish(warehouse.assemble("all", [staged], SCHEMA), JOB, SCHEMA)
+
+
+def run_in_another_process(file: Path, program: str) -> subprocess.Popen[str]:
+    """Start a process that opens the warehouse, runs the program with it and says so."""
+    source = (
+        "import os, signal\n"
+        "from tests.contract.test_duckdb_adapter import *\n"
+        f"warehouse = DuckDbWarehouse.open({str(file)!r})\n"
+        f"{program}\n"
+        "print('reached', flush=True)\n"
+        "signal.pause()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'functions'}"}
+    command = [sys.executable, "-c", source]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "reached\n"
+    return process
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    with process:
+        process.send_signal(signal.SIGKILL)
+
+
+@contextmanager
+def as_ordinary_user() -> Iterator[None]:
+    """Give up root's right to write everywhere, where the tests have it."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """Make a folder that every user can reach; those of pytest are private."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+# --- files that cannot be used
+
+
+def test_a_file_that_another_process_has_open_is_refused(tmp_path: Path) -> None:
+    holder = run_in_another_process(tmp_path / "w.duckdb", "")
+
+    with pytest.raises(WarehouseRefused, match=r"w\.duckdb.*another process has it open") as caught:
+        DuckDbWarehouse.open(tmp_path / "w.duckdb")
+
+    assert f"PID {holder.pid}" in str(caught.value)
+    kill(holder)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"just text", b"SQLite format 3\0" + bytes(4096)], ids=["empty", "text", "sqlite"]
+)
+def test_a_file_that_is_no_database_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "w.duckdb"
+    file.write_bytes(content)
+
+    with pytest.raises(WarehouseRefused, match="choose another file with --warehouse"):
+        DuckDbWarehouse.open(file)
+
+    assert file.read_bytes() == content
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WarehouseRefused, match="see that its folder exists"):
+        DuckDbWarehouse.open(tmp_path / "nowhere" / "w.duckdb")
+
+
+def test_a_file_that_may_not_be_written_is_refused(public_folder: Path) -> None:
+    file = public_folder / "w.duckdb"
+    DuckDbWarehouse.open(file).close()
+    file.chmod(0o444)
+
+    with as_ordinary_user(), pytest.raises(WarehouseRefused, match=r"Permission denied.*may write both"):
+        DuckDbWarehouse.open(file)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_that_may_not_be_written_is_refused(public_folder: Path, *, exists: bool) -> None:
+    file = public_folder / "w.duckdb"
+    if exists:
+        DuckDbWarehouse.open(file).close()
+        file.chmod(0o666)
+    public_folder.chmod(0o555)
+
+    with as_ordinary_user(), pytest.raises(WarehouseRefused, match=r"Permission denied.*may write both"):
+        DuckDbWarehouse.open(file)
+
+
+# --- files that were left in the middle of something
+
+LOAD = "staged = warehouse.begin_load(build_chunk('half', [{'id': 'x'}]), SCHEMA).wait(until=NOON)"
+MIDDLE_OF = {
+    "loading": LOAD,
+    "assembling": f"{LOAD}; warehouse.assemble('everything', [staged], SCHEMA)",
+    "publishing": "warehouse.query('BEGIN'); "
+    "warehouse.query('CREATE OR REPLACE TABLE kustomer.acme_conversations AS SELECT 1 AS id')",
+    "writing jobs": "warehouse.query('BEGIN'); warehouse.query('DELETE FROM kustomer._jobs')",
+}
+
+
+@pytest.mark.parametrize("program", MIDDLE_OF.values(), ids=MIDDLE_OF)
+def test_after_a_kill_the_old_table_stands_and_staging_is_empty(tmp_path: Path, program: str) -> None:
+    file = tmp_path / "w.duckdb"
+    with closing(DuckDbWarehouse.open(file)) as warehouse:
+        publish(warehouse, "a", "b")
+        warehouse.append_jobs([JOB])
+    kill(run_in_another_process(file, program))
+
+    with closing(DuckDbWarehouse.open(file)) as warehouse:
+        assert warehouse.query("SELECT id FROM kustomer.acme_conversations ORDER BY id") == [("a",), ("b",)]
+        assert warehouse.query("SELECT * FROM duckdb_tables() WHERE schema_name = 'kustomer_staging'") == []
+        assert warehouse.query("SELECT * FROM duckdb_views() WHERE schema_name = 'kustomer_staging'") == []
+        assert list(warehouse.fetch_jobs(None, limit=10)) == [JOB]
+
+
+def test_a_publication_that_fails_half_way_changes_nothing() -> None:
+    with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
+        publish(warehouse, "a")
+        staged = warehouse.begin_load(build_chunk("chunk", [{"id": "b"}]), SCHEMA).wait(until=NOON)
+        assembled = warehouse.assemble("all", [staged], SCHEMA)
+
+        with pytest.raises(duckdb.Error):
+            warehouse.publish(assembled, JOB, [*SCHEMA, build_field("not_there", "STRING")])
+
+        assert warehouse.query("SELECT id FROM kustomer.acme_conversations") == [("a",)]
+
+
+def test_what_was_published_before_a_kill_is_there(tmp_path: Path) -> None:
+    file = tmp_path / "w.duckdb"
+    kill(run_in_another_process(file, "publish(warehouse, 'a', 'b', 'c')"))
+
+    with closing(DuckDbWarehouse.open(file)) as warehouse:
+        assert warehouse.count_published(ACME, Table.CONVERSATIONS) == 3
+
+
+def test_jobs_and_activations_outlive_the_process(tmp_path: Path) -> None:
+    file = tmp_path / "w.duckdb"
+    with closing(DuckDbWarehouse.open(file)) as warehouse:
+        warehouse.append_jobs([JOB])
+        warehouse.mark_active(ACME)
+
+    with closing(DuckDbWarehouse.open(file)) as warehouse:
+        assert list(warehouse.fetch_jobs(ACME, limit=10)) == [JOB]
+        assert warehouse.is_active(ACME)
+        assert not warehouse.is_active(IntegrationName("other"))
+
+
+# --- files as people find them
+
+
+@pytest.mark.parametrize("name", ["kustomer.duckdb", "my 'own' \"file\".db"])
+def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
+    for ids in (["a"], ["a", "b"]):
+        with closing(DuckDbWarehouse.open(tmp_path / name)) as warehouse:
+            publish(warehouse, *ids)
+            warehouse.append_jobs([JOB])
+            warehouse.drop(["chunk", "all"])
+            assert warehouse.count_published(ACME, Table.CONVERSATIONS) == len(ids)
+
+
+def test_a_published_file_reads_without_us(tmp_path: Path) -> None:
+    file = tmp_path / "w.duckdb"
+    with closing(DuckDbWarehouse.open(file)) as warehouse:
+        publish(warehouse, "a")
+        warehouse.drop(["chunk", "all"])
+
+    with duckdb.connect(str(file), read_only=True) as connection:
+        columns = connection.execute(
+            "SELECT column_name, column_type FROM (DESCRIBE kustomer.acme_conversations)"
+        ).fetchall()
+        assert columns == [("id", "VARCHAR"), ("seen", "TIMESTAMP WITH TIME ZONE")]
+
+
+def test_readers_see_the_old_rows_until_the_new_ones_are_complete() -> None:
+    with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
+        publish(warehouse, "a")
+        with warehouse._file.open_cursor() as reader:
+            reader.execute("BEGIN")
+            before = reader.execute("SELECT id FROM kustomer.acme_conversations").fetchall()
+            publish(warehouse, "b", "c")
+            during = reader.execute("SELECT id FROM kustomer.acme_conversations").fetchall()
+            reader.execute("COMMIT")
+            after = reader.execute("SELECT id FROM kustomer.acme_conversations ORDER BY id").fetchall()
+
+    assert (before, during, after) == ([("a",)], [("a",)], [("b",), ("c",)])
+
+
+def test_closing_waits_for_a_load_under_way(tmp_path: Path) -> None:
+    warehouse = DuckDbWarehouse.open(tmp_path / "w.duckdb")
+    load = warehouse.begin_load(build_chunk("chunk", [{"id": "a"}]), SCHEMA)
+    warehouse.close()
+
+    assert load.future.done()
