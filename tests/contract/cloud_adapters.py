@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +22,21 @@ from tests.standins.google.cloud import Cloud
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from google.api_core.retry import Retry
+
 DATASET = "kustomer"
 STAGING = "kustomer_staging"
 LOCATION = "EU"
 
-QUICK_RETRY = SHORT_RETRY.with_delay(initial=0.001, maximum=0.005).with_timeout(0.05)
-QUICK = Patience(
-    retry=bigquery.DEFAULT_RETRY.with_delay(initial=0.001, maximum=0.005).with_timeout(0.05),
-    upload_retries=0,  # the first would come after a second
-)
+# Both repeat without noticeable pauses. The first is for what is to succeed, the second for what never will.
+RETRY = SHORT_RETRY.with_delay(initial=0.001, maximum=0.005)
+NO_PATIENCE = RETRY.with_timeout(0.02)
+
+
+def build_patience(retry: Retry = RETRY) -> Patience:
+    """Wait for BigQuery like `retry` does, but repeat what its own client repeats; and no upload, after a second."""
+    delays = bigquery.DEFAULT_RETRY.with_delay(initial=0.001, maximum=0.005)
+    return Patience(retry=delays.with_timeout(retry.timeout), upload_retries=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +51,14 @@ class CloudClients:
 
 
 @contextlib.contextmanager
-def open_cloud() -> Iterator[CloudClients]:
-    """Start a cloud with both datasets, and connect to it as the function does: by the environment."""
+def open_cloud(*, emulator: bool = False) -> Iterator[CloudClients]:
+    """Start a cloud with both datasets, and connect to it as the function does: by the environment.
+
+    With Google's Firestore emulator, which lives as long as the process, each cloud is a project of its own.
+    """
     with contextlib.ExitStack() as closing:
-        cloud = closing.enter_context(Cloud())
+        emulated = Cloud(f"project-{uuid.uuid4().hex[:8]}", firestore="emulator") if emulator else None
+        cloud = closing.enter_context(emulated or Cloud())
         closing.enter_context(_environment(cloud.environment))
         warehouse = closing.enter_context(contextlib.closing(bigquery.Client()))
         documents = closing.enter_context(contextlib.closing(firestore.Client()))
@@ -71,7 +82,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def build_warehouse(clients: CloudClients, *, location: str = LOCATION) -> BigQueryWarehouse:
+def build_warehouse(clients: CloudClients, *, location: str = LOCATION, retry: Retry = RETRY) -> BigQueryWarehouse:
     """Build the warehouse."""
     return BigQueryWarehouse(
         clients.bigquery,
@@ -79,23 +90,23 @@ def build_warehouse(clients: CloudClients, *, location: str = LOCATION) -> BigQu
         staging_dataset=STAGING,
         location=location,
         clock=clients.clock,
-        patience=QUICK,
+        patience=build_patience(retry),
     )
 
 
-def build_config_store(clients: CloudClients) -> FirestoreConfigStore:
+def build_config_store(clients: CloudClients, *, retry: Retry = RETRY) -> FirestoreConfigStore:
     """Build the store of the documents that `edit_document` writes."""
-    return FirestoreConfigStore(clients.firestore, retry=QUICK_RETRY)
+    return FirestoreConfigStore(clients.firestore, retry=retry)
 
 
-def build_run_store(clients: CloudClients) -> FirestoreRunStore:
+def build_run_store(clients: CloudClients, *, retry: Retry = RETRY) -> FirestoreRunStore:
     """Build the store of run states."""
-    return FirestoreRunStore(clients.firestore, retry=QUICK_RETRY)
+    return FirestoreRunStore(clients.firestore, retry=retry)
 
 
-def build_secret_store(clients: CloudClients) -> SecretManagerStore:
+def build_secret_store(clients: CloudClients, *, retry: Retry = RETRY) -> SecretManagerStore:
     """Build the store of the keys that `add_key` adds."""
-    return SecretManagerStore(clients.secrets, project=clients.cloud.project, clock=clients.clock, retry=QUICK_RETRY)
+    return SecretManagerStore(clients.secrets, project=clients.cloud.project, clock=clients.clock, retry=retry)
 
 
 def edit_document(clients: CloudClients, name: str, document: Mapping[str, Any]) -> None:

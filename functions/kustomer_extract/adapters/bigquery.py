@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from google.api_core.exceptions import Forbidden, NotFound
+from google.api_core.exceptions import BadRequest, Forbidden, NotFound
 from google.cloud import bigquery
 
 from kustomer_extract.adapters.bigquery_history import BigQueryHistory
@@ -205,13 +205,14 @@ def to_row_rejection(chunk: str, errors: Iterable[Mapping[str, str]], schema: Se
     """
     messages = " ".join(error.get("message", "") for error in errors)
     position = re.search(r"row starting at position (\d+)", messages)
-    named = re.findall(r"[Ff]ield: ([A-Za-z_][\w.]*\w)", messages, re.ASCII)
+    named = re.findall(r"[Ff]ield: ([A-Za-z_]\w*(?:\.\w+)*)", messages, re.ASCII)
     known = {".".join(path) for path, _ in iter_paths(schema)}
     field = next((name for name in named if name in known), None)
+    place = f"{f' at byte {position[1]}' if position else ''}{f', field {field}' if field else ''}"
+    until_then = f"; until it is mended, deselect {field} in the configuration document" if field else ""
     return RowRejected(
-        f"BigQuery refuses a row of {chunk}{f' at byte {position[1]}' if position else ''}"
-        f"{f', field {field}' if field else ''}; the published table stays. A row that passed the transform must load: "
-        f"please report this{f'; until it is mended, deselect {field} in the configuration document' if field else ''}"
+        f"BigQuery refuses a row of {chunk}{place}; the published table stays. A row that passed the transform must "
+        f"load: please report this{until_then}"
     )
 
 
@@ -222,6 +223,8 @@ def _describe_service(live: str, staging: str, location: str) -> Service:
         cures={
             NotFound: f"The datasets {live} and {staging} must exist in location {location}: run terraform apply, or "
             "correct the function's settings. If only a table is gone, the next run makes it again",
+            BadRequest: "If somebody has partitioned, clustered or constrained the live table, rename or drop it: the "
+            "next run makes it again. Otherwise please report this",
             Forbidden: f"Grant the caller roles/bigquery.dataEditor on {live} and {staging}, and "
             f"roles/bigquery.jobUser on project {live.partition('.')[0]}",
         },

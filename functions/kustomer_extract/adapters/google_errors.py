@@ -128,7 +128,7 @@ def to_reason(error: Exception) -> str | None:
 
 
 def _clean(words: str) -> str:
-    """Cut addresses and values out of a service's message."""
+    """Cut addresses and values out of a service's message, and what BigQuery's client hangs on to it."""
     words = re.sub(r"(\b[A-Z]+ )?https?://\S+", "", words)
-    words = re.split(r"[Vv]alue:", words)[0]
-    return " ".join(words.split())[:_MAX_WORDS].rstrip(" .:;")
+    words = re.split(r"[Vv]alue:|; reason: |\n\nLocation: ", words)[0]
+    return " ".join(words.split())[:_MAX_WORDS].strip(" .:;")

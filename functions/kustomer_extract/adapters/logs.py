@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _LABELS = "logging.googleapis.com/labels"
 _TRACE = "logging.googleapis.com/trace"
 _SPAN = "logging.googleapis.com/spanId"
-_MAX_LINE = 200_000  # characters; Cloud Logging splits entries of more than 256 KiB
-_MAX_WORDS = 10_000  # of the sentence of an entry that is too long
+_MAX_LINE_BYTES = 200_000  # Cloud Logging splits entries of more than 256 KiB
+_MAX_WORDS = 10_000  # characters of the sentence of an entry that is too long
 
 # Source: https://cloud.google.com/error-reporting/docs/formatting-error-messages, read 2026-11-23.
 _REPORTED_ERROR = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"
@@ -111,7 +111,7 @@ class CloudLog:
     def _write(self, severity: Severity, message: str, **fields: object) -> None:
         special = {"severity": severity.value, _LABELS: {**_labels.get(), **_execution.get()}, **_trace.get()}
         line = _dump({**special, "message": message, **fields})
-        if len(line) > _MAX_LINE:
+        if len(line.encode()) > _MAX_LINE_BYTES:
             line = _dump({**special, "message": message[:_MAX_WORDS], "event": fields.get("event"), "shortened": True})
         with suppress(OSError, ValueError):  # a log that cannot be written is no reason to fail
             sys.stdout.write(f"{line}\n")  # looked up now: somebody may have redirected it
@@ -137,10 +137,10 @@ def to_frames(error: BaseException) -> str:
 
 
 def _parse_trace(header: str, project: str) -> dict[str, str]:
-    match = re.fullmatch(r"([0-9a-f]{32})(?:/(\d{1,19}))?(?:;.*)?", header.lower())
+    match = re.fullmatch(r"([0-9a-f]{32})(?:/(\d{1,20}))?(?:;.*)?", header.lower())
     if match is None:
         return {}
-    span = {_SPAN: f"{int(match[2]):016x}"} if match[2] else {}
+    span = {_SPAN: f"{int(match[2]) % 2**64:016x}"} if match[2] else {}
     return {_TRACE: f"projects/{project}/traces/{match[1]}", **span}
 
 

@@ -1,0 +1,318 @@
+"""What only Firestore can do to a run: lost answers, races, values that YAML has not. The real client, our server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import grpc  # type: ignore[import-untyped]  # there are no stubs
+import pytest
+from google.cloud import firestore
+
+from kustomer_extract.errors import ConfigInvalid, RetryLater, TakenOver
+from kustomer_extract.models import (
+    Cursor,
+    IntegrationName,
+    Job,
+    JobStatus,
+    RunId,
+    RunState,
+    Staged,
+    Table,
+    TableState,
+    Trigger,
+)
+from tests.contract.cloud_adapters import (
+    NO_PATIENCE,
+    RETRY,
+    CloudClients,
+    build_config_store,
+    build_run_store,
+    edit_document,
+    open_cloud,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from google.api_core.retry import Retry
+
+ACME = IntegrationName("acme")
+RUN = RunId("20261123t030000z-1a2b3c4d")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+JOB = Job(
+    job_id=f"{RUN}-conversations",
+    run_id=RUN,
+    integration=ACME,
+    table=Table.CONVERSATIONS,
+    config_hash="0123456789ab",
+    status=JobStatus.FAILED,
+    error_code="truncated",
+    error="It ends early.",
+    started_at=NOON,
+    finished_at=NOON + timedelta(minutes=3),
+    rows=5,
+    pages=2,
+    bytes=700,
+    drift={"/attributes/custom.a~1b/*": 2, "__proto__": 1},
+    retries=1,
+)
+STATE = RunState(
+    integration=ACME,
+    run_id=RUN,
+    trigger=Trigger.SCHEDULE,
+    published_at=NOON - timedelta(seconds=9),
+    started_at=NOON,
+    config_hash="0123456789ab",
+    document={"org": "acme", "tables": {}},
+    tables={Table.CONVERSATIONS: TableState(job=JOB, cursor=Cursor("3"), chunks=(Staged(name="a__1_0", rows=5),))},
+)
+ALWAYS = 10**6
+CODES = ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED", "INTERNAL"]
+
+
+@pytest.fixture(params=["standin", pytest.param("emulator", marks=pytest.mark.emulator)])
+def anywhere(request: pytest.FixtureRequest) -> Iterator[CloudClients]:
+    """Our server, and Google's emulator where it is installed."""
+    with open_cloud(emulator=request.param == "emulator") as clients:
+        yield clients
+
+
+def refuse(clients: CloudClients, method: str, code: str, **how: Any) -> None:
+    assert clients.cloud.firestore is not None
+    clients.cloud.firestore.faults.refuse(method, code=grpc.StatusCode[code], **how)
+
+
+# --- the configuration document
+
+
+def test_only_documents_that_exist_are_integrations(anywhere: CloudClients) -> None:
+    edit_document(anywhere, "beta", {"org": "beta"})
+    edit_document(anywhere, "acme", {"org": "acme"})
+    anywhere.firestore.document("integrations/gone/state/run").set({"run_id": RUN})
+
+    assert build_config_store(anywhere).list_names() == ["acme", "beta"]
+
+
+def test_what_yaml_could_not_say_is_text(anywhere: CloudClients) -> None:
+    moment = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+    edit_document(anywhere, "acme", {"a": moment, "b": [b"x", {"c": firestore.GeoPoint(1, 2)}], "d": None, "e": 0.5})
+
+    document: Any = build_config_store(anywhere).fetch(ACME)
+
+    assert type(document["a"]) is datetime
+    assert {**document, "b": None} == {"a": moment, "b": None, "d": None, "e": 0.5}
+    assert document["b"][0] == "b'x'"
+
+
+def test_an_activation_whose_answer_was_lost_is_done(clients: CloudClients) -> None:
+    edit_document(clients, "acme", {"org": "acme"})
+    refuse(clients, "Commit", "UNAVAILABLE", after_effect=True)
+
+    build_config_store(clients).activate(ACME)
+
+    assert build_config_store(clients).fetch(ACME)["status"] == "ACTIVE"
+
+
+# --- the run state
+
+
+def test_the_state_comes_back_as_it_was(anywhere: CloudClients) -> None:
+    store = build_run_store(anywhere)
+
+    saved = store.save(store.save(STATE))
+
+    assert saved == STATE
+    assert store.fetch(ACME) == STATE
+    assert [type(moment) for moment in (saved.published_at, saved.started_at)] == [datetime, datetime]
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["create", "update"])
+def test_a_write_whose_answer_was_lost_is_recognised_as_our_own(clients: CloudClients, *, earlier: bool) -> None:
+    store = build_run_store(clients)
+    state = store.save(STATE) if earlier else STATE
+    refuse(clients, "Commit", "UNAVAILABLE", after_effect=True)
+
+    saved = store.save(replace(state, hop=7))
+
+    assert store.save(replace(saved, hop=8)).hop == 8
+
+
+def test_a_state_that_somebody_deleted_is_taken_over(anywhere: CloudClients) -> None:
+    store = build_run_store(anywhere)
+    saved = store.save(STATE)
+    anywhere.firestore.document("integrations/acme/state/run").delete()
+
+    with pytest.raises(TakenOver):
+        store.save(saved)
+
+
+def test_a_run_of_ten_thousand_chunks_fits_into_its_document(anywhere: CloudClients) -> None:
+    names = (f"acme_conversations__20261123t030000z_1a2b3c4d__{n // 25}_{n}" for n in range(10_000))
+    chunks = tuple(Staged(name=name, rows=20_000) for name in names)
+    state = replace(STATE, tables={Table.CONVERSATIONS: TableState(job=JOB, chunks=chunks)})
+    store = build_run_store(anywhere)
+
+    store.save(state)
+
+    assert store.fetch(ACME) == state
+
+
+# --- the run document
+
+
+def test_people_see_the_run(anywhere: CloudClients) -> None:
+    survey = Job(job_id="s", run_id=RUN, integration=ACME, table=Table.SATISFACTION, config_hash="")
+    survey = replace(survey, status=JobStatus.SUCCEEDED)
+    tables = {**STATE.tables, Table.SATISFACTION: TableState(job=survey)}
+    finished = replace(STATE, tables=tables, finished_at=NOON + timedelta(minutes=4), hop=2)
+
+    build_run_store(anywhere).record(finished)
+
+    shown = anywhere.firestore.document(f"integrations/acme/runs/{RUN}").get().to_dict()
+    assert shown == {
+        "status": "FAILED",
+        "color": "orange",
+        "trigger": "schedule",
+        "started_at": NOON,
+        "finished_at": NOON + timedelta(minutes=4),
+        "expire_at": NOON + timedelta(days=90),
+        "hops": 3,
+        "config_hash": "0123456789ab",
+        "tables": {
+            "conversations": {
+                "job_id": f"{RUN}-conversations",
+                "status": "FAILED",
+                "error_code": "truncated",
+                "error": "It ends early.",
+                "rows": 5,
+                "started_at": NOON,
+                "finished_at": NOON + timedelta(minutes=3),
+                "minutes": 3.0,
+                "pages": 2,
+                "bytes": 700,
+                "duplicates": 0,
+                "drift": [{"path": "/attributes/custom.a~1b/*", "count": 2}, {"path": "__proto__", "count": 1}],
+                "retries": 1,
+            },
+            "satisfaction": {
+                "job_id": "s",
+                "status": "SUCCEEDED",
+                "error_code": None,
+                "error": None,
+                "rows": 0,
+                "started_at": None,
+                "finished_at": None,
+                "minutes": None,
+                "pages": 0,
+                "bytes": 0,
+                "duplicates": 0,
+                "drift": [],
+                "retries": 0,
+            },
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [(JobStatus.SUCCEEDED, ("SUCCEEDED", "green")), (JobStatus.SKIPPED, ("SKIPPED", "green"))],
+)
+def test_a_run_is_summed_up_by_its_jobs(clients: CloudClients, status: JobStatus, shown: tuple[str, str]) -> None:
+    tables = {Table.CONVERSATIONS: TableState(job=replace(JOB, status=status))}
+    store = build_run_store(clients)
+    document = clients.firestore.document(f"integrations/acme/runs/{RUN}")
+
+    store.record(replace(STATE, tables=tables))
+    running = document.get()
+    store.record(replace(STATE, tables=tables, finished_at=NOON))
+    finished = document.get()
+
+    assert (running.get("status"), running.get("color")) == ("RUNNING", None)
+    assert (finished.get("status"), finished.get("color")) == shown
+
+
+# --- whatever fails, wherever
+
+
+def list_names(clients: CloudClients, retry: Retry) -> None:
+    build_config_store(clients, retry=retry).list_names()
+
+
+def fetch_document(clients: CloudClients, retry: Retry) -> None:
+    build_config_store(clients, retry=retry).fetch(ACME)
+
+
+def activate(clients: CloudClients, retry: Retry) -> None:
+    build_config_store(clients, retry=retry).activate(ACME)
+
+
+def fetch_state(clients: CloudClients, retry: Retry) -> None:
+    build_run_store(clients, retry=retry).fetch(ACME)
+
+
+def save_state(clients: CloudClients, retry: Retry) -> None:
+    build_run_store(clients, retry=retry).save(STATE)
+
+
+def record(clients: CloudClients, retry: Retry) -> None:
+    build_run_store(clients, retry=retry).record(STATE)
+
+
+CALLS = [
+    (list_names, "RunQuery"),
+    (fetch_document, "BatchGetDocuments"),
+    (activate, "Commit"),
+    (fetch_state, "BatchGetDocuments"),
+    (save_state, "Commit"),
+    (record, "Commit"),
+]
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize(("call", "method"), CALLS)
+def test_a_call_that_fails_once_is_repeated(
+    clients: CloudClients, call: Callable[[CloudClients, Retry], None], method: str, code: str
+) -> None:
+    edit_document(clients, "acme", {"org": "acme"})
+    refuse(clients, method, code)
+
+    call(clients, RETRY)
+
+    assert clients.cloud.firestore is not None
+    assert clients.cloud.firestore.faults.take(method) is None
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize(("call", "method"), CALLS)
+def test_a_call_that_keeps_failing_is_for_later(
+    clients: CloudClients, call: Callable[[CloudClients, Retry], None], method: str, code: str
+) -> None:
+    edit_document(clients, "acme", {"org": "acme"})
+    refuse(clients, method, code, times=ALWAYS)
+
+    with pytest.raises(RetryLater, match="Firestore: "):
+        call(clients, NO_PATIENCE)
+
+
+@pytest.mark.parametrize(("call", "method"), CALLS)
+def test_a_right_that_is_missing_is_named(
+    clients: CloudClients, call: Callable[[CloudClients, Retry], None], method: str
+) -> None:
+    edit_document(clients, "acme", {"org": "acme"})
+    refuse(clients, method, "PERMISSION_DENIED")
+
+    with pytest.raises(ConfigInvalid) as caught:
+        call(clients, RETRY)
+
+    assert str(caught.value).startswith("Firestore database (default) of project demo-project: 1 problem(s)")
+    assert "allowed: roles/datastore.user on this database for the caller" in str(caught.value)
+
+
+def test_a_server_that_is_gone_is_for_later(clients: CloudClients) -> None:
+    assert clients.cloud.firestore is not None
+    clients.cloud.firestore.close()
+
+    with pytest.raises(RetryLater):
+        build_run_store(clients, retry=NO_PATIENCE).fetch(ACME)

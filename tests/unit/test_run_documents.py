@@ -1,0 +1,125 @@
+"""A run state comes back from its document as it was, whatever it holds, and stays small."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kustomer_extract.adapters.run_documents import parse_state_document, to_state_document
+from kustomer_extract.models import (
+    Cursor,
+    IntegrationName,
+    Job,
+    JobStatus,
+    RunId,
+    RunState,
+    Staged,
+    Table,
+    TableState,
+    Trigger,
+)
+
+ACME = IntegrationName("acme")
+RUN = RunId("20261123t030000z-1a2b3c4d")
+
+moments = st.datetimes(timezones=st.just(UTC))
+maybe_moments = st.none() | moments
+counts = st.integers(min_value=0, max_value=2**53)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda below: st.lists(below) | st.dictionaries(st.text(), below),
+    max_leaves=10,
+)
+T = TypeVar("T")
+
+
+def builds(kind: type[T], **values: st.SearchStrategy[object]) -> st.SearchStrategy[T]:
+    """Build a dataclass with a strategy for each field, so that none that is added later is forgotten here."""
+    assert values.keys() == {field.name for field in fields(kind) if field.compare}  # type: ignore[arg-type]  # a dataclass
+    return st.builds(kind, **values)
+
+
+chunks = builds(Staged, name=st.from_regex(r"\w{1,40}", fullmatch=True), rows=counts)
+
+
+def jobs(table: Table) -> st.SearchStrategy[Job]:
+    return builds(
+        Job,
+        job_id=st.text(),
+        run_id=st.just(RUN),
+        integration=st.just(ACME),
+        table=st.just(table),
+        config_hash=st.text(),
+        status=st.sampled_from(JobStatus),
+        error_code=st.none() | st.text(),
+        error=st.none() | st.text(),
+        started_at=maybe_moments,
+        finished_at=maybe_moments,
+        published_at=maybe_moments,
+        rows=counts,
+        pages=counts,
+        bytes=counts,
+        duplicates=counts,
+        drift=st.dictionaries(st.text(), counts, max_size=5),
+        retries=counts,
+    )
+
+
+def tables(table: Table) -> st.SearchStrategy[TableState]:
+    return builds(
+        TableState,
+        job=jobs(table),
+        cursor=st.none() | st.text().map(Cursor),
+        chunks=st.lists(chunks, max_size=5).map(tuple),
+        extracted=st.booleans(),
+    )
+
+
+states = builds(
+    RunState,
+    integration=st.just(ACME),
+    run_id=st.just(RUN),
+    trigger=st.sampled_from(Trigger),
+    published_at=moments,
+    started_at=moments,
+    hop=counts,
+    attempt=counts,
+    failures=counts,
+    lease_until=maybe_moments,
+    finished_at=maybe_moments,
+    document=st.dictionaries(st.text(), json_values, max_size=5),
+    config_hash=st.text(),
+    schema_hash=st.text(),
+    tables=st.fixed_dictionaries({}, optional={table: tables(table) for table in Table}),
+)
+
+
+@given(states)
+def test_every_state_comes_back_from_its_document(state: RunState) -> None:
+    restored = parse_state_document(ACME, to_state_document(state), version="v")
+
+    assert replace(restored, version=None) == state
+    assert list(restored.tables) == [table for table in Table if table in state.tables]
+
+
+def test_a_chunk_takes_twenty_bytes() -> None:
+    names = [f"acme_conversations__20261123t030000z_1a2b3c4d__2_{number}" for number in range(1000)]
+    job = Job(job_id="j", run_id=RUN, integration=ACME, table=Table.CONVERSATIONS, config_hash="")
+    progress = TableState(job=job, chunks=tuple(Staged(name=name, rows=20_000) for name in names))
+    noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    state = RunState(
+        integration=ACME,
+        run_id=RUN,
+        trigger=Trigger.SCHEDULE,
+        published_at=noon,
+        started_at=noon,
+        tables={Table.CONVERSATIONS: progress},
+    )
+
+    document = to_state_document(state)
+
+    assert len(document["tables"]["conversations"]["chunks"]) < 20 * len(names)
