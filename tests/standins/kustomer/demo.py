@@ -16,16 +16,15 @@ from tests.standins.kustomer.server import Sandbox
 _CONFIGURATION = "integrations:\n  demo:\n    org: sandbox\n"
 _QUERIES = {
     "Average rating per survey": """
-        SELECT survey.attributes.name AS survey, count(*) AS ratings, round(avg(rating), 2) AS average_rating
-        FROM (SELECT unnest(attributes).satisfactionLevel AS level, level.rating AS rating
-              FROM kustomer.demo_conversations)
+        SELECT survey.attributes.name AS survey, count(*) AS ratings, round(avg(level.rating), 2) AS average
+        FROM (SELECT unnest(attributes).satisfactionLevel AS level FROM kustomer.demo_conversations)
         JOIN kustomer.demo_satisfaction AS survey ON survey.id = level.form
-        WHERE rating IS NOT NULL
-        GROUP BY survey ORDER BY survey LIMIT 5""",
+        WHERE level.rating IS NOT NULL
+        GROUP BY ALL ORDER BY average DESC, survey LIMIT 5""",
     "Conversations per channel": """
         SELECT channel, count(*) AS conversations
-        FROM (SELECT unnest(unnest(attributes).channels) AS channel FROM kustomer.demo_conversations)
-        GROUP BY channel ORDER BY conversations DESC, channel LIMIT 5""",
+        FROM (SELECT unnest(attributes[1].channels) AS channel FROM kustomer.demo_conversations)
+        GROUP BY ALL ORDER BY conversations DESC, channel LIMIT 5""",
 }
 
 
