@@ -46,7 +46,9 @@ class FirestoreConfigStore:
     def list_names(self) -> Sequence[IntegrationName]:
         """List the documents there are; not those of which only a history is left."""
         with self._service.translate("listing integrations"):
-            return sorted(IntegrationName(found.id) for found in self._integrations.select([]).stream(**self._call))
+            return sorted(
+                IntegrationName(found.id) for found in self._integrations.select(["__name__"]).stream(**self._call)
+            )
 
     def fetch(self, integration: IntegrationName) -> JsonObject:
         """Read the document, and keep in mind which version that was."""
