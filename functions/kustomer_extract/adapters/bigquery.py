@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from kustomer_extract.models import Chunk, IntegrationName, Job, Table
+    from kustomer_extract.models import Chunk, IntegrationName, Job, RunId, Table
     from kustomer_extract.ports import Clock
     from kustomer_extract.schema import Field
 
 _MAX_COPY_SOURCES = 1200  # https://cloud.google.com/bigquery/quotas#copy_jobs, read 2026-11-23
 _DROPS_AT_ONCE = 8
+_MAX_HISTORY = 1000  # jobs to look for a run in; time travel ends long before
 
 
 class BigQueryWarehouse:
@@ -135,9 +136,41 @@ class BigQueryWarehouse:
                         f"BigQuery: staging table {assembled.name} is gone, nothing was published"
                     ) from error
                 raise
-            labels = {"integration": job.integration, "run_id": job.run_id, "config_hash": job.config_hash}
-            description = f"Kustomer {job.table} of {job.integration}; every run of kustomer-extract replaces all rows."
-            self._live.describe(name, description=description, labels=labels)
+            self._describe(job)
+
+    def rollback(self, integration: IntegrationName, table: Table, run_id: RunId) -> int:
+        """Publish the rows of an earlier run again, as BigQuery remembers them; return how many there are.
+
+        Source: https://cloud.google.com/bigquery/docs/access-historical-data, read 2026-11-23.
+
+        Raises:
+            WarehouseRefused: the run never published the table, or so long ago that BigQuery has forgotten.
+        """
+        name = to_live_name(integration, table)
+        history = self.fetch_jobs(integration, limit=_MAX_HISTORY)
+        job = next((job for job in history if (job.run_id, job.table) == (run_id, table)), None)
+        if job is None or job.published_at is None:
+            raise WarehouseRefused(
+                f"BigQuery: run {run_id} has not published {name}: `kustomer-extract jobs` has those"
+            )
+        with self._service.translate(f"rolling back {name}"):
+            try:
+                self._live.restore(name, job.published_at, labels={"integration": integration, "run_id": run_id})
+            except BadRequest as error:
+                raise WarehouseRefused(
+                    f"BigQuery: {name} of {job.published_at:%Y-%m-%d %H:%M}Z is out of reach: time travel goes back seven "
+                    "days at most, and not behind the making of the table. Choose a later run"
+                ) from error
+            self._describe(job, even_if_older=True)
+            return self._live.count(name) or 0
+
+    def _describe(self, job: Job, *, even_if_older: bool = False) -> None:
+        self._live.describe(
+            to_live_name(job.integration, job.table),
+            description=f"Kustomer {job.table} of {job.integration}; every run of kustomer-extract replaces all rows.",
+            labels={"integration": job.integration, "run_id": job.run_id, "config_hash": job.config_hash},
+            even_if_older=even_if_older,
+        )
 
     def drop(self, names: Sequence[str]) -> None:
         """Delete staging tables, some at once: a long run has thousands."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
 
-from kustomer_extract.adapters.bigquery_jobs import REPLACE
+from kustomer_extract.adapters.bigquery_jobs import REPLACE, to_unique_job_id
 from kustomer_extract.errors import RetryLater, WarehouseRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from google.cloud import bigquery
 
@@ -57,16 +59,23 @@ class LiveTables:
             )
         self._jobs.copy(job_id, [source], f"{self._dataset}.{name}", write=REPLACE, labels=labels)
 
-    def describe(self, name: str, *, description: str, labels: Mapping[str, str]) -> None:
+    def restore(self, name: str, moment: datetime, *, labels: Mapping[str, str]) -> None:
+        """Put the table as it was at a moment in its own place, atomically."""
+        snapshot = f"{self._dataset}.{name}@{math.ceil(moment.timestamp() * 1000)}"
+        self.replace(name, snapshot, job_id=to_unique_job_id("rollback", name), labels=labels)
+
+    def describe(self, name: str, *, description: str, labels: Mapping[str, str], even_if_older: bool = False) -> None:
         """Set description, labels and "no expiry" where they differ; other labels stay.
 
         A table whose label `run_id` is of a later run is left alone: an invocation that stalled came too late.
+        Not so where a person wants the rows of the earlier run (`even_if_older`).
         """
         for _ in range(_MAX_EDITS):
             table = self._client.get_table(f"{self._dataset}.{name}", **self._patience.call)
             wanted = {**table.labels, **labels}
             done = (table.description, table.labels, table.expires) == (description, wanted, None)
-            if done or table.labels.get("run_id", "") > labels["run_id"]:
+            is_late = not even_if_older and table.labels.get("run_id", "") > labels["run_id"]
+            if done or is_late:
                 return
             table.description, table.labels, table.expires = description, wanted, None
             try:
