@@ -158,8 +158,8 @@ class BigQueryWarehouse:
                 self._live.restore(name, job.published_at, labels={"integration": integration, "run_id": run_id})
             except BadRequest as error:
                 raise WarehouseRefused(
-                    f"BigQuery: {name} of {job.published_at:%Y-%m-%d %H:%M}Z is out of reach: time travel goes back seven "
-                    "days at most, and not behind the making of the table. Choose a later run"
+                    f"BigQuery: {name} of {job.published_at:%Y-%m-%d %H:%M}Z is out of reach: time travel goes back "
+                    "seven days at most, and not behind the making of the table. Choose a later run"
                 ) from error
             self._describe(job, even_if_older=True)
             return self._live.count(name) or 0
