@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from kustomer_extract.models import ApiKey, IntegrationName
     from kustomer_extract.ports import Clock
 
-# Answers any valid key: https://developer.kustomer.com/docs/get-started/quickstart, read 2026-11-23
-_KEY_PATH = "/v1/auth/tokens/current"
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
 _ANSWER_SECONDS = 120.0  # from start to last byte, however steadily they trickle
 _PIECE_BYTES = 64 * 1024
@@ -63,6 +61,10 @@ class Request:
     def __str__(self) -> str:
         """Name it in a message."""
         return f"{self.path}{''.join(f' {name} {value}' for name, value in self.query.items() if name != 'pageSize')}"
+
+
+# Answers any valid key: https://developer.kustomer.com/docs/get-started/quickstart, read 2026-11-23
+CHECK_KEY = Request(path="/v1/auth/tokens/current", query={}, role=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +201,7 @@ class Http:
         """Tell a bad key from a missing role: Kustomer answers 401 (some have seen 403) to both."""
         if request.role is None:
             return self._reject_key(code)
-        self.get(Request(path=_KEY_PATH, query={}, role=None), is_wanted)
+        self.get(CHECK_KEY, is_wanted)
         return RoleMissing(
             f"the key of {self._integration} is valid, but may not read {request.path}{code}: roles are fixed when "
             f"a key is made, so make one with the role {request.role} and add it as a new version of the secret"

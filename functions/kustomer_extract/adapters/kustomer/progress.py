@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from kustomer_extract.errors import BrokenPage, Truncated
@@ -19,6 +19,7 @@ from kustomer_extract.models import Cursor
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
+    from kustomer_extract.adapters.kustomer.http import Answer
     from kustomer_extract.models import JsonObject
 
 PAGE_SIZE = 100
@@ -33,6 +34,7 @@ class Leaf:
     Attributes:
         fingerprint: Of the ids in their order; empty for a page without records.
         has_next: It links to a following page.
+        size_bytes, retries: As in `Answer`.
     """
 
     number: int
@@ -40,22 +42,26 @@ class Leaf:
     ids: tuple[str, ...]
     fingerprint: str
     has_next: bool
+    size_bytes: int
+    retries: int
 
 
-def to_leaf(content: dict[str, Any], number: int, *, base_url: str) -> Leaf:
+def to_leaf(answer: Answer, number: int, *, base_url: str) -> Leaf:
     """Read ``{"data": [{"id": str or int, ...}, ...], "links": {"next": str | None}}``; `links` may be missing.
 
     Raises:
         BrokenPage: a record has no id, or the link to the next page leads elsewhere.
     """
-    records = content["data"]
+    records = answer.content["data"]
     ids = tuple(_to_id(record, number, position) for position, record in enumerate(records))
     return Leaf(
         number=number,
         records=records,
         ids=ids,
         fingerprint=hashlib.blake2b("\n".join(ids).encode(errors="replace"), digest_size=8).hexdigest() if ids else "",
-        has_next=_has_next(content.get("links"), number, base_url),
+        has_next=_has_next(answer.content.get("links"), number, base_url),
+        size_bytes=answer.size_bytes,
+        retries=answer.retries,
     )
 
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.gate import Gate
-from kustomer_extract.adapters.kustomer.http import Http, Request
+from kustomer_extract.adapters.kustomer.http import CHECK_KEY, Answer, Http, Request
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch, Unwanted
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, Leaf, Progress, to_leaf
 from kustomer_extract.errors import BrokenPage, Truncated
@@ -31,15 +31,6 @@ ROLES = {
 }
 _REFUSED = range(400, 500)
 _NEWEST = 20
-
-
-@dataclass(frozen=True, slots=True)
-class _Fetched:
-    """A page, before it is known whether it is wanted."""
-
-    leaf: Leaf
-    size_bytes: int
-    retries: int
 
 
 def to_request(table: Table, page: int, *, newest_first: bool = False) -> Request:
@@ -71,48 +62,55 @@ class KustomerSource:
 
     @property
     def limit(self) -> int | None:
-        """The organisation's requests per minute, as the API last said."""
+        """The organisation's requests a minute, as Kustomer last said; None if it has not."""
         return self._gate.limit
 
     def close(self) -> None:
         """Let go of all connections."""
         self._http.close()
 
+    def check_key(self, until: datetime) -> None:
+        """Ask whether the key is valid, whatever its roles; raises as `iter_pages`, and `Unwanted` when time is up."""
+        self._ask(CHECK_KEY, until)
+
+    def read_page(self, table: Table, number: int, until: datetime, *, newest_first: bool = False) -> Leaf:
+        """Read a single page; raises as `iter_pages`, and `Unwanted` when time is up."""
+        answer = self._ask(to_request(table, number, newest_first=newest_first), until)
+        return to_leaf(answer, number, base_url=self.base_url)
+
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         """Yield the pages of a table in order, from `start`, until the last one or until time is up."""
         self._scope = replace(self._scope, table=table)
         is_late = partial(self._is_late, until)
         try:
-            progress = Progress.from_cursor(start) if start else self._begin(table, is_late)
+            progress = Progress.from_cursor(start) if start else self._begin(table, until)
         except Unwanted:
             return
         plan = Prefetch(
             fetch=partial(self._fetch, table),
-            is_last=lambda fetched: not fetched.leaf.has_next,
+            is_last=lambda leaf: not leaf.has_next,
             in_flight=self._gate.to_in_flight,
             is_late=is_late,
             interrupt=self._http.interrupt,
         )
         seen: set[str] = set()
-        with closing(plan.iter_from(progress.page)) as fetched_pages:
-            for fetched in fetched_pages:
-                leaf = fetched.leaf
+        with closing(plan.iter_from(progress.page)) as leaves:
+            for leaf in leaves:
                 progress = progress.after(leaf, seen)
                 seen.add(leaf.fingerprint)
                 cursor = progress.to_cursor() if leaf.has_next else None
-                yield Page(records=leaf.records, next=cursor, size_bytes=fetched.size_bytes, retries=fetched.retries)
+                yield Page(records=leaf.records, next=cursor, size_bytes=leaf.size_bytes, retries=leaf.retries)
 
-    def _begin(self, table: Table, is_late: Callable[[], bool]) -> Progress:
+    def _begin(self, table: Table, until: datetime) -> Progress:
         """Look at the newest conversations first: one of them has to come by before the end is believed.
 
         Few enough that hardly anything can be missing behind them; enough that they are not all deleted meanwhile.
         """
         if table is not Table.CONVERSATIONS:
             return Progress()
-        answer = self._http.get(to_request(table, 1, newest_first=True), lambda: not is_late())
-        return Progress(expected=to_leaf(answer.content, 1, base_url=self.base_url).ids[:_NEWEST])
+        return Progress(expected=self.read_page(table, 1, until, newest_first=True).ids[:_NEWEST])
 
-    def _fetch(self, table: Table, number: int, is_wanted: Callable[[], bool]) -> _Fetched:
+    def _fetch(self, table: Table, number: int, is_wanted: Callable[[], bool]) -> Leaf:
         try:
             answer = self._http.get(to_request(table, number), is_wanted)
         except BrokenPage as error:
@@ -122,8 +120,10 @@ class KustomerSource:
                 f"page {number - 1} links to page {number}, but that is refused ({error}): the API does not list all "
                 "there is; the published table stays as it is. Ask Kustomer's support to lift the cap"
             ) from error
-        leaf = to_leaf(answer.content, number, base_url=self.base_url)
-        return _Fetched(leaf=leaf, size_bytes=answer.size_bytes, retries=answer.retries)
+        return to_leaf(answer, number, base_url=self.base_url)
+
+    def _ask(self, request: Request, until: datetime) -> Answer:
+        return self._http.get(request, lambda: not self._is_late(until))
 
     def _is_late(self, until: datetime) -> bool:
         return self._clock.now() >= until

@@ -1,0 +1,97 @@
+"""What a live key tells before the first run, also of what Kustomer does not document. Nothing is raised or written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
+from kustomer_extract.adapters.kustomer.prefetch import Unwanted
+from kustomer_extract.errors import BrokenPage, ExtractError
+from kustomer_extract.models import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from kustomer_extract.adapters.kustomer.source import KustomerSource
+
+_LAST_PAGE_OF_CAP = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        ok: Nothing stands in the way of a run.
+        remedy: What to do about it; empty if nothing.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+def check_source(source: KustomerSource, tables: Sequence[Table], *, until: datetime) -> tuple[Finding, ...]:
+    """Look at key, roles, rate limit, order and depth of the pages, with at most eight requests."""
+    key = _look("API key", partial(_check_key, source, until))
+    return (key, *_check_lists(source, tables, until)) if key.ok else (key,)
+
+
+def _check_lists(source: KustomerSource, tables: Sequence[Table], until: datetime) -> Iterator[Finding]:
+    for table in tables:
+        yield _look(f"role for {table}", partial(_check_role, source, table, until))
+    told = f"{source.limit} requests a minute" if source.limit else f"not stated: {ASSUMED_LIMIT} a minute are assumed"
+    yield Finding(name="rate limit", ok=True, detail=told)
+    if Table.CONVERSATIONS in tables:
+        yield _look("order of pages", partial(_check_order, source, until))
+        yield _look("depth of pages", partial(_check_depth, source, until))
+
+
+def _look(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name=name, ok=True, detail=look())
+    except Unwanted:
+        return Finding(name=name, ok=False, detail="no answer in time", remedy="try again later")
+    except ExtractError as error:
+        detail, _, remedy = str(error).partition("; ")
+        return Finding(name=name, ok=False, detail=detail, remedy=remedy or "do as it says, then check again")
+
+
+def _check_key(source: KustomerSource, until: datetime) -> str:
+    source.check_key(until)
+    return "valid"
+
+
+def _check_role(source: KustomerSource, table: Table, until: datetime) -> str:
+    return f"granted: {len(source.read_page(table, 1, until).ids)} records on the first page"
+
+
+def _check_order(source: KustomerSource, until: datetime) -> str:
+    """Ids begin with the second of their creation, so their order is that of time."""
+    pages = [source.read_page(Table.CONVERSATIONS, number, until).ids for number in (1, 2)]
+    newest = source.read_page(Table.CONVERSATIONS, 1, until, newest_first=True).ids
+    oldest_first = list(pages[0] + pages[1]) == sorted(pages[0] + pages[1])
+    if oldest_first and list(newest) == sorted(newest, reverse=True):
+        return "oldest first; with sort=desc, newest first"
+    raise BrokenPage(
+        "the pages do not come oldest first, or not newest first with sort=desc; expect repeats, and report it: "
+        "a truncated list may go unnoticed"
+    )
+
+
+def _check_depth(source: KustomerSource, until: datetime) -> str:
+    last = source.read_page(Table.CONVERSATIONS, _LAST_PAGE_OF_CAP, until)
+    if not last.ids:
+        return f"fewer than {_LAST_PAGE_OF_CAP} pages: whether more are served cannot be seen"
+    if not last.has_next:
+        raise BrokenPage(f"page {last.number} is the last one; if there are more records, ask Kustomer's support")
+    beyond = source.read_page(Table.CONVERSATIONS, last.number + 1, until)
+    if not beyond.ids or beyond.fingerprint == last.fingerprint:
+        raise BrokenPage(
+            f"page {beyond.number} adds nothing to page {last.number}; ask Kustomer's support for the rest"
+        )
+    return f"page {beyond.number} is served"

@@ -1,0 +1,99 @@
+"""A check says of each thing a run depends on whether it is well, and what to do if not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kustomer_extract.adapters.kustomer.check import Finding, check_source
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer
+from kustomer_extract.config import parse_integration
+from kustomer_extract.events import Scope
+from kustomer_extract.models import ApiKey, IntegrationName, Table
+from tests.standins.clock import VirtualClock
+from tests.standins.kustomer.faults import Fault
+from tests.standins.kustomer.limits import RateLimit
+from tests.standins.kustomer.paging import Paging
+from tests.standins.kustomer.server import Sandbox
+from tests.standins.log import RecordedLog
+
+ACME = parse_integration("acme", {"org": "acme"})
+
+
+def check(*, seconds: float = 3600, tables: tuple[Table, ...] = tuple(Table), **settings: Any) -> dict[str, Finding]:
+    clock, key = VirtualClock(), ApiKey("sandbox-key")
+    with Sandbox(**{"conversations": 150, **settings}) as sandbox:
+        connect = ConnectKustomer(clock=clock, base_url=sandbox.url, seed=1)
+        source = connect(ACME, key, RecordedLog(), Scope(integration=IntegrationName("acme")))
+        findings = check_source(source, tables, until=clock.now() + timedelta(seconds=seconds))
+        source.close()
+    return {finding.name: finding for finding in findings}
+
+
+def test_all_is_well() -> None:
+    findings = check(limit=RateLimit(requests=500))
+
+    assert all(finding.ok for finding in findings.values())
+    assert {name: finding.detail for name, finding in findings.items()} == {
+        "API key": "valid",
+        "role for satisfaction": "granted: 12 records on the first page",
+        "role for conversations": "granted: 100 records on the first page",
+        "rate limit": "500 requests a minute",
+        "order of pages": "oldest first; with sort=desc, newest first",
+        "depth of pages": "fewer than 100 pages: whether more are served cannot be seen",
+    }
+
+
+def test_a_bad_key_ends_the_check() -> None:
+    findings = check(expired=True)
+
+    assert list(findings) == ["API key"]
+    assert not findings["API key"].ok
+
+
+def test_a_missing_role_is_named() -> None:
+    findings = check(missing_roles={"satisfaction": 403})
+
+    assert [finding.name for finding in findings.values() if not finding.ok] == ["role for satisfaction"]
+    assert "org.permission.satisfaction.read" in findings["role for satisfaction"].detail
+
+
+def test_a_limit_that_is_not_stated() -> None:
+    assert check(tables=(Table.SATISFACTION,))["rate limit"].detail == "not stated: 300 a minute are assumed"
+
+
+def test_another_order_than_expected() -> None:
+    assert not check(paging=Paging(descending=True))["order of pages"].ok
+
+
+@pytest.mark.parametrize(
+    ("paging", "ok"),
+    [
+        (Paging(), True),
+        (Paging(cap=100), False),
+        (Paging(cap=100, promises_more=True), False),
+        (Paging(cap=100, promises_more=True, beyond="repeated"), False),
+        (Paging(cap=100, promises_more=True, beyond="refused"), False),
+    ],
+)
+def test_a_cap_shows(paging: Paging, *, ok: bool) -> None:
+    finding = check(conversations=10_050, paging=paging)["depth of pages"]
+
+    assert finding.ok == ok
+    assert bool(finding.remedy) != ok
+
+
+def test_an_outage_is_a_finding() -> None:
+    findings = check(faults=[Fault(table="conversations", status=503)])
+
+    assert [name for name, finding in findings.items() if not finding.ok] == [
+        "role for conversations",
+        "order of pages",
+        "depth of pages",
+    ]
+
+
+def test_no_time() -> None:
+    assert check(seconds=0)["API key"].remedy == "try again later"
