@@ -9,44 +9,18 @@ from typing import Any
 import pytest
 
 from kustomer_extract.models import Batch, RunId, Table
-from kustomer_extract.schema import Field, Selection, load_schema
+from kustomer_extract.schema import Selection, load_schema
 from kustomer_extract.transform import compile_transform, parse_json, read_created_at, to_line
+from tests.small_table import SMALL_TABLE, TYPES
 
 BATCH = Batch(run_id=RunId("20261123t030000z-1"), started_at=datetime(2026, 11, 23, 3, 0, 0, 250_000, tzinfo=UTC))
+ALL: Selection = True
 STAMP = {"_batch_id": "20261123t030000z-1", "_batch_runtime": "2026-11-23T03:00:00.250000Z"}
 
 
-def field(name: str, kind: str, *fields: Field, mode: str = "NULLABLE") -> Field:
-    return Field(name=name, type=kind, mode=mode, description="", fields=fields)
-
-
-TYPES = (
-    field("text", "STRING"),
-    field("texts", "STRING", mode="REPEATED"),
-    field("whole", "INTEGER"),
-    field("number", "FLOAT"),
-    field("flag", "BOOLEAN"),
-    field("at", "TIMESTAMP"),
-    field("any", "JSON"),
-    field("anys", "JSON", mode="REPEATED"),
-    field("one", "RECORD", field("a", "STRING"), field("b", "RECORD", field("c", "INTEGER"))),
-    field("many", "RECORD", field("a", "STRING"), field("n", "INTEGER"), mode="REPEATED"),
-    field("byChannel", "RECORD", field("channel", "STRING"), field("count", "INTEGER"), mode="REPEATED"),
-)
-ALL: Selection = True
-SCHEMA = (
-    field("type", "STRING"),
-    field("id", "STRING"),
-    field("attributes", "RECORD", *TYPES),
-    field("_rescued", "JSON"),
-    field("_batch_id", "STRING"),
-    field("_batch_runtime", "TIMESTAMP"),
-)
-
-
 def transform(record: Any, selection: Selection = ALL) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Transform with the schema of this file; `type`, `id` and the batch, always the same, are taken off."""
-    to_row = compile_transform(SCHEMA, selection, table=Table.CONVERSATIONS)
+    """Transform with the small table; `type`, `id` and the batch, always the same, are taken off."""
+    to_row = compile_transform(SMALL_TABLE, selection, table=Table.CONVERSATIONS)
     row, drift = to_row({"type": "conversation", "id": "1", **record}, batch=BATCH)
     to_line(row)  # whatever comes out can be written
     return {name: value for name, value in row.items() if name not in {"type", "id", *STAMP}}, drift
@@ -110,10 +84,10 @@ def nested(levels: int) -> Any:
         ("one", {"b": {"c": 1}, "a": "x"}, {"a": "x", "b": {"c": 1}}),
         ("many", [{"n": 1, "a": "x"}, None, {}, {"n": 2}], [{"a": "x", "n": 1}, {"n": 2}]),
         ("many", {"n": 1}, [{"n": 1}]),
-        ("byChannel", {"email": 2, "twitter-dm": 1.0}, [{"channel": "email", "count": 2},
+        ("countByChannel", {"email": 2, "twitter-dm": 1.0}, [{"channel": "email", "count": 2},
                                                        {"channel": "twitter-dm", "count": 1}]),
-        ("byChannel", {"email": None}, [{"channel": "email"}]),
-        ("byChannel", [{"channel": "email", "count": 2}], [{"channel": "email", "count": 2}]),
+        ("countByChannel", {"email": None}, [{"channel": "email"}]),
+        ("countByChannel", [{"channel": "email", "count": 2}], [{"channel": "email", "count": 2}]),
     ],
 )  # fmt: skip
 def test_a_value_that_fits(name: str, value: Any, becomes: Any) -> None:
@@ -131,7 +105,7 @@ def test_null_is_no_value_for_any_type(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("at", ""), ("texts", []), ("texts", [None]), ("anys", []), ("one", {}), ("one", {"a": None, "b": {}}),
-     ("many", []), ("many", {}), ("many", [None, {}]), ("byChannel", {})],
+     ("many", []), ("many", {}), ("many", [None, {}]), ("countByChannel", {})],
 )  # fmt: skip
 def test_what_holds_no_value_is_left_out(name: str, value: Any) -> None:
     assert attributes(**{name: value}) == (None, None, ())
@@ -144,7 +118,7 @@ def test_a_row_is_in_the_order_of_its_schema() -> None:
         "type": "conversation",
     }
 
-    row, _ = compile_transform(SCHEMA, True, table=Table.CONVERSATIONS)(record, batch=BATCH)
+    row, _ = compile_transform(SMALL_TABLE, True, table=Table.CONVERSATIONS)(record, batch=BATCH)
 
     assert to_line(row) == (
         b'{"type":"conversation","id":"1","attributes":{"text":"t","one":{"a":"x","b":{"c":1}}},'
@@ -195,7 +169,7 @@ def test_a_row_is_in_the_order_of_its_schema() -> None:
         ("one", "{}"),
         ("one", 0),
         ("many", "text"),
-        ("byChannel", 3),
+        ("countByChannel", 3),
     ],
 )
 def test_a_value_that_does_not_fit_is_rescued_as_it_came(name: str, value: Any) -> None:
@@ -214,7 +188,7 @@ def test_a_value_that_does_not_fit_is_rescued_as_it_came(name: str, value: Any) 
         ("many", [{"n": 1, "new": {"x": 1}}], [{"n": 1}], {"0/new": {"x": 1}}, ("*/new",)),
         ("one", {"a": "x", "b": {"c": "1"}}, {"a": "x"}, {"b/c": "1"}, ("b/c",)),
         ("one", {"a": "x", "b": {"c": 1, "d": 2}}, {"a": "x", "b": {"c": 1}}, {"b/d": 2}, ("b/d",)),
-        ("byChannel", {"email": 2, "sms": "many"}, [{"channel": "email", "count": 2}, {"channel": "sms"}],
+        ("countByChannel", {"email": 2, "sms": "many"}, [{"channel": "email", "count": 2}, {"channel": "sms"}],
          {"sms": "many"}, ("sms",)),
     ],
 )  # fmt: skip
@@ -323,11 +297,11 @@ def test_what_is_rescued_is_mended_and_counted_once(value: Any, becomes: Any) ->
 
 
 def test_a_lone_surrogate_in_a_column_becomes_a_replacement_character_and_is_counted() -> None:
-    row, rescued, drift = attributes(text="a\ud83db", texts=["ok", "\udc00"], byChannel={"\ud800": 1})
+    row, rescued, drift = attributes(text="a\ud83db", texts=["ok", "\udc00"], countByChannel={"\ud800": 1})
 
-    assert row == {"text": "a\ufffdb", "texts": ["ok", "\ufffd"], "byChannel": [{"channel": "\ufffd", "count": 1}]}
+    assert row == {"text": "a\ufffdb", "texts": ["ok", "\ufffd"], "countByChannel": [{"channel": "\ufffd", "count": 1}]}
     assert rescued is None
-    assert drift == ("/attributes/text", "/attributes/texts/*", "/attributes/byChannel/\ufffd")
+    assert drift == ("/attributes/text", "/attributes/texts/*", "/attributes/countByChannel/\ufffd")
 
 
 def test_keys_that_differ_in_a_lone_surrogate_only_are_all_rescued() -> None:
@@ -499,16 +473,16 @@ def test_what_is_rescued_in_place_of_a_record_holds_nothing_deselected(sent: Any
     ("selection", "becomes", "drift"),
     [
         ({"count": False}, [{"channel": "email"}, {"channel": "sms"}], ()),
-        ({"channel": False}, [{"count": 2}], ("/attributes/byChannel/sms",)),
+        ({"channel": False}, [{"count": 2}], ("/attributes/countByChannel/sms",)),
         ({"channel": False, "count": False}, None, ()),
     ],
 )
 def test_deselected_parts_of_counts_by_channel(selection: Selection, becomes: Any, drift: tuple[str, ...]) -> None:
-    sent = {"byChannel": {"email": 2, "sms": "secret"}}
+    sent = {"countByChannel": {"email": 2, "sms": "secret"}}
 
-    row, found = transform({"attributes": sent}, {"attributes": {"byChannel": selection}})
+    row, found = transform({"attributes": sent}, {"attributes": {"countByChannel": selection}})
 
-    assert row.get("attributes", {}).get("byChannel") == becomes
+    assert row.get("attributes", {}).get("countByChannel") == becomes
     assert found == drift
 
 
@@ -533,7 +507,7 @@ def test_without_rescued_drift_is_counted_all_the_same() -> None:
 
 @pytest.mark.parametrize("selection", [False, {"id": False, "type": False, "_batch_id": False, "attributes": False}])
 def test_id_type_and_batch_cannot_be_deselected(selection: Selection) -> None:
-    row, _ = compile_transform(SCHEMA, selection, table=Table.CONVERSATIONS)({"id": "1"}, batch=BATCH)
+    row, _ = compile_transform(SMALL_TABLE, selection, table=Table.CONVERSATIONS)({"id": "1"}, batch=BATCH)
 
     assert row == {"id": "1", "type": "conversation", **STAMP}
 

@@ -20,7 +20,7 @@ _LONG_NUMBER = b":" + b"0" * 19  # -2^63 - 1 has 19 digits; ids stand within tex
 
 
 def parse_json(body: bytes) -> JsonValue:
-    """Read JSON, every integer exact.
+    """Read a JSON object or array, every integer exact.
 
     orjson is fast, but refuses lone surrogates, NaN and 1e999, and silently rounds integers beyond 64 bits to floats.
     Such bodies are read by the standard library. To look for long numbers takes a fifth of orjson's time.
