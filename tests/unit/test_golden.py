@@ -1,0 +1,62 @@
+"""Whole pages and the rows they become. ``GOLDEN=rewrite`` writes `rows.json` anew: review the difference.
+
+A case is a folder of `tests/golden/`, named for its table and what it proves:
+`input.json` (a page of the API), `rows.json` (rows with their drift), `README.md` (one line), and where columns are
+deselected, `selection.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kustomer_extract.models import Batch, RunId, Table
+from kustomer_extract.schema import load_schema, select
+from kustomer_extract.transform import compile_transform, parse_json, to_line
+from tests.row_rules import iter_faults
+
+CASES = sorted(path for path in (Path(__file__).parents[1] / "golden").iterdir() if path.is_dir())
+BATCH = Batch(run_id=RunId("20261123t030000z-1a2b3c4d"), started_at=datetime(2026, 11, 23, 3, tzinfo=UTC))
+
+
+def to_rows(case: Path) -> list[dict[str, Any]]:
+    table = Table(case.name.split("-")[0])
+    to_row = compile_transform(load_schema(table), read_selection(case), table=table)
+    page: Any = parse_json((case / "input.json").read_bytes())
+    results = [to_row(record, batch=BATCH) for record in page["data"]]
+    return [{"row": json.loads(to_line(row)), "drift": list(drift)} for row, drift in results]
+
+
+def read_selection(case: Path) -> Any:
+    file = case / "selection.json"
+    return json.loads(file.read_bytes()) if file.exists() else True
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_page_becomes_these_rows(case: Path) -> None:
+    rows = to_rows(case)
+
+    if os.environ.get("GOLDEN") == "rewrite":
+        (case / "rows.json").write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    assert rows == json.loads((case / "rows.json").read_bytes())
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_golden_rows_fit_their_table(case: Path) -> None:
+    fields = select(load_schema(Table(case.name.split("-")[0])), read_selection(case))
+
+    rows = json.loads((case / "rows.json").read_bytes())
+
+    assert [list(iter_faults(item["row"], fields)) for item in rows] == [[] for _ in rows]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_case_says_in_one_line_what_it_proves(case: Path) -> None:
+    lines = (case / "README.md").read_text().splitlines()
+
+    assert len(lines) == 1
