@@ -121,13 +121,15 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
     from kustomer_extract.adapters.secret_manager import SecretManagerStore
 
     clock = SystemClock()
+    # First of all clients: it says what to do where there are no credentials.
+    continuations = pubsub.connect(settings.topic, emulator_host=settings.pubsub_emulator_host)
     documents = firestore.Client(project=settings.project, database=settings.database)
     endpoint = settings.secret_manager_endpoint
     secrets = SecretManagerServiceClient(client_options=ClientOptions(api_endpoint=endpoint) if endpoint else None)
     ports = Ports(
         clock=clock,
         configs=FirestoreConfigStore(documents),
-        continuations=pubsub.connect(settings.topic, emulator_host=settings.pubsub_emulator_host),
+        continuations=continuations,
         log=log,
         open_source=ConnectKustomer(clock=clock, base_url=settings.kustomer_api_url),
         runs=FirestoreRunStore(documents),
