@@ -1,0 +1,96 @@
+# ruff: noqa: INP001  (docs is no package)
+"""Write what the pages list, from the code: columns from the schema files, events from the log catalogue, and so on.
+
+Usage: ``python docs/generate.py [--check]``; ``--check`` writes nothing and fails when a page is stale.
+A list stands between ``<!-- name -->`` and ``<!-- /name -->``; the rest of a page is written by hand.
+To add one: a writer here, a line in `LISTS`, the two markers in the page.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kustomer_extract import events
+from kustomer_extract.models import Table
+from kustomer_extract.schema import iter_paths, load_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+DOCS = Path(__file__).parent
+
+
+def write_columns(table: Table) -> str:
+    """All columns of a table, at every depth."""
+    return _write_table(
+        ("Column", "Type", "Mode", "What it is"),
+        ((f"`{'.'.join(path)}`", f.type, f.mode, f.description) for path, f in iter_paths(load_schema(table))),
+    )
+
+
+def write_events() -> str:
+    """All events, with what makes their severity and with their own fields."""
+    return _write_table(
+        ("Event", "When", "Severity", "Fields"),
+        ((f"`{kind.name}`", _first_line(kind.__doc__), _severity(kind), _fields(kind)) for kind in events.CATALOGUE),
+    )
+
+
+LISTS: Sequence[tuple[str, str, Callable[[], str]]] = (
+    ("tables.md", "satisfaction", lambda: write_columns(Table.SATISFACTION)),
+    ("tables.md", "conversations", lambda: write_columns(Table.CONVERSATIONS)),
+    ("log-events.md", "events", write_events),
+)
+"""Page, name of the markers, writer."""
+
+
+def _write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = (head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").partition("\n")[0]
+
+
+def _severity(kind: type[events.Event]) -> str:
+    """What decides on the severity: the docstring of the event's own property, else the base's INFO."""
+    own = vars(kind).get("severity")
+    return _first_line(own.__doc__) if own else "INFO"
+
+
+def _fields(kind: type[events.Event]) -> str:
+    return ", ".join(f"`{field.name}` {field.type}" for field in fields(kind))
+
+
+def update(page: str, name: str, content: str) -> str:
+    """Put a list between its markers."""
+    between = re.compile(rf"(?<=<!-- {name} -->\n\n).*?(?=<!-- /{name} -->)", re.DOTALL)
+    updated, count = between.subn(lambda _: f"{content}\n\n", page)
+    if count != 1:
+        raise ValueError(f"the markers of {name} are missing, or there are several")
+    return updated
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Update the pages, or check them."""
+    pages = {page: (DOCS / page).read_text() for page, _, _ in LISTS}
+    updated = dict(pages)
+    for page, name, write in LISTS:
+        updated[page] = update(updated[page], name, write())
+    stale = [page for page in pages if pages[page] != updated[page]]
+    if "--check" in arguments:
+        for page in stale:
+            print(f"docs/{page} is stale: run python docs/generate.py", file=sys.stderr)  # noqa: T201
+        return 1 if stale else 0
+    for page in stale:
+        (DOCS / page).write_text(updated[page])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

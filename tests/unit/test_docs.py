@@ -1,0 +1,25 @@
+"""What a page lists is what the code says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("generator", sorted((ROOT / "docs").glob("generate*.py")), ids=lambda path: path.stem)
+def test_generated_lists_are_up_to_date(generator: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, generator, "--check"],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT / "functions")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
