@@ -4,20 +4,22 @@
 locals {
   _guard_codes = ["guard_refused"]
   _key_codes   = ["key_rejected", "role_missing", "secret_unavailable"]
-  _or_codes = {
-    guard = join(" OR ", formatlist("\"%s\"", local._guard_codes))
-    key   = join(" OR ", formatlist("\"%s\"", local._key_codes))
-    both = join(" OR ", formatlist(
-      "\"%s\"", concat(local._guard_codes, local._key_codes)
-    ))
-  }
-  _failed_job = "${local._log} AND severity>=ERROR AND jsonPayload.event=\"job_finished\""
+
+  _failed_job = join(" AND ", [
+    local._log, "severity>=ERROR", "jsonPayload.event=\"job_finished\"",
+  ])
+  _is_guard = format(
+    "jsonPayload.error_code=(\"%s\")", join("\" OR \"", local._guard_codes)
+  )
+  _is_key = format(
+    "jsonPayload.error_code=(\"%s\")", join("\" OR \"", local._key_codes)
+  )
 
   # Each condition on a log line is a policy of its own: the API allows no
   # other condition beside it.
   _log_alerts = {
     guard_refused = {
-      filter   = "${local._failed_job} AND jsonPayload.error_code=(${local._or_codes.guard})"
+      filter   = "${local._failed_job} AND ${local._is_guard}"
       labels   = { integration = "labels.integration", table = "labels.table" }
       severity = "WARNING"
       title    = "a table would have shrunk, and was not replaced"
@@ -34,7 +36,7 @@ locals {
       EOT
     }
     key_rejected = {
-      filter   = "${local._failed_job} AND jsonPayload.error_code=(${local._or_codes.key})"
+      filter   = "${local._failed_job} AND ${local._is_key}"
       labels   = { integration = "labels.integration", table = "labels.table" }
       severity = "ERROR"
       title    = "the API key is missing, rejected or lacks a role"
@@ -54,15 +56,12 @@ locals {
       EOT
     }
     run_failed = {
-      filter = join("", [
-        local._log,
-        " AND severity>=ERROR AND (",
-        join(" OR ", [
-          "(jsonPayload.event=\"job_finished\" AND NOT jsonPayload.error_code=(${local._or_codes.both}))",
-          "(jsonPayload.event=\"run_finished\" AND jsonPayload.error:*)",
-          "jsonPayload.event=\"trigger_dropped\"",
-        ]),
-        ")",
+      filter = join(" ", [
+        local._log, "AND severity>=ERROR AND (",
+        "(jsonPayload.event=\"job_finished\"",
+        "AND NOT ${local._is_guard} AND NOT ${local._is_key})",
+        "OR (jsonPayload.event=\"run_finished\" AND jsonPayload.error:*)",
+        "OR jsonPayload.event=\"trigger_dropped\" )",
       ])
       labels   = { integration = "labels.integration", table = "labels.table" }
       severity = "ERROR"
@@ -152,7 +151,7 @@ resource "google_monitoring_alert_policy" "log" {
 }
 
 resource "google_monitoring_alert_policy" "dead_letters" {
-  display_name = "Kustomer extractor (${var.name}): messages could not be delivered"
+  display_name = "Kustomer extractor (${var.name}): messages are undelivered"
 
   combiner              = "OR"
   notification_channels = local._channels
@@ -231,7 +230,7 @@ resource "google_monitoring_alert_policy" "not_settled" {
       evaluation_missing_data = "EVALUATION_MISSING_DATA_ACTIVE"
       threshold_value         = 1
       filter = join(" AND ", [
-        "metric.type = \"logging.googleapis.com/user/${google_logging_metric.settled.name}\"",
+        "metric.type = \"${local._user_metric}/${google_logging_metric.settled.name}\"",
         "resource.type = \"cloud_run_revision\"",
         "metric.labels.integration = \"${each.key}\"",
       ])

@@ -38,17 +38,22 @@ locals {
   _tables = {
     for table, columns in local._columns :
     table => { mapValue = { fields = {
-      columns          = { mapValue = { fields = columns } }
-      max_drop_percent = { integerValue = tostring(local._max_drop_percent[table]) }
-      selected         = { booleanValue = true }
+      columns = { mapValue = { fields = columns } }
+      max_drop_percent = {
+        integerValue = tostring(local._max_drop_percent[table])
+      }
+      selected = { booleanValue = true }
     } } }
   }
 
   # The right to use this database and no other of the project:
   # https://cloud.google.com/firestore/docs/manage-databases, read 2026-11-23.
   _only_this_database = {
-    title      = "only-${google_firestore_database.config.name}"
-    expression = "resource.name == \"projects/${var.project_id}/databases/${google_firestore_database.config.name}\""
+    title = "only-${google_firestore_database.config.name}"
+    expression = format(
+      "resource.name == \"projects/%s/databases/%s\"",
+      var.project_id, google_firestore_database.config.name
+    )
   }
 }
 

@@ -18,7 +18,7 @@ locals {
         regex("-([0-9]+)@", google_project_service_identity.pubsub.email)[0]
       )
       pubsub  = google_project_service_identity.pubsub.member
-      storage = one(data.google_storage_project_service_account.agent[*].member)
+      storage = one(data.google_storage_project_service_account.gcs[*].member)
     }
   ) : {}
 }
@@ -38,7 +38,7 @@ resource "google_project_service_identity" "encryption" {
   depends_on = [google_project_service.enabled]
 }
 
-data "google_storage_project_service_account" "agent" {
+data "google_storage_project_service_account" "gcs" {
   count = local._is_encrypted ? 1 : 0
 
   project    = var.project_id

@@ -1,23 +1,41 @@
 locals {
-  _console   = "https://console.cloud.google.com"
-  _documents = "${local._console}/firestore/databases/${google_firestore_database.config.name}/data/panel/integrations"
-  _project   = "project=${var.project_id}"
+  _console = "https://console.cloud.google.com"
+  _project = "project=${var.project_id}"
+
+  _pages = {
+    for name in keys(var.integrations) : name => {
+      config   = "firestore/databases/${var.name}/data/panel/integrations/${name}"
+      history  = "firestore/databases/${var.name}/data/panel/integrations/${name}/runs"
+      key      = "security/secret-manager/secret/${name}-kustomer-api-key/versions"
+      logs     = "logs/query;query=${urlencode(local._log_of_integration[name])}"
+      schedule = "cloudscheduler"
+    }
+  }
 
   _links = {
-    for name in keys(var.integrations) : name => {
-      config   = "${local._documents}/${name}?${local._project}"
-      history  = "${local._documents}/${name}/runs?${local._project}"
-      key      = "${local._console}/security/secret-manager/secret/${name}-kustomer-api-key/versions?${local._project}"
-      logs     = "${local._console}/logs/query;query=${urlencode(local._log_of_integration[name])}?${local._project}"
-      schedule = "${local._console}/cloudscheduler?${local._project}"
-      tables   = "${local._console}/bigquery?${local._project}&ws=!1m4!1m3!3m2!1s${var.project_id}!2s${local._dataset_id}"
-    }
+    for name, pages in local._pages : name => merge(
+      {
+        for page, path in pages :
+        page => "${local._console}/${path}?${local._project}"
+      },
+      {
+        tables = join("", [
+          "${local._console}/bigquery?${local._project}",
+          "&ws=!1m4!1m3!3m2!1s${var.project_id}!2s${local._dataset_id}",
+        ])
+      },
+    )
   }
 }
 
 output "dashboard" {
-  description = "The page with rows, minutes, hops, retries and drift of all integrations."
-  value       = "${local._console}/monitoring/dashboards/builder/${basename(google_monitoring_dashboard.runs.id)}?${local._project}"
+  description = "The page with the charts of all integrations."
+  value = format(
+    "%s/monitoring/dashboards/builder/%s?%s",
+    local._console,
+    basename(google_monitoring_dashboard.runs.id),
+    local._project,
+  )
 }
 
 output "deployment" {
@@ -34,14 +52,20 @@ output "deployment" {
 }
 
 output "key_commands" {
-  description = "By integration: the command that adds its API key, read from the variable KEY."
+  description = "By integration: the command that adds the API key in KEY."
   value = {
     for name, secret in google_secret_manager_secret.api_key :
-    name => "printf %s \"$KEY\" | gcloud secrets versions add ${secret.secret_id} --project=${var.project_id} --data-file=-"
+    name => join(" ", [
+      "printf %s \"$KEY\" | gcloud secrets versions add ${secret.secret_id}",
+      "--project=${var.project_id} --data-file=-",
+    ])
   }
 }
 
 output "links" {
-  description = "By integration: the pages of its configuration document, run history, API key, logs, schedule (Force run) and tables."
+  description = <<-EOT
+    By integration: the pages of its configuration document, run history, API
+    key, logs, schedule (Force run) and tables.
+  EOT
   value       = local._links
 }

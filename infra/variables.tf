@@ -270,7 +270,9 @@ variable "project_id" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    condition = can(regex(
+      "^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id
+    ))
     error_message = "Set project_id to the id of a project (not its name or number), 6 to 30 lower-case letters, digits and hyphens; `gcloud projects list` shows it."
   }
 }

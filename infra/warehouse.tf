@@ -11,7 +11,7 @@ resource "google_bigquery_dataset" "tables" {
 
   # A dataset with tables in it cannot be deleted, unless this says so.
   delete_contents_on_destroy = !var.deletion_protection
-  description                = "Kustomer's conversations and satisfaction surveys, replaced whole at every run; _jobs has the history."
+  description                = "Kustomer's data, replaced whole by every run."
   location                   = local._dataset_location
   max_time_travel_hours      = "168" # a week to roll a table back
   project                    = var.project_id
@@ -31,7 +31,7 @@ resource "google_bigquery_dataset" "staging" {
 
   default_table_expiration_ms = 3 * 24 * 60 * 60 * 1000 # what a dead run left
   delete_contents_on_destroy  = true
-  description                 = "Chunks of runs that are under way. Nothing here is meant to be read."
+  description                 = "Chunks of runs that are under way."
   location                    = local._dataset_location
   max_time_travel_hours       = "48" # the least there is
   project                     = var.project_id

@@ -12,7 +12,8 @@ from kustomer_extract.models import Colour, Table
 from kustomer_extract.schema import ALWAYS_SELECTED
 
 INFRA = Path(__file__).parents[2] / "infra"
-HCL = "\n".join(path.read_text() for path in sorted(INFRA.glob("*.tf"))).replace('\\"', '"')
+WRITTEN = "\n".join(path.read_text() for path in sorted(INFRA.glob("*.tf")))
+HCL = re.sub(r'(?<!\\)",\n +"', " ", WRITTEN).replace('\\"', '"')  # filters that are joined from lines, on one line
 EVENTS = {event.name: {field.name for field in fields(event)} for event in CATALOGUE}
 
 
@@ -25,7 +26,7 @@ def find_compared(name: str) -> set[str]:
 def test_every_event_in_a_filter_exists() -> None:
     named = find_compared("event") | set(re.findall(r'event += "(\w+)"', HCL))
 
-    assert named
+    assert {"run_finished", "drift_found", "trigger_dropped"} <= named
     assert named - EVENTS.keys() == set()
 
 

@@ -60,11 +60,3 @@ override_resource {
   override_during = plan
   values          = { id = "projects/demo-project/notificationChannels/1" }
 }
-
-override_data {
-  target          = data.google_storage_project_service_account.agent
-  override_during = plan
-  values = {
-    member = "serviceAccount:service-123@gs-project-accounts.iam.gserviceaccount.com"
-  }
-}
