@@ -140,6 +140,16 @@ def test_without_a_stated_limit_the_smallest_plan_is_assumed(headers: Literal["n
     assert record.refused == 0
 
 
+@pytest.mark.parametrize("remaining", ["900", "-1", "many", ""])
+def test_a_remainder_that_makes_no_sense_is_ignored(remaining: str) -> None:
+    state = pace.start(pace.Pace(share=1.0), 0.0)
+    headers = {"x-ratelimit-limit": "600", "x-ratelimit-remaining": remaining}
+
+    state = pace.finish(state, 100.0, started_at=99.0, headers=headers)
+
+    assert (state.limit, state.others) == (600, (0.0, 0.0))
+
+
 @pytest.mark.parametrize(("before", "after"), [(300, 1000), (1000, 300), (2000, 500)])
 @pytest.mark.parametrize("window", WINDOWS)
 def test_a_limit_may_change_in_mid_run(window: Literal["fixed", "sliding"], before: int, after: int) -> None:
