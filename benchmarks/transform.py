@@ -1,6 +1,6 @@
 """CPU of a row, from the bytes of a page to gzip, as multiples of what reading and writing its JSON takes at least.
 
-Usage: ``PYTHONPATH=.:functions python benchmarks/transform.py [ROUNDS]``. The steps take turns in every round, so that
+Usage: ``python -m benchmarks.transform [ROUNDS]``. The steps take turns in every round, so that
 a busy machine slows all of them; what counts are the ratios. The floor is orjson's loads and dumps of the same page.
 """
 

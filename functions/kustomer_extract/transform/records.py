@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 from kustomer_extract.models import JsonObject, JsonValue, Table
 from kustomer_extract.schema import ALWAYS_SELECTED, Field, Selection, part
 from kustomer_extract.transform.misfits import Misfits, Place
-from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id, parse_timestamp, to_rfc3339
+from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id, convert_text, parse_timestamp, to_rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +120,7 @@ def _drop(_value: JsonValue, _place: Place, _misfits: Misfits) -> JsonValue:
 
 def _record(converters: Mapping[str, Convert], selection: Selection) -> Convert:
     """Compile an object; `converters` are in the order that its row will have."""
-    columns = tuple(converters.items())
+    columns = tuple((name, convert_field is convert_text, convert_field) for name, convert_field in converters.items())
 
     def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
         if not isinstance(value, dict):
@@ -128,13 +128,17 @@ def _record(converters: Mapping[str, Convert], selection: Selection) -> Convert:
             return None
         row: Row = {}
         known = 0
-        for name, convert_field in columns:
+        for name, is_text, convert_field in columns:
             item = value.get(name)
-            if item is not None:
-                known += 1
-                fitted = convert_field(item, (place, name), misfits)
-                if fitted is not None:
-                    row[name] = fitted
+            if item is None:
+                continue
+            known += 1
+            if is_text and type(item) is str and item.isascii():  # every other value is: spare it the call
+                row[name] = item
+                continue
+            fitted = convert_field(item, (place, name), misfits)
+            if fitted is not None:
+                row[name] = fitted
         if known < len(value):  # the others are unknown, or null
             for name, item in value.items():
                 if item is not None and name not in converters:
