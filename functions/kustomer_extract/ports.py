@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """Kustomer, with one organisation's key."""
 
-    @property
-    def limit(self) -> int | None:
-        """The organisation's requests per minute, as Kustomer last said; None if it has not."""
-
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         """Yield the pages of a table in order, from `start` (None: the first).
 
@@ -137,7 +133,10 @@ class RunStore(Protocol):
         """
 
     def record(self, state: RunState) -> None:
-        """Write the run document, which people see in the console. Idempotent by run."""
+        """Write the run document, which people see in the console. Idempotent by run.
+
+        That of a run that is not finished only begins it: who stalls in between does not undo the end.
+        """
 
 
 class SecretStore(Protocol):

@@ -79,7 +79,6 @@ class Organisation:
     page_seconds: float = 1.0
     fail: Callable[[Table, int], None] = lambda _table, _page: None
     opened: int = 0
-    limit: int | None = None
 
     def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> Organisation:  # noqa: ARG002 a port
         assert key.value == "secret"
@@ -150,12 +149,12 @@ class World:
         )
         self.limits = Limits(soft_deadline_seconds=soft_deadline_seconds, chunk_rows=chunk_rows)
         self._columns = columns
-        self._file = folder / "kustomer.yaml"
+        self.file = folder / "kustomer.yaml"
         self._numbers = itertools.count(1)
         self.configure()
         self.ports = Ports(
             clock=self.clock,
-            configs=YamlConfigStore(self._file, self.warehouse),
+            configs=YamlConfigStore(self.file, self.warehouse),
             continuations=self.queue,
             log=self.log,
             open_source=self.organisation,
@@ -169,7 +168,7 @@ class World:
         chosen = {
             table.value: {"columns": self._columns(table), **(tables or {}).get(table.value, {})} for table in Table
         }
-        self._file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
+        self.file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
 
     def trigger(self, trigger: Trigger = Trigger.SCHEDULE) -> Message:
         """Publish a trigger now; nobody has received it yet."""
