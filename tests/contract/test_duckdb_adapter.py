@@ -231,6 +231,14 @@ def test_readers_see_the_old_rows_until_the_new_ones_are_complete() -> None:
     assert (before, during, after) == ([("a",)], [("a",)], [("b",), ("c",)])
 
 
+def test_a_load_that_nobody_waited_for_is_dropped_too() -> None:
+    with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
+        warehouse.begin_load(build_chunk("chunk", [{"id": str(number)} for number in range(20_000)]), SCHEMA)
+        warehouse.drop(["chunk"])
+
+        assert warehouse.query("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'kustomer_staging'") == []
+
+
 def test_closing_waits_for_a_load_under_way(tmp_path: Path) -> None:
     warehouse = DuckDbWarehouse.open(tmp_path / "w.duckdb")
     load = warehouse.begin_load(build_chunk("chunk", [{"id": "a"}]), SCHEMA)

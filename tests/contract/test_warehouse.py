@@ -383,9 +383,10 @@ def test_the_newest_jobs_come_first_and_no_more_than_asked_for(bench: Bench) -> 
 
 
 def test_jobs_are_of_one_integration_or_of_all(bench: Bench) -> None:
-    other = build_job(2, integration=IntegrationName("other"))
+    other = build_job(1, integration=IntegrationName("other"), started_at=NOON.replace(hour=13))
     for job in (build_job(1), other):
         bench.warehouse.append_jobs([job])
 
+    assert other.job_id == build_job(1).job_id  # begun in one second by messages with one ending
     assert list(bench.warehouse.fetch_jobs(ACME, limit=10)) == [build_job(1)]
     assert list(bench.warehouse.fetch_jobs(None, limit=10)) == [other, build_job(1)]

@@ -120,7 +120,10 @@ class DuckDbWarehouse:
         return Assembled(name=name, rows=rows, distinct_ids=ids)
 
     def drop(self, names: Sequence[str]) -> None:
-        """Drop staging tables and views."""
+        """Drop staging tables and views, once no load is under way: it may be the load of one of them."""
+        self._loader.submit(self._drop, names).result()
+
+    def _drop(self, names: Sequence[str]) -> None:
         kinds = self._find_kinds("kustomer_staging")
         for name in names:
             if name in kinds:

@@ -23,7 +23,8 @@ class DuckDbHistory:
         self._file = file
         self._table = file.qualify("kustomer", "_jobs")
         self._columns = load_columns()
-        file.query(f"CREATE TABLE IF NOT EXISTS {self._table} ({to_definitions(self._columns)}, PRIMARY KEY (job_id))")
+        columns = to_definitions(self._columns)
+        file.query(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns}, PRIMARY KEY (integration, job_id))")
 
     def append(self, jobs: Sequence[Job]) -> None:
         """Append all jobs that are not there yet, or none."""
