@@ -36,7 +36,7 @@ class Settings:
         database: FIRESTORE_DATABASE.
         dataset: BIGQUERY_DATASET, which people query.
         staging_dataset: BIGQUERY_STAGING_DATASET.
-        location: BIGQUERY_LOCATION of both datasets.
+        location: BIGQUERY_LOCATION of both datasets; None: BigQuery is asked.
         soft_deadline_seconds: SOFT_DEADLINE_SECONDS: after this an invocation hands over to the next.
         kustomer_api_url: KUSTOMER_API_URL, for tests and private endpoints: instead of https://<org>.api.kustomerapp.com.
         secret_manager_endpoint: SECRET_MANAGER_ENDPOINT, likewise: ``host:port``.
@@ -48,7 +48,7 @@ class Settings:
     database: str = "(default)"
     dataset: str = "kustomer"
     staging_dataset: str = "kustomer_staging"
-    location: str = "US"
+    location: str | None = None
     soft_deadline_seconds: float = Limits().soft_deadline_seconds
     kustomer_api_url: str | None = None
     secret_manager_endpoint: str | None = None
@@ -91,7 +91,7 @@ def parse_settings(environment: Mapping[str, str]) -> Settings:
         )
     if problems or seconds is None:
         raise ConfigInvalid("the function's environment (see infra/function.tf)", problems)
-    return Settings(**values, soft_deadline_seconds=seconds)  # type: ignore[arg-type]  # the names are those of _VARIABLES
+    return Settings(**values, soft_deadline_seconds=seconds)
 
 
 def _to_seconds(text: str) -> float | None:
@@ -125,7 +125,7 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
     from kustomer_extract.adapters import pubsub
-    from kustomer_extract.adapters.bigquery import BigQueryWarehouse
+    from kustomer_extract.adapters.bigquery import BigQueryWarehouse, find_location
     from kustomer_extract.adapters.firestore import FirestoreConfigStore, FirestoreRunStore
     from kustomer_extract.adapters.secret_manager import SecretManagerStore
 
@@ -133,6 +133,7 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
     clock = SystemClock()
     # First of all clients: it says what to do where there are no credentials.
     continuations = pubsub.connect(settings.topic, emulator_host=settings.pubsub_emulator_host)
+    client = bigquery.Client(project=settings.project)
     documents = firestore.Client(project=settings.project, database=settings.database)
     endpoint = settings.secret_manager_endpoint
     secrets = SecretManagerServiceClient(client_options=ClientOptions(api_endpoint=endpoint) if endpoint else None)
@@ -145,10 +146,10 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
         runs=FirestoreRunStore(documents),
         secrets=SecretManagerStore(secrets, project=settings.project, clock=clock),
         warehouse=BigQueryWarehouse(
-            bigquery.Client(project=settings.project, location=settings.location),
+            client,
             dataset=settings.dataset,
             staging_dataset=settings.staging_dataset,
-            location=settings.location,
+            location=settings.location or find_location(client, settings.dataset),
             clock=clock,
         ),
     )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parents[2]
 _TOPIC = "projects/demo-project/topics/kustomer-extract"
+_DATABASE = "kustomer"  # a named one, as deployed
 _START_SECONDS = 30.0
 
 
@@ -154,7 +155,7 @@ class Installation:
                 **self.cloud.environment,
                 "PUBSUB_TOPIC": _TOPIC,
                 "PUBSUB_EMULATOR_HOST": self.pubsub.address,
-                "BIGQUERY_LOCATION": "US",
+                "FIRESTORE_DATABASE": _DATABASE,
                 "KUSTOMER_API_URL": self.kustomer.url,
                 **self._settings,
             }
@@ -179,7 +180,7 @@ class Installation:
         for dataset in ("kustomer", "kustomer_staging"):
             self.bigquery.create_dataset(dataset)
         os.environ["FIRESTORE_EMULATOR_HOST"] = self.environment["FIRESTORE_EMULATOR_HOST"]
-        self.firestore = firestore.Client(project=project, credentials=AnonymousCredentials())
+        self.firestore = firestore.Client(project=project, database=_DATABASE, credentials=AnonymousCredentials())
         del os.environ["FIRESTORE_EMULATOR_HOST"]
         opening.callback(self.firestore.close)
 

@@ -231,6 +231,13 @@ class ChunkLoad:
         return self.staged
 
 
+def find_location(client: bigquery.Client, dataset: str) -> str:
+    """Ask where a dataset is: its jobs have to run there."""
+    name = f"{client.project}.{dataset}"
+    with _describe_service(name, f"{name}_staging", "any").translate(f"looking for dataset {name}"):
+        return str(client.get_dataset(name).location)
+
+
 def to_row_rejection(chunk: str, errors: Iterable[Mapping[str, str]], schema: Sequence[Field]) -> RowRejected:
     """Say where a load failed, and not a word more: BigQuery's messages quote the row's values.
 

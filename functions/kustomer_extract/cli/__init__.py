@@ -79,7 +79,7 @@ def _to_variables(options: Namespace, environment: Mapping[str, str]) -> dict[st
     given = {
         "GOOGLE_CLOUD_PROJECT": options.project,
         "PUBSUB_TOPIC": topic if "/" in topic else f"projects/{options.project}/topics/{topic}",
-        "FIRESTORE_DATABASE": options.database,
+        "FIRESTORE_DATABASE": options.database or environment.get("FIRESTORE_DATABASE") or "kustomer",
         "BIGQUERY_DATASET": options.dataset,
         "BIGQUERY_LOCATION": options.location,
     }

@@ -60,9 +60,9 @@ def _build_place() -> argparse.ArgumentParser:
     )
     cloud = place.add_argument_group("in the cloud (with application default credentials)")
     cloud.add_argument("--project", metavar="P", help="the Google Cloud project; selects the cloud")
-    cloud.add_argument("--database", metavar="D", help="Firestore; default: FIRESTORE_DATABASE, or (default)")
+    cloud.add_argument("--database", metavar="D", help="Firestore; default: FIRESTORE_DATABASE, or kustomer")
     cloud.add_argument("--dataset", metavar="D", help="BigQuery; default: BIGQUERY_DATASET, or kustomer")
-    cloud.add_argument("--location", metavar="L", help="of the dataset; default: BIGQUERY_LOCATION, or US")
+    cloud.add_argument("--location", metavar="L", help="of the dataset; default: BIGQUERY_LOCATION, or where it is")
     cloud.add_argument("--topic", metavar="T", help="Pub/Sub; default: PUBSUB_TOPIC, or kustomer-trigger")
     return place
 
