@@ -215,6 +215,18 @@ def test_people_see_the_run(anywhere: CloudClients) -> None:
     }
 
 
+def test_an_invocation_that_stalled_does_not_undo_the_end_of_a_run(anywhere: CloudClients) -> None:
+    store = build_run_store(anywhere)
+    store.record(STATE)
+    store.record(replace(STATE, finished_at=NOON))
+
+    store.record(STATE)
+
+    shown = anywhere.firestore.document(f"integrations/acme/runs/{RUN}").get().to_dict()
+    assert shown is not None
+    assert shown["finished_at"] == NOON
+
+
 @pytest.mark.parametrize(
     ("status", "shown"),
     [(JobStatus.SUCCEEDED, ("SUCCEEDED", "green")), (JobStatus.SKIPPED, ("SKIPPED", "green"))],

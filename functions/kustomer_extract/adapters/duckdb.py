@@ -115,7 +115,10 @@ class DuckDbWarehouse:
         return self._create_view(name, select_latest(self._stage(assembled.name), schema))
 
     def _create_view(self, name: str, query: str) -> Assembled:
-        self.query(f"CREATE OR REPLACE VIEW {self._stage(name)} AS {query}")
+        try:
+            self.query(f"CREATE OR REPLACE VIEW {self._stage(name)} AS {query}")
+        except duckdb.CatalogException as error:
+            raise WarehouseRefused(f"DuckDB: a staging table of {name} is gone; the next run makes it again") from error
         ((rows, ids),) = self.query(f"SELECT count(*), count(DISTINCT id) FROM {self._stage(name)}")  # noqa: S608 - our own name
         return Assembled(name=name, rows=rows, distinct_ids=ids)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -123,10 +124,14 @@ class FirestoreRunStore:
         return replace(state, version=written.update_time)
 
     def record(self, state: RunState) -> None:
-        """Write the run document whole."""
+        """Write the run document whole; that of a run that is not finished only if there is none."""
         reference = self._client.document(f"integrations/{state.integration}/runs/{state.run_id}")
         with self._service.translate(f"writing {reference.path}"):
-            reference.set(to_run_document(state), **self._call)
+            if state.finished_at is not None:
+                reference.set(to_run_document(state), **self._call)
+                return
+            with suppress(AlreadyExists):
+                reference.create(to_run_document(state), **self._call)
 
     def _refer_to_state(self, integration: IntegrationName) -> firestore.DocumentReference:
         return self._client.document(f"integrations/{integration}/state/run")

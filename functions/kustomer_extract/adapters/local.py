@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kustomer_extract.models import Document, Message, RunId, RunState
 
 _KEY_VARIABLE = "KUSTOMER_API_KEY"
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # the file is read at every chunk
 
 
 class Activations(Protocol):
@@ -77,7 +78,7 @@ class YamlConfigStore:
 
     def _read(self) -> Mapping[IntegrationName, Document]:
         try:
-            content = yaml.safe_load(self._path.read_text(encoding="utf-8"))
+            content = yaml.load(self._path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - either is safe
         except OSError as error:
             raise self._invalid(
                 "(file)", str(error.strerror), "a readable file; start from kustomer.example.yaml"
@@ -141,9 +142,10 @@ class MemoryRunStore:
             return saved
 
     def record(self, state: RunState) -> None:
-        """Keep the run document."""
+        """Keep the run document; that of a run that is not finished only if there is none."""
         with self._lock:
-            self.recorded[state.run_id] = state
+            if state.finished_at is not None or state.run_id not in self.recorded:
+                self.recorded[state.run_id] = state
 
 
 class EnvironmentSecretStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kustomer_extract import events
@@ -10,6 +11,8 @@ from kustomer_extract.errors import NeedsPerson, Stopped
 from kustomer_extract.models import JobStatus, colour, to_staging_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kustomer_extract.models import Job, RunState, Table
     from kustomer_extract.pipeline.ledger import Ledger
     from kustomer_extract.ports import Ports
@@ -50,15 +53,18 @@ def emit_job_finished(job: Job, ports: Ports) -> None:
 def close_run(ledger: Ledger, ports: Ports, *, error: NeedsPerson | None = None) -> RunState:
     """End a run. Jobs that still run fail with `error`; each step may be repeated after a crash.
 
+    How the jobs ended is committed first. So whoever repeats the rest, however late, writes the same records.
+
     Raises:
         RetryLater: a record could not be written; the run is not finished yet.
         TakenOver: another invocation ends it.
     """
-    for table, progress in ledger.state.tables.items():
-        if error is not None and progress.job.status is JobStatus.RUNNING:
-            fail_job(ledger, table, error, ports)
-            emit_job_finished(ledger.table(table).job, ports)
-    finished = replace(ledger.state, finished_at=ports.clock.now())
+    if error is not None:
+        _fail_all(ledger, error, ports)
+    now = ports.clock.now()
+    finished = replace(
+        ledger.state, finished_at=max((job.finished_at or now for job in ledger.state.jobs), default=now)
+    )
     problem = _write_records(finished, ports)
     ledger.release(finished_at=finished.finished_at)
     event = events.RunFinished(
@@ -73,28 +79,49 @@ def close_run(ledger: Ledger, ports: Ports, *, error: NeedsPerson | None = None)
     return ledger.state
 
 
+def _fail_all(ledger: Ledger, error: NeedsPerson, ports: Ports) -> None:
+    """Fail the jobs that still run, for good. No lease: whoever comes next may close the run."""
+    running = [table for table, progress in ledger.state.tables.items() if progress.job.status is JobStatus.RUNNING]
+    for table in running:
+        fail_job(ledger, table, error, ports)
+    ledger.release()
+    for table in running:
+        emit_job_finished(ledger.table(table).job, ports)
+
+
 def _write_records(state: RunState, ports: Ports) -> str | None:
-    """Write what people look at; return what went wrong for good: that must not hold up the end of the run."""
-    try:
-        if any(job.status is JobStatus.SUCCEEDED for job in state.jobs):
-            ports.configs.activate(state.integration)
-        ports.warehouse.drop(_list_staging(state))
-        ports.warehouse.append_jobs(state.jobs)
-        ports.runs.record(state)
-    except NeedsPerson as error:
-        return f"the records of this run are incomplete: {error}"
-    return None
+    """Write what people look at; return what went wrong for good: that holds up neither the rest nor the run's end."""
+    steps: list[Callable[[], None]] = [
+        partial(ports.warehouse.drop, _list_staging(state)),
+        partial(ports.warehouse.append_jobs, state.jobs),
+        partial(ports.runs.record, state),
+    ]
+    if any(job.status is JobStatus.SUCCEEDED for job in state.jobs):
+        steps.insert(0, partial(ports.configs.activate, state.integration))
+    problems = []
+    for step in steps:
+        try:
+            step()
+        except NeedsPerson as error:
+            problems.append(str(error))
+    return f"the records of this run are incomplete: {'; '.join(problems)}" if problems else None
 
 
 def _list_staging(state: RunState) -> list[str]:
-    """Name the staging tables that the state and this attempt know of; what dead attempts left expires by itself."""
+    """Name the staging tables that the state knows of; chunks that no attempt listed expire by themselves.
+
+    Of every attempt, what it put together goes: an invocation that stalled just before it published could still do so.
+    """
     return [
         name
         for table, progress in state.tables.items()
         for name in (
             *(chunk.name for chunk in progress.chunks),
             to_staging_name(state, table, len(progress.chunks)),  # begun, perhaps, when the job ended
-            to_staging_name(state, table, "all"),
-            to_staging_name(state, table, "unique"),
+            *(
+                to_staging_name(replace(state, attempt=attempt), table, suffix)
+                for attempt in range(1, state.attempt + 1)
+                for suffix in ("all", "unique")
+            ),
         )
     ]
