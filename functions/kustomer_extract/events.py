@@ -129,7 +129,7 @@ class TriggerDropped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunContinued(Event):
-    """Time was up: the state is saved and the next hop has been called."""
+    """Time was up, or the run was taken from a holder that gave no sign of its end: the next hop has been called."""
 
     name = "run_continued"
     hop: int
@@ -137,7 +137,7 @@ class RunContinued(Event):
     @property
     def sentence(self) -> str:
         """Name the next hop."""
-        return f"time is up, hop {self.hop} goes on from here"
+        return f"the state is saved, hop {self.hop} goes on from here"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -468,7 +468,9 @@ def test_a_trigger_that_arrives_while_a_run_works_is_skipped(world: World) -> No
     assert_complete(world)
 
 
-def test_the_same_message_delivered_twice_at_once_lets_the_second_go_on_and_stops_the_first(world: World) -> None:
+def test_the_same_message_delivered_twice_at_once_stops_the_first_and_goes_on_under_a_message_of_its_own(
+    world: World,
+) -> None:
     message = world.trigger()
     inner: list[Outcome] = []
 
@@ -479,11 +481,15 @@ def test_the_same_message_delivered_twice_at_once_lets_the_second_go_on_and_stop
 
     world.organisation.fail = interfere
 
-    outer = world.deliver(message)
+    with pytest.raises(RetryLater):
+        world.deliver(message)
+    outcome = world.run(world.queue.messages.popleft())
 
-    assert outer.reason == "taken_over"
-    assert statuses(inner[0]) == dict.fromkeys(BOTH, (JobStatus.SUCCEEDED, None))
-    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)
+    assert inner[0].state is not None
+    assert inner[0].state.hop == 1
+    assert statuses(outcome) == dict.fromkeys(BOTH, (JobStatus.SUCCEEDED, None))
+    assert_complete(world)
+    assert world.deliver(message).reason == "finished"
 
 
 def test_a_newer_trigger_closes_a_dead_run_and_starts_its_own(world: World) -> None:

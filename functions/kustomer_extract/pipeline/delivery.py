@@ -36,7 +36,8 @@ def decide(state: RunState | None, message: Message, now: datetime, limits: Limi
     """Weigh a message against the state.
 
     A message of the run itself takes over whatever its holder is doing, unless a later hop is alive: it was delivered
-    again because its holder died, timed out or let go, and the fence stops a holder that is still there.
+    again because its holder died, timed out or let go, and the fence stops a holder that is still there. A later hop
+    that is alive has a message of its own, which Pub/Sub keeps until that hop has done its part.
     """
     run_id = to_target_run(message)
     if state is not None and state.run_id == run_id:
@@ -44,7 +45,7 @@ def decide(state: RunState | None, message: Message, now: datetime, limits: Limi
     older = state is not None and (message.published_at, run_id) < (state.published_at, state.run_id)
     if older or message.trigger is Trigger.CONTINUE:
         return Decision.SUPERSEDED
-    if state is not None and _is_held(state, now):
+    if state is not None and is_held(state, now):
         return Decision.ALREADY_RUNNING
     too_old = now - message.published_at > timedelta(hours=limits.max_trigger_age_hours)
     return Decision.TOO_OLD if too_old else Decision.START
@@ -53,8 +54,9 @@ def decide(state: RunState | None, message: Message, now: datetime, limits: Limi
 def _of_this_run(state: RunState, message: Message, now: datetime) -> Decision:
     if state.finished_at is not None:
         return Decision.FINISHED
-    return Decision.DUPLICATE if _is_held(state, now) and state.hop > message.hop else Decision.TAKE_OVER
+    return Decision.DUPLICATE if is_held(state, now) and state.hop > message.hop else Decision.TAKE_OVER
 
 
-def _is_held(state: RunState, now: datetime) -> bool:
+def is_held(state: RunState, now: datetime) -> bool:
+    """Whether somebody is likely to be at work on the run."""
     return state.finished_at is None and state.lease_until is not None and state.lease_until > now

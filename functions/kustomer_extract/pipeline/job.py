@@ -93,7 +93,7 @@ class TableJob:
             self._ledger.change_job(self._table, started_at=self._ports.clock.now())
         if not self._ledger.table(self._table).extracted:
             self._extract()
-        if not self._ledger.table(self._table).extracted:
+        if not self._ledger.table(self._table).extracted or self._ports.clock.now() >= self._until:
             return False
         self._publish(self._assemble())
         return True
@@ -152,7 +152,7 @@ class TableJob:
         except UnknownIntegration:
             document = {"status": "DELETED"}
         if not is_running(document):
-            raise Stopped(f"stopped, because the integration is {document['status']}; nothing was published")
+            raise Stopped(f"stopped, because the integration is {document['status']}; the published table stays")
 
     def _assemble(self) -> Assembled:
         """Put the chunks together, count, and remove repeats."""

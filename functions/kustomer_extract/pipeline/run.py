@@ -5,16 +5,17 @@ Returning means that the message is done with. Raising `RetryLater` asks for its
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from kustomer_extract import events
 from kustomer_extract.config import config_hash, parse_integration, to_document
 from kustomer_extract.errors import (
     Abandoned,
     ConfigInvalid,
+    ExtractError,
     NeedsPerson,
     RetriesExhausted,
     RetryLater,
@@ -32,7 +33,7 @@ from kustomer_extract.models import (
     to_job_id,
 )
 from kustomer_extract.pipeline.closing import close_run, emit_job_finished, fail_job
-from kustomer_extract.pipeline.delivery import Decision, decide, to_target_run
+from kustomer_extract.pipeline.delivery import Decision, decide, is_held, to_target_run
 from kustomer_extract.pipeline.job import TableJob
 from kustomer_extract.pipeline.ledger import Ledger
 from kustomer_extract.pipeline.limits import Limits
@@ -71,6 +72,7 @@ def execute(message: Message, ports: Ports, *, limits: Limits | None = None) -> 
     try:
         return invocation.execute()
     except RetryLater as error:
+        invocation.let_go()
         invocation.emit(events.RunInterrupted(error=str(error), failures=invocation.failures))
         raise
 
@@ -81,21 +83,36 @@ class _Invocation:
         self._ports = ports
         self._limits = limits
         self.failures = 0
+        self._ledger: Ledger | None = None
         self._began = ports.clock.now()
         self._until = self._began + timedelta(seconds=limits.soft_deadline_seconds)
         self._scope = events.Scope(integration=message.integration, run_id=to_target_run(message))
 
     def execute(self) -> Outcome:
-        state = self._ports.runs.fetch(self._message.integration)
-        decision = decide(state, self._message, self._began, self._limits)
-        self.failures = state.failures if state and decision is Decision.TAKE_OVER else 0
         try:
-            if decision is Decision.START:
-                return self._start(state)
-            if decision is Decision.TAKE_OVER and state is not None:
-                return self._take_over(state)
-        except TakenOver:
+            return self._act(*self._weigh())
+        except TakenOver as error:
+            decision, _ = self._weigh()
+            if decision in {Decision.START, Decision.TAKE_OVER}:  # nobody but this message may be left to go on
+                raise RetryLater("another invocation wrote the state at the same time") from error
             return self._skip("taken_over")
+
+    def let_go(self) -> None:
+        """Free the lease: redelivery then goes on under this message. Not after a write in doubt; see `Ledger`."""
+        ledger = self._ledger
+        if ledger is not None and not ledger.in_doubt and ledger.state.lease_until is not None:
+            with suppress(ExtractError):
+                ledger.release()
+
+    def _weigh(self) -> tuple[Decision, RunState | None]:
+        state = self._ports.runs.fetch(self._message.integration)
+        return decide(state, self._message, self._ports.clock.now(), self._limits), state
+
+    def _act(self, decision: Decision, state: RunState | None) -> Outcome:
+        if decision is Decision.START:
+            return self._start(state)
+        if decision is Decision.TAKE_OVER and state is not None:
+            return self._take_over(state)
         if decision is Decision.SUPERSEDED:
             return self._drop("superseded", "a newer run has taken its place")
         if decision is Decision.TOO_OLD:
@@ -119,9 +136,7 @@ class _Invocation:
         try:
             integration = parse_integration(self._message.integration, document)
         except ConfigInvalid as error:
-            ledger = self._open_ledger(replace(state, tables=_new_tables(Table, state, "")))
-            ledger.commit()
-            return self._finish(ledger, error)
+            return self._finish(self._open_ledger(replace(state, tables=_new_tables(Table, state, ""))), error)
         if not integration.status.runs:
             return self._skip(integration.status.lower())
         if not integration.tables:
@@ -138,7 +153,8 @@ class _Invocation:
         )
         ledger = self._open_ledger(state)
         ledger.commit()
-        self._ports.runs.record(ledger.state)
+        with suppress(NeedsPerson):  # the end of the run tells, if it stays so
+            self._ports.runs.record(ledger.state)
         return self._work(ledger, integration)
 
     def _new_state(self, previous: RunState | None) -> RunState:
@@ -153,13 +169,26 @@ class _Invocation:
         )
 
     def _take_over(self, state: RunState) -> Outcome:
-        """Go on with a run whose holder died, timed out or let go."""
-        ledger = self._open_ledger(replace(state, attempt=state.attempt + 1, failures=state.failures + 1))
+        """Go on with a run whose holder died, timed out or let go.
+
+        Whoever takes it from a lease that has not ended calls the next hop at once. The holder may be alive, with
+        another delivery of this very message; then the message is done with as soon as either of them returns, and
+        the other would be left without anybody to resume its work.
+        """
+        self.failures = state.failures
+        if is_held(state, self._began):
+            return self._hand_over(self._open_ledger(state))
+        ledger = self._open_ledger(
+            replace(state, hop=self._message.hop, attempt=state.attempt + 1, failures=state.failures + 1)
+        )
         ledger.commit()
         exhausted = self._check_exhausted(state)
         if exhausted is not None or not any(job.status is JobStatus.RUNNING for job in state.jobs):
             return self._finish(ledger, exhausted)
-        integration = parse_integration(state.integration, state.document)
+        try:
+            integration = parse_integration(state.integration, state.document)
+        except ConfigInvalid as error:  # the code was changed between two hops, and a column is gone
+            return self._finish(ledger, error)
         schemas = _hash_schemas(integration)
         if schemas != state.schema_hash:  # the code was changed between two hops: rows of two schemas do not mix
             fresh = _new_tables(state.tables, state, state.config_hash)
@@ -179,10 +208,8 @@ class _Invocation:
 
     def _abandon(self, state: RunState) -> RunState:
         """Close an unfinished run for good; its staging goes, so that nothing of it can be published any more."""
-        ledger = self._open_ledger(replace(state, attempt=state.attempt + 1))
-        ledger.release()
-        error = Abandoned("left unfinished and replaced by a newer run; nothing more of it was published")
-        return close_run(ledger, self._ports, error=error)
+        error = Abandoned("left unfinished and replaced by a newer run")
+        return close_run(self._open_ledger(state), self._ports, error=error)
 
     # --- the work
 
@@ -206,7 +233,7 @@ class _Invocation:
                     if ledger.in_doubt:
                         break
         if interruption is not None:
-            self._interrupt(ledger, interruption)
+            raise interruption
         return self._finish(ledger)
 
     def _advance(self, table: Table, ledger: Ledger, integration: Integration, source: Source) -> bool:
@@ -232,8 +259,8 @@ class _Invocation:
     # --- endings
 
     def _hand_over(self, ledger: Ledger) -> Outcome:
-        """Time is up: let go of the run, then call the next hop. A crash in between is mended by redelivery."""
-        ledger.release(hop=ledger.state.hop + 1)
+        """Let go of the run, then call the next hop. A crash in between is mended by redelivery."""
+        ledger.release(hop=self._message.hop + 1)
         state = ledger.state
         try:
             self._ports.continuations.publish(
@@ -243,12 +270,6 @@ class _Invocation:
             return self._finish(ledger, error)
         self.emit(events.RunContinued(hop=state.hop))
         return Outcome(state=state)
-
-    def _interrupt(self, ledger: Ledger, error: RetryLater) -> NoReturn:
-        """Leave the message for redelivery, which need not wait for the lease to end."""
-        if not ledger.in_doubt:
-            ledger.release()
-        raise error
 
     def _finish(self, ledger: Ledger, error: NeedsPerson | None = None) -> Outcome:
         return Outcome(state=close_run(ledger, self._ports, error=error))
@@ -262,7 +283,8 @@ class _Invocation:
         return Outcome(reason=reason)
 
     def _open_ledger(self, state: RunState) -> Ledger:
-        return Ledger(state, runs=self._ports.runs, clock=self._ports.clock, limits=self._limits)
+        self._ledger = Ledger(state, runs=self._ports.runs, clock=self._ports.clock, limits=self._limits)
+        return self._ledger
 
     def emit(self, event: events.Event) -> None:
         self._ports.log.emit(self._scope, event)
