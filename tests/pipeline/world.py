@@ -9,17 +9,17 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 
 from kustomer_extract.adapters.duckdb import DuckDbWarehouse
-from kustomer_extract.adapters.local import EnvironmentSecretStore, MemoryRunStore, YamlConfigStore
+from kustomer_extract.adapters.local import Activations, EnvironmentSecretStore, MemoryRunStore, YamlConfigStore
 from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import Cursor, IntegrationName, Message, Page, Table, Trigger, to_live_name
 from kustomer_extract.pipeline.limits import Limits
 from kustomer_extract.pipeline.run import Outcome, execute
-from kustomer_extract.ports import Ports
+from kustomer_extract.ports import Ports, Warehouse
 from kustomer_extract.schema import ALWAYS_SELECTED, load_schema
 from tests.standins.clock import VirtualClock
 from tests.standins.log import RecordedLog
@@ -116,8 +116,12 @@ class Queue:
         )
 
 
-class World:
-    """One installation with the integration `acme`.
+class AnyWarehouse(Warehouse, Activations, Protocol):
+    """What an installation of the laptop's parts needs."""
+
+
+class BareWorld:
+    """One installation with the integration `acme`, on any warehouse.
 
     Args:
         folder: Where the configuration file lies.
@@ -129,6 +133,7 @@ class World:
     def __init__(
         self,
         folder: Path,
+        warehouse: AnyWarehouse,
         *,
         rows: int = 7,
         soft_deadline_seconds: float = 450,
@@ -138,7 +143,6 @@ class World:
         self.clock = VirtualClock()
         self.log = RecordedLog()
         self.queue = Queue(self.clock)
-        self.warehouse = DuckDbWarehouse.open(":memory:")
         self.runs = MemoryRunStore()
         self.organisation = Organisation(
             clock=self.clock,
@@ -149,18 +153,18 @@ class World:
         )
         self.limits = Limits(soft_deadline_seconds=soft_deadline_seconds, chunk_rows=chunk_rows)
         self._columns = columns
-        self.file = folder / "kustomer.yaml"
+        self._file = folder / "kustomer.yaml"
         self._numbers = itertools.count(1)
         self.configure()
         self.ports = Ports(
             clock=self.clock,
-            configs=YamlConfigStore(self.file, self.warehouse),
+            configs=YamlConfigStore(self._file, warehouse),
             continuations=self.queue,
             log=self.log,
             open_source=self.organisation,
             runs=self.runs,
             secrets=EnvironmentSecretStore({"KUSTOMER_API_KEY": "secret"}),
-            warehouse=self.warehouse,
+            warehouse=warehouse,
         )
 
     def configure(self, tables: dict[str, Any] | None = None, **changes: Any) -> None:
@@ -168,7 +172,7 @@ class World:
         chosen = {
             table.value: {"columns": self._columns(table), **(tables or {}).get(table.value, {})} for table in Table
         }
-        self.file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
+        self._file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
 
     def trigger(self, trigger: Trigger = Trigger.SCHEDULE) -> Message:
         """Publish a trigger now; nobody has received it yet."""
@@ -194,6 +198,18 @@ class World:
                 waiting.append(self.queue.messages.popleft())
         return outcome
 
+    def emitted(self, event: type[Event]) -> list[Event]:
+        """All events of a kind."""
+        return [entry for _, entry in self.log.entries if isinstance(entry, event)]
+
+
+class World(BareWorld):
+    """One installation on the laptop's own warehouse, in memory. Close it after use."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.warehouse = DuckDbWarehouse.open(":memory:")
+        super().__init__(folder, self.warehouse, **options)
+
     def live(self, table: Table) -> list[tuple[str, str]] | None:
         """Read the live table as people would: id and name, sorted; None if there is none."""
         if self.warehouse.count_published(ACME, table) is None:
@@ -205,7 +221,7 @@ class World:
     def expected(self, table: Table) -> list[tuple[str, str]]:
         """What a complete extract has now."""
         records: list[JsonObject] = list(self.organisation.records[table])
-        return sorted({(record["id"], record["attributes"]["name"]) for record in records})  # type: ignore[index, call-overload, misc, arg-type] # JSON
+        return sorted({(record["id"], record["attributes"]["name"]) for record in records})  # type: ignore[index, call-overload, misc] # JSON
 
     def staging(self) -> list[str]:
         """Name the tables that lie in staging."""
@@ -213,10 +229,6 @@ class World:
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kustomer_staging' ORDER BY 1"
         )
         return [name for (name,) in rows]
-
-    def emitted(self, event: type[Event]) -> list[Event]:
-        """All events of a kind."""
-        return [entry for _, entry in self.log.entries if isinstance(entry, event)]
 
     def close(self) -> None:
         self.warehouse.close()

@@ -1,0 +1,199 @@
+"""An installation that lives day after day: each has rows of its own, one trigger, and whatever befalls it.
+
+Pub/Sub is a list of messages: one stays until a delivery of it was acknowledged, and may be delivered again after that.
+At nightfall everything must be as it should, and `find_wrongs` says what is not.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from kustomer_extract.adapters.duckdb import DuckDbWarehouse
+from kustomer_extract.errors import RetryLater
+from kustomer_extract.models import JobStatus, Message, Table, Trigger, to_live_name
+from tests.pipeline.faults import Killed, intercept
+from tests.pipeline.world import ACME, BareWorld, ids_only
+from tests.standins.warehouse import MemoryWarehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kustomer_extract.models import RunId, RunState
+    from tests.pipeline.faults import Meet
+
+_MAX_DELIVERIES = 60  # of one day: more would be a loop
+
+
+def to_rows(table: Table, version: int) -> list[dict[str, Any]]:
+    """What the organisation has in a version; conversations hold a repeat. Any two versions differ in every row."""
+    first, count = version % 3, {Table.SATISFACTION: 3, Table.CONVERSATIONS: 7}[table]
+    rows = [{"id": f"{first + number:024x}", "type": f"version {version}"} for number in range(count)]
+    return [*rows, rows[0]] if table is Table.CONVERSATIONS else rows
+
+
+@dataclass
+class MemoryTables:
+    """What an observer sees of the weakest warehouse."""
+
+    warehouse: MemoryWarehouse
+
+    def read(self, name: str) -> list[tuple[str, str, str]]:
+        """Read run, id and type of a live table's rows, sorted by id."""
+        rows = self.warehouse.live.get(name, [])
+        return sorted(((row["_batch_id"], row["id"], row["type"]) for row in rows), key=lambda row: row[1])
+
+    def list_staging(self) -> list[str]:
+        return list(self.warehouse.staging)
+
+    def empty_staging(self) -> None:
+        self.warehouse.staging.clear()
+
+
+@dataclass
+class DuckDbTables:
+    """The same of the laptop's warehouse."""
+
+    warehouse: DuckDbWarehouse
+
+    def read(self, name: str) -> list[tuple[str, str, str]]:
+        return self.warehouse.query(f"SELECT _batch_id, id, type FROM kustomer.{name} ORDER BY id")
+
+    def list_staging(self) -> list[str]:
+        tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kustomer_staging'"
+        return [name for (name,) in self.warehouse.query(tables)]
+
+    def empty_staging(self) -> None:
+        for statement in ("DROP SCHEMA kustomer_staging CASCADE", "CREATE SCHEMA kustomer_staging"):
+            self.warehouse.query(statement)
+
+
+class Days:
+    """The installation, and what is left of today's messages.
+
+    Args:
+        warehouse: The laptop's own, or the weakest one that keeps the port's promises.
+
+    Attributes:
+        waiting: Messages that were published and not acknowledged, the oldest first.
+    """
+
+    def __init__(self, folder: Path, warehouse: Literal["duckdb", "memory"] = "memory") -> None:
+        self._closing = ExitStack()
+        self.tables: DuckDbTables | MemoryTables = MemoryTables(MemoryWarehouse())
+        if warehouse == "duckdb":
+            self.tables = DuckDbTables(self._closing.enter_context(closing(DuckDbWarehouse.open(":memory:"))))
+        self.world = BareWorld(folder, self.tables.warehouse, soft_deadline_seconds=3, columns=ids_only)
+        self.waiting: list[Message] = []
+        self._version = 0
+        self._runs_of_yesterday: set[RunId] = set()
+
+    def close(self) -> None:
+        self._closing.close()
+
+    def begin(self) -> Message:
+        """Let a new day come: new rows, an empty staging dataset, and a trigger."""
+        self.world.clock.advance(hours=24)
+        self.tables.empty_staging()
+        self.change_rows()
+        self._runs_of_yesterday = set(self.world.runs.recorded)
+        self.waiting.clear()
+        return self.publish(Trigger.SCHEDULE)
+
+    def change_rows(self) -> None:
+        """Let the organisation have another version of all its rows."""
+        self._version += 1
+        self.world.organisation.records = {table: to_rows(table, self._version) for table in Table}
+
+    def publish(self, trigger: Trigger) -> Message:
+        """Publish a trigger; nobody has received it yet."""
+        message = self.world.trigger(trigger)
+        self.waiting.append(message)
+        return message
+
+    def deliver(self, message: Message, meet: Meet | None = None) -> None:
+        """Deliver a message once; a minute passes if it has to be delivered again."""
+        world = self.world
+        try:
+            world.deliver(message, intercept(world.ports, meet) if meet else None)
+            if meet:
+                meet("acknowledge", lambda: None)
+        except (RetryLater, Killed):
+            world.clock.advance(minutes=1)
+        else:
+            self.acknowledge(message)
+        self.collect()
+
+    def acknowledge(self, message: Message) -> None:
+        """A delivery of the message was answered well: it is not delivered again."""
+        if message in self.waiting:
+            self.waiting.remove(message)
+
+    def collect(self) -> None:
+        """Take what was published."""
+        self.waiting.extend(self.world.queue.messages)
+        self.world.queue.messages.clear()
+
+    def settle(self, *, times: int = 1) -> None:
+        """Deliver what waits until nothing does, each so many times at once."""
+        for _ in range(_MAX_DELIVERIES):
+            if not self.waiting:
+                return
+            message = self.waiting[0]
+            for _ in range(times):
+                self.deliver(message)
+        raise AssertionError(f"after {_MAX_DELIVERIES} deliveries this still waits: {self.waiting}")
+
+    # --- what is to be seen
+
+    def read(self, table: Table) -> tuple[list[str], list[tuple[str, str]]]:
+        """Read a live table: the runs its rows are of, and its rows."""
+        rows = self.tables.read(to_live_name(ACME, table))
+        return sorted({run for run, *_ in rows}), [(row, kind) for _, row, kind in rows]
+
+    def expect(self, table: Table, *, version: int | None = None) -> list[tuple[str, str]]:
+        """What a complete extract of a version holds; of the present one, unless told."""
+        records = to_rows(table, self._version if version is None else version)
+        return sorted({(record["id"], record["type"]) for record in records})
+
+    def find_halves(self) -> Iterator[str]:
+        """Say which live table is neither whole and old nor whole and new."""
+        for table in Table:
+            runs, rows = self.read(table)
+            if len(runs) != 1 or rows not in (self.expect(table), self.expect(table, version=self._version - 1)):
+                yield f"{table} is neither old nor new: {runs} {rows}"
+
+    def find_wrongs(self) -> Iterator[str]:
+        """Say what is not as it should be, now that nothing waits any more."""
+        state = self.world.runs.fetch(ACME)
+        assert state is not None
+        if state.finished_at is None:
+            yield f"run {state.run_id} is not finished, and nothing will resume it"
+        for table in Table:
+            if self.read(table) != ([state.run_id], self.expect(table)):
+                yield f"{table} is not what run {state.run_id} should show: {self.read(table)}"
+        if any(job.status is not JobStatus.SUCCEEDED for job in state.jobs):
+            yield f"run {state.run_id} ended as {[(job.status, job.error) for job in state.jobs]}"
+        recorded = self.world.runs.recorded
+        for run in sorted(set(recorded) - self._runs_of_yesterday):
+            yield from self._find_contradictions(recorded[run])
+        yield from self._find_leftovers(state)
+
+    def _find_contradictions(self, recorded: RunState) -> Iterator[str]:
+        """Compare a run document with `_jobs`."""
+        if recorded.finished_at is None:
+            yield f"the run document of {recorded.run_id} is not finished"
+        told = {job.job_id: job.status.value for job in recorded.jobs}
+        jobs = self.world.ports.warehouse.fetch_jobs(ACME, limit=20)
+        rows = [(job.job_id, job.status.value) for job in jobs if job.run_id == recorded.run_id]
+        if sorted(rows) != sorted(told.items()) or JobStatus.RUNNING.value in told.values():
+            yield f"the run document of {recorded.run_id} says {told}, _jobs says {rows}"
+
+    def _find_leftovers(self, state: RunState) -> Iterator[str]:
+        """Name staging tables that should be gone: all but chunks that no state ever listed."""
+        listed = {chunk.name for table in state.tables.values() for chunk in table.chunks}
+        for name in self.tables.list_staging():
+            if name in listed or not name.rpartition("_")[2].isdigit():
+                yield f"{name} was left in staging"
