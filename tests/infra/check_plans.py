@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from kustomer_extract.bootstrap import Settings, parse_settings
 from kustomer_extract.config import parse_integration
 from kustomer_extract.models import Table
 from kustomer_extract.schema import ALWAYS_SELECTED, load_schema
@@ -30,20 +31,30 @@ Plan = dict[str, dict[str, Any]]
 
 
 @functools.cache
-def run_terraform_test() -> tuple[dict[str, Any], ...]:
-    """Run every .tftest.hcl file; return the plan of each run that holds one, as Terraform prints it."""
+def run_terraform_test() -> tuple[int, list[dict[str, Any]]]:
+    """Run every .tftest.hcl file, once; return the exit code and Terraform's messages."""
     command = [os.environ.get("TERRAFORM", "terraform"), "test", "-test-directory=tests/infra", "-json", "-verbose"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    problems = [line["diagnostic"] for line in lines if line["type"] == "diagnostic"]
-    told = [f"{item['summary']}: {item.get('detail', '')} {item.get('range', '')}" for item in problems]
-    assert done.returncode == 0, "\n".join(told) or done.stderr
-    return tuple(line for line in lines if line["type"] == "test_plan")
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def test_every_run_of_terraform_test_passes() -> None:
+    exit_code, messages = run_terraform_test()
+    problems = [message["diagnostic"] for message in messages if message["type"] == "diagnostic"]
+    errors = [
+        f"{item['summary']}: {item.get('detail', '')} {item.get('range', '')}"
+        for item in problems
+        if item["severity"] == "error"
+    ]
+
+    assert (errors, exit_code) == ([], 0)
 
 
 def find_plan(name: str) -> dict[str, Any]:
-    (line,) = (line for line in run_terraform_test() if line["@testrun"] == name)
-    plan: dict[str, Any] = line["test_plan"]
+    """Find what a run of a .tftest.hcl file planned."""
+    plans = {line["@testrun"]: line["test_plan"] for line in run_terraform_test()[1] if line["type"] == "test_plan"}
+    assert name in plans, f"terraform test printed no plan of the run {name!r}"
+    plan: dict[str, Any] = plans[name]
     return plan
 
 
@@ -187,9 +198,10 @@ def test_an_integration_that_is_removed_leaves_the_tables_and_the_others_alone()
 
 
 def test_no_key_is_in_any_plan() -> None:
-    plans = [line["test_plan"] for line in run_terraform_test()]
+    messages = run_terraform_test()[1]
 
-    assert not [plan for plan in plans if "canary-of-an-api-key" in json.dumps(plan)]
+    assert find_plan("key_through_terraform")
+    assert [line["@testrun"] for line in messages if "canary-of-an-api-key" in json.dumps(line)] == []
 
 
 def _seeded_document() -> Any:
@@ -217,6 +229,22 @@ def test_the_seeded_document_is_the_configuration_with_everything_selected() -> 
 
     assert seeded == parse_integration("acme", {"org": "acme"})
     assert seeded.warnings == ()
+
+
+def test_the_functions_environment_is_what_the_code_reads() -> None:
+    environment = read_plan("one_integration")["google_cloudfunctions2_function.extract"]["service_config"][
+        "environment_variables"
+    ]
+
+    assert parse_settings(environment) == Settings(
+        project="demo-project",
+        topic="projects/demo-project/topics/kustomer-trigger",
+        database="kustomer",
+        dataset="kustomer",
+        staging_dataset="kustomer_staging",
+        location="us-central1",
+        soft_deadline_seconds=450,
+    )
 
 
 def _rights() -> str:
