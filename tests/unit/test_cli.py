@@ -258,10 +258,21 @@ def test_a_check_tries_everything_and_writes_nothing(laptop: Laptop) -> None:
         ["rate limit", "ok", "1000 requests a minute"],
         ["order of pages", "ok", "oldest first; with sort=desc, newest first"],
         ["depth of pages", "ok", "fewer than 100 pages: whether more are served cannot be seen"],
+        ["duration", "ok", "60,000 conversations a minute at rate_share 0.6"],
         ["published satisfaction", "ok", "nothing yet"],
         ["published conversations", "ok", "nothing yet"],
     ]
     assert set(laptop.config.parent.iterdir()) == files
+
+
+def test_a_check_after_a_run_says_how_long_the_next_one_takes(laptop: Laptop) -> None:
+    assert laptop.type("run") == 0
+    assert laptop.type("check", "--json") == 0
+
+    findings = {finding["name"]: finding for finding in json.loads(laptop.out)}
+    told = findings["duration"]["detail"]
+    assert told.startswith("60,000 conversations a minute at rate_share 0.6, so about 0.0 min for the ")
+    assert findings["API key"] == {"name": "API key", "ok": True, "detail": "valid", "remedy": ""}
 
 
 def test_a_check_finds_a_missing_role_and_goes_on(laptop: Laptop, sandbox: Sandbox) -> None:

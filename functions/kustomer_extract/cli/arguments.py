@@ -35,7 +35,8 @@ def _build_parser() -> argparse.ArgumentParser:
 
     add("run", "run one integration now (in the cloud: publish a manual trigger)")
     add("list", "integrations: status, last run, colour, rows", takes_name=False)
-    add("check", "try key, roles, rate limit, configuration and warehouse; writes nothing")
+    check = add("check", "try key, roles, rate limit, configuration and warehouse; writes nothing")
+    check.add_argument("--json", action="store_true", help="a JSON list of what was looked at")
     tables = add("tables", "what can be selected, and what is")
     tables.add_argument("--columns", action="store_true", help="every column, at any depth")
     jobs = add("jobs", "history, newest first, with the run's colour")

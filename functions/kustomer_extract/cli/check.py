@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import json
+from contextlib import closing, suppress
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.check import Finding, check_source
+from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
+from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.adapters.kustomer.source import KustomerSource
-from kustomer_extract.cli.tables import print_table
+from kustomer_extract.cli.tables import print_table, say
 from kustomer_extract.config import parse_integration
 from kustomer_extract.errors import ExtractError
 from kustomer_extract.events import Scope
@@ -24,20 +28,24 @@ if TYPE_CHECKING:
 _PATIENCE = timedelta(minutes=2)
 
 
-def check(ports: Ports, name: IntegrationName) -> int:
-    """Try configuration, key, roles, rate limit and warehouse; return the exit code.
+def check(ports: Ports, name: IntegrationName, *, as_json: bool = False) -> int:
+    """Try configuration, key, roles, rate limit and warehouse; print a line for each, and return the exit code.
 
     Raises:
         ConfigInvalid: nothing else can be tried.
     """
     integration = parse_integration(name, ports.configs.fetch(name))
     findings = [_describe(integration), *_check_kustomer(ports, integration), *_check_warehouse(ports, name)]
+    exit_code = 0 if all(finding.ok for finding in findings) else 1
+    if as_json:
+        say(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+        return exit_code
     rows = [
         (finding.name, "ok" if finding.ok else "FAILED", "; ".join(filter(None, (finding.detail, finding.remedy))))
         for finding in findings
     ]
     print_table(("CHECKED", "RESULT", "FOUND"), rows)
-    return 0 if all(finding.ok for finding in findings) else 1
+    return exit_code
 
 
 def _describe(integration: Integration) -> Finding:
@@ -54,7 +62,22 @@ def _check_kustomer(ports: Ports, integration: Integration) -> Iterator[Finding]
         return
     with closing(ports.open_source(integration, key, ports.log, Scope(integration=integration.name))) as source:
         assert isinstance(source, KustomerSource)
-        yield from check_source(source, tuple(integration.tables), until=ports.clock.now() + _PATIENCE)
+        findings = check_source(source, tuple(integration.tables), until=ports.clock.now() + _PATIENCE)
+        yield from findings
+        if not findings[0].ok:  # the key
+            return
+        with suppress(ExtractError):  # it is told by _check_warehouse
+            published = ports.warehouse.count_published(integration.name, Table.CONVERSATIONS)
+            yield _estimate(source.limit or ASSUMED_LIMIT, integration.rate_share, published)
+
+
+def _estimate(limit: int, share: float, published: int | None) -> Finding:
+    """Say how long a run takes, as far as requests decide it."""
+    per_minute = limit * share * PAGE_SIZE
+    told = f"{per_minute:,.0f} conversations a minute at rate_share {share:g}"
+    if published:
+        told += f", so about {published / per_minute:.1f} min for the {published:,} that are published"
+    return Finding(name="duration", ok=True, detail=told)
 
 
 def _check_warehouse(ports: Ports, name: IntegrationName) -> Iterator[Finding]:

@@ -73,8 +73,18 @@ def run(session: Session, options: Namespace) -> int:
         return 0
     jobs = outcome.state.jobs
     print_table(
-        ("TABLE", "STATUS", "ROWS", "MINUTES", "ERROR"),
-        [(f"{session.where}.{to_live_name(name, job.table)}", *_sum_up(job)) for job in jobs],
+        ("TABLE", "STATUS", "ROWS", "PAGES", "SECONDS", "ERROR"),
+        [
+            (
+                f"{session.where}.{to_live_name(name, job.table)}",
+                job.status,
+                job.rows,
+                job.pages,
+                round((job.minutes or 0) * 60, 1),
+                job.error_code,
+            )
+            for job in jobs
+        ],
     )
     if any(job.error_code == ConfigInvalid.code for job in jobs):
         return 2
@@ -144,7 +154,17 @@ def show_jobs(session: Session, options: Namespace) -> int:
     print_table(
         ("STARTED", "INTEGRATION", "TABLE", "STATUS", "ROWS", "MINUTES", "ERROR", "COLOUR", "RUN"),
         [
-            (format_time(job.started_at), job.integration, job.table, *_sum_up(job), colours[job.run_id], job.run_id)
+            (
+                format_time(job.started_at),
+                job.integration,
+                job.table,
+                job.status,
+                job.rows,
+                job.minutes,
+                job.error_code,
+                colours[job.run_id],
+                job.run_id,
+            )
             for job in jobs
         ],
     )
@@ -173,15 +193,11 @@ def rollback(session: Session, options: Namespace) -> int:
 COMMANDS: Mapping[str, Callable[[Session, Namespace], int]] = {
     "run": run,
     "list": list_integrations,
-    "check": lambda session, options: check(session.ports, session.resolve(options.name)),
+    "check": lambda session, options: check(session.ports, session.resolve(options.name), as_json=options.json),
     "tables": show_tables,
     "jobs": show_jobs,
     "rollback": rollback,
 }
-
-
-def _sum_up(job: Job) -> tuple[object, ...]:
-    return job.status, job.rows, job.minutes, job.error_code
 
 
 def _to_colours(jobs: Sequence[Job]) -> dict[RunId, Colour]:
