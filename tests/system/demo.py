@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Literal
 
 from tests.standins.google import emulators
 from tests.system.installation import Installation
@@ -14,7 +15,7 @@ from tests.system.installation import Installation
 
 def run_demo() -> int:
     """Run once and show what people would look at; return 0 if all went well."""
-    firestore = "emulator" if emulators.available() else "standin"
+    firestore: Literal["emulator", "standin"] = "emulator" if emulators.available() else "standin"
     print(f"Starting BigQuery, Secret Manager and Kustomer stand-ins, Firestore ({firestore}) and the function …")
     settings = {"SOFT_DEADLINE_SECONDS": "4"}
     sandbox = {"conversations": 2000, "latency_seconds": 0.2}

@@ -35,6 +35,10 @@ _DATABASE = "kustomer"  # a named one, as deployed
 _START_SECONDS = 30.0
 
 
+def _credentials() -> AnonymousCredentials:
+    return AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth has no annotations there
+
+
 class Function:
     """The function under functions-framework, as its run time starts it; ends with `close`, or is killed."""
 
@@ -173,14 +177,14 @@ class Installation:
         project = self.cloud.project
         self.bigquery = bigquery.Client(
             project=project,
-            credentials=AnonymousCredentials(),
+            credentials=_credentials(),
             client_options={"api_endpoint": self.cloud.bigquery.url},
         )
         opening.callback(self.bigquery.close)
         for dataset in ("kustomer", "kustomer_staging"):
             self.bigquery.create_dataset(dataset)
         os.environ["FIRESTORE_EMULATOR_HOST"] = self.environment["FIRESTORE_EMULATOR_HOST"]
-        self.firestore = firestore.Client(project=project, database=_DATABASE, credentials=AnonymousCredentials())
+        self.firestore = firestore.Client(project=project, database=_DATABASE, credentials=_credentials())
         del os.environ["FIRESTORE_EMULATOR_HOST"]
         opening.callback(self.firestore.close)
 
@@ -199,7 +203,7 @@ class Installation:
 
     def run(self, message: Published | None = None, *, deliveries: int = 50) -> list[int]:
         """Deliver a message and all that follows, each until it is acknowledged; return the statuses in order."""
-        waiting, statuses = [message or self.trigger()], []
+        waiting, statuses = [message or self.trigger()], list[int]()
         while waiting and len(statuses) < deliveries:
             current = waiting.pop(0)
             statuses.append(self.function.push(current))
