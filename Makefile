@@ -1,7 +1,8 @@
 # Every command that a person or the CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-cloud test check lint test-newest bench chaos golden docs infra-check lock format clean
+.PHONY: help demo demo-cloud test check lint test-newest infra-check infra-check-plans infra-check-policies
+.PHONY: bench chaos golden docs format lock clean
 SHELL := /bin/bash
 
 VENV ?= .venv
@@ -11,6 +12,8 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 NEWEST ?= $(shell for p in python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python); do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$p && break; done)
 TERRAFORM ?= terraform
+CHECKOV_VENV ?= .venv-checkov
+CHECKOV = checkov==3.3.30
 SECONDS ?= 60
 PYTEST = $(VENV)/bin/python -m pytest
 
@@ -29,7 +32,7 @@ demo: $(VENV)/installed ## sandbox → DuckDB: what the product does, in a minut
 	@$(VENV)/bin/python -m tests.standins.kustomer.demo
 
 test: $(VENV)/installed ## all tests that a machine with Python, make and git can run
-	@$(PYTEST) -n auto --dist loadgroup
+	@$(PYTEST) -n auto --dist worksteal
 
 demo-cloud: $(VENV)/installed ## the function on one machine: message → logs, tables, run document (on Google's emulators if installed)
 	@$(VENV)/bin/python -m tests.system.demo
@@ -47,6 +50,24 @@ test-newest: ## the tests on Python 3.13, the function's run time, where it is i
 	@if [ -n "$(NEWEST)" ]; then $(MAKE) --no-print-directory test VENV=.venv-3.13 PYTHON=$(NEWEST); \
 	else echo "Python 3.13 is not installed here: the tests ran on $(PYTHON) only"; fi
 
+infra-check: $(VENV)/installed ## main.tf and infra/: format, validity, the plan of every case, checkov; where terraform is installed
+	@if command -v $(TERRAFORM) >/dev/null; then $(MAKE) --no-print-directory infra-check-plans infra-check-policies; \
+	else echo "left out: terraform is not installed here, main.tf and infra/ were not checked"; fi
+
+infra-check-plans: $(VENV)/installed
+	@$(TERRAFORM) fmt -check -diff -recursive
+	@$(TERRAFORM) init -backend=false -input=false -no-color -test-directory=tests/infra >/dev/null
+	@$(TERRAFORM) validate -no-color
+	@TERRAFORM="$(TERRAFORM)" $(PYTEST) -q tests/infra/check_plans.py
+
+# checkov wants other versions of libraries than the function does: an environment of its own.
+infra-check-policies:
+	@if [ -x $(CHECKOV_VENV)/bin/checkov ] || { $(PYTHON) -m venv $(CHECKOV_VENV) && \
+	  $(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(CHECKOV); }; \
+	then $(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml; \
+	elif [ -n "$$CI" ]; then exit 1; \
+	else echo "left out: checkov could not be installed here, its policies were not checked"; fi
+
 bench: $(VENV)/installed ## speed, memory and rate reached, as ratios to floors measured in the same run
 	@$(VENV)/bin/python -m benchmarks.transform
 	@$(VENV)/bin/python -m benchmarks.extraction
@@ -54,8 +75,9 @@ bench: $(VENV)/installed ## speed, memory and rate reached, as ratios to floors 
 chaos: $(VENV)/installed ## the state machine of tests/pipeline/test_chaos.py for SECONDS=60
 	@CHAOS_SECONDS=$(SECONDS) $(PYTEST) tests/pipeline/test_chaos.py
 
-golden: $(VENV)/installed ## rewrite the expected rows of tests/golden; review the difference
+golden: $(VENV)/installed ## rewrite the expected rows and plans; review the difference
 	@GOLDEN=rewrite $(PYTEST) --quiet tests/unit/test_golden.py
+	@if command -v $(TERRAFORM) >/dev/null; then GOLDEN=write TERRAFORM="$(TERRAFORM)" $(PYTEST) -q tests/infra/check_plans.py; fi
 
 docs: $(VENV)/installed ## rewrite the generated parts of the documentation
 	@for generator in docs/generate*.py; do $(VENV)/bin/python $$generator; done
@@ -69,4 +91,4 @@ lock: $(VENV)/installed ## compile requirements.txt and requirements-dev.txt ane
 	  $$list.in --output-file $$list.txt; done
 
 clean: ## remove what the other commands made
-	rm -rf .venv .venv-3.13 .build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.duckdb
+	rm -rf .venv .venv-3.13 .venv-checkov infra/.build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.duckdb

@@ -65,7 +65,6 @@ resource "google_cloudfunctions2_function" "extract" {
       BIGQUERY_STAGING_DATASET = google_bigquery_dataset.staging.dataset_id
       FIRESTORE_DATABASE       = google_firestore_database.config.name
       GOOGLE_CLOUD_PROJECT     = var.project_id
-      LOG_EXECUTION_ID         = "true"
       PUBSUB_TOPIC             = google_pubsub_topic.trigger.id
       SOFT_DEADLINE_SECONDS    = tostring(local._soft_deadline_seconds)
     }
