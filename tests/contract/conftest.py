@@ -19,3 +19,10 @@ def clients() -> Iterator[CloudClients]:
     """Start a cloud on this machine and connect to it."""
     with cloud_adapters.open_cloud() as clients:
         yield clients
+
+
+@pytest.fixture
+def emulated_clients() -> Iterator[CloudClients]:
+    """Do the same with Google's own Firestore emulator in it."""
+    with cloud_adapters.open_cloud(emulator=True) as clients:
+        yield clients

@@ -54,10 +54,12 @@ class FirestoreConsole:
         edit_document(self._clients, name, document)
 
 
-@pytest.fixture(params=["yaml", "firestore"])
+@pytest.fixture(params=["yaml", "firestore", pytest.param("emulator", marks=pytest.mark.emulator)])
 def console(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Console]:
-    if request.param == "firestore":
-        yield FirestoreConsole(request.getfixturevalue("clients"))
+    if request.param != "yaml":
+        yield FirestoreConsole(
+            request.getfixturevalue("clients" if request.param == "firestore" else "emulated_clients")
+        )
         return
     warehouse = DuckDbWarehouse.open(":memory:")
     yield YamlConsole(tmp_path, warehouse)

@@ -33,12 +33,12 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RUN = RunId("20261123t120000z-1a2b3c4d")
 
 
-@pytest.fixture(params=["memory", "firestore"])
+@pytest.fixture(params=["memory", "firestore", pytest.param("emulator", marks=pytest.mark.emulator)])
 def store(request: pytest.FixtureRequest) -> RunStore:
-    if request.param == "firestore":
-        clients: CloudClients = request.getfixturevalue("clients")
-        return build_run_store(clients)
-    return MemoryRunStore()
+    if request.param == "memory":
+        return MemoryRunStore()
+    clients: CloudClients = request.getfixturevalue("clients" if request.param == "firestore" else "emulated_clients")
+    return build_run_store(clients)
 
 
 def build_state(integration: IntegrationName = ACME, run_id: RunId = RUN) -> RunState:
