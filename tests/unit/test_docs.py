@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from kustomer_extract.errors import ERROR_CODES
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,3 +26,9 @@ def test_generated_lists_are_up_to_date(generator: Path) -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_runbook_has_a_cure_for_every_error_code() -> None:
+    rows = re.findall(r"^\| `(\w+)`", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+
+    assert sorted(set(rows) - {"error_code"}) == list(ERROR_CODES)
