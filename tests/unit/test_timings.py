@@ -1,4 +1,4 @@
-"""The timings hold together: the code's limits, and what Terraform tells Google. Nothing waits longer than its waiter."""
+"""The timings hold together: the limits of the code, and what Terraform tells Google."""
 
 from __future__ import annotations
 
