@@ -1,0 +1,169 @@
+"""Processes die, stall and come twice: whatever happens to them, the tables end complete and every job has one end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.system.installation import Function, Installation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.standins.google.pubsub import Published
+
+ROWS = 250
+EMULATOR = pytest.param("emulator", marks=pytest.mark.emulator)
+PATIENCE_SECONDS = 60
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Look again and again, until it is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+@contextmanager
+def delivery(function: Function, message: Published, *, timeout: float = 120) -> Iterator[list[int]]:
+    """Deliver a message on the side; the statuses are complete after the block."""
+    statuses: list[int] = []
+    thread = threading.Thread(target=lambda: statuses.append(function.push(message, timeout=timeout)))
+    thread.start()
+    yield statuses
+    thread.join()
+
+
+def is_held(installation: Installation) -> bool:
+    """Whether a job waits for the test's leave."""
+    return any(job.polls_left for job in list(installation.cloud.bigquery.jobs.all.values()))
+
+
+def let_go(installation: Installation) -> None:
+    """Let every job that is held take effect at the next look."""
+    for job in installation.cloud.bigquery.jobs.all.values():
+        job.polls_left = min(job.polls_left, 1)
+
+
+def assert_complete(installation: Installation, *, runs: int = 1) -> None:
+    """Both tables hold what Kustomer has, `_jobs` has each job once, and the run document is final."""
+    organisation = installation.kustomer.organisation
+    assert installation.read_ids("acme_conversations") == sorted(organisation.ids("conversations"))
+    assert installation.read_ids("acme_satisfaction") == sorted(organisation.ids("satisfaction"))
+    jobs = installation.read_jobs()
+    assert [(job["table_name"], job["status"], job["rows"]) for job in jobs] == [
+        ("satisfaction", "SUCCEEDED", 12),
+        ("conversations", "SUCCEEDED", len(organisation.conversations)),
+    ] * runs
+    document = installation.read_document(f"integrations/acme/runs/{jobs[-1]['run_id']}")
+    assert document is not None
+    assert (document["status"], document["color"]) == ("SUCCEEDED", "green")
+
+
+@contextmanager
+def successor(installation: Installation) -> Iterator[Function]:
+    """Start a second instance, which gets everything from now on."""
+    first, installation.function = installation.function, installation.start_function()
+    try:
+        yield first
+    finally:
+        first.signal(signal.SIGKILL)
+        first.close()
+
+
+def while_a_page_is_read(installation: Installation) -> bool:
+    return any(request.table == "conversations" and not request.ended for request in installation.kustomer.requests)
+
+
+def hold(job: str, nth: int) -> Callable[[Installation], None]:
+    """Keep the nth job of a kind RUNNING until the process is dead."""
+    return lambda installation: installation.cloud.bigquery.faults.hold(job, nth=nth)
+
+
+def slow_down(installation: Installation) -> None:
+    installation.kustomer.latency_seconds = 0.3
+
+
+@pytest.mark.parametrize("firestore", ["standin", EMULATOR])
+@pytest.mark.parametrize(
+    ("arrange", "moment"),
+    [
+        pytest.param(slow_down, while_a_page_is_read, id="while a page is read"),
+        pytest.param(hold("load", 2), is_held, id="while a chunk is loaded"),
+        pytest.param(hold("copy", 3), is_held, id="while chunks are assembled"),
+        pytest.param(hold("copy", 4), is_held, id="while a table is published"),
+        pytest.param(hold("load", 3), is_held, id="while _jobs is written"),
+    ],
+)
+def test_a_killed_process_is_replaced_by_redelivery(
+    arrange: Callable[[Installation], None], moment: Callable[[Installation], bool], firestore: Any
+) -> None:
+    with Installation(firestore=firestore, sandbox={"conversations": ROWS}) as installation:
+        arrange(installation)
+        message = installation.trigger()
+
+        with delivery(installation.function, message) as statuses:
+            wait_for(lambda: moment(installation))
+            installation.function.signal(signal.SIGKILL)
+        let_go(installation)
+        with successor(installation):
+            installation.run(message)
+
+        assert statuses == [0]
+        assert_complete(installation)
+
+
+def test_a_delivery_that_timed_out_and_still_works_is_overtaken_by_the_next() -> None:
+    with Installation(sandbox={"conversations": ROWS}) as installation:
+        installation.cloud.bigquery.faults.hold("load", nth=2)
+        message = installation.trigger()
+
+        assert installation.function.push(message, timeout=3) == 0  # Pub/Sub sees no answer; the thread goes on
+        assert is_held(installation)
+        let_go(installation)
+        installation.run(message)
+
+        assert_complete(installation)
+
+
+def test_two_instances_with_the_same_message_at_once_publish_one_extract() -> None:
+    with Installation(sandbox={"conversations": ROWS, "latency_seconds": 0.1}) as installation:
+        message = installation.trigger()
+        other = installation.start_function()
+        try:
+            with delivery(other, message) as statuses:
+                installation.run(message)
+        finally:
+            other.close()
+
+        if statuses != [200]:
+            installation.run(message)
+        assert_complete(installation)
+
+
+@pytest.mark.parametrize("firestore", ["standin", EMULATOR])
+def test_a_stalled_process_that_wakes_up_after_its_successor_has_finished_changes_nothing(firestore: Any) -> None:
+    with Installation(firestore=firestore, sandbox={"conversations": ROWS}) as installation:
+        installation.cloud.bigquery.faults.hold("copy", nth=4)  # it is about to publish
+        message = installation.trigger()
+
+        with delivery(installation.function, message):
+            wait_for(lambda: is_held(installation))
+            installation.function.signal(signal.SIGSTOP)
+            let_go(installation)
+            with successor(installation) as stalled:
+                installation.run(message)
+                installation.kustomer.organisation.delete(0)
+                installation.run()
+                stalled.signal(signal.SIGCONT)
+                wait_for(lambda: "run_skipped" in stalled.read_output())
+
+        ids = sorted(installation.kustomer.organisation.ids("conversations"))
+        assert installation.read_ids("acme_conversations") == ids
+        assert len(installation.read_jobs()) == 4
