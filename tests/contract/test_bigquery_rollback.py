@@ -57,9 +57,10 @@ def read_ids(clients: CloudClients) -> list[str]:
 
 
 def test_the_rows_of_an_earlier_run_are_published_again(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
-    rows = warehouse.rollback(ACME, Table.CONVERSATIONS, FIRST)
+    job = warehouse.rollback(ACME, Table.CONVERSATIONS, FIRST)
 
-    assert rows == 2
+    assert job.rows == 2
+    assert job in warehouse.fetch_jobs(ACME, limit=9)
     assert read_ids(clients) == ["a", "b"]
     labels = clients.bigquery.get_table(LIVE).labels
     assert (labels["run_id"], labels["config_hash"]) == (FIRST, "of-20261122")
@@ -88,6 +89,18 @@ def test_a_run_beyond_time_travel_is_refused(clients: CloudClients, warehouse: B
     clients.cloud.bigquery.catalog.oldest_reachable = now(clients) - timedelta(hours=1)
 
     with pytest.raises(WarehouseRefused, match=r"out of reach.*Choose a later run"):
+        warehouse.rollback(ACME, Table.CONVERSATIONS, FIRST)
+
+    assert read_ids(clients) == ["c"]
+
+
+def test_a_run_older_than_the_dataset_remembers_is_refused_with_the_oldest_that_is_not(
+    clients: CloudClients, warehouse: BigQueryWarehouse
+) -> None:
+    clients.clock.advance(seconds=(now(clients) - clients.clock.now()).total_seconds())
+    clients.clock.advance(hours=168 - 1)
+
+    with pytest.raises(WarehouseRefused, match=f"the oldest run within reach is {SECOND}"):
         warehouse.rollback(ACME, Table.CONVERSATIONS, FIRST)
 
     assert read_ids(clients) == ["c"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import BadRequest, Forbidden, NotFound
@@ -19,19 +20,23 @@ from kustomer_extract.adapters.bigquery_jobs import APPEND, REPLACE, BigQueryJob
 from kustomer_extract.adapters.bigquery_live import LiveTables
 from kustomer_extract.adapters.google_errors import Service
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
-from kustomer_extract.models import Assembled, Staged, to_live_name
+from kustomer_extract.models import Assembled, RunId, Staged, to_live_name
 from kustomer_extract.schema import find, iter_paths, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from kustomer_extract.models import Chunk, IntegrationName, Job, RunId, Table
+    from kustomer_extract.models import Chunk, IntegrationName, Job, Table
     from kustomer_extract.ports import Clock
     from kustomer_extract.schema import Field
 
 _MAX_COPY_SOURCES = 1200  # https://cloud.google.com/bigquery/quotas#copy_jobs, read 2026-11-23
 _DROPS_AT_ONCE = 8
+_TIME_TRAVEL_HOURS = 168  # of a dataset that says nothing else
+_CLOCK_MARGIN = timedelta(
+    seconds=1
+)  # a run notes its publish by its own clock, which may be a little behind BigQuery's
 _MAX_HISTORY = 1000  # jobs to look for a run in; time travel ends long before
 
 
@@ -58,6 +63,7 @@ class BigQueryWarehouse:
         patience: Patience | None = None,
     ) -> None:
         self._client = client
+        self._clock = clock
         live, self._staging = f"{client.project}.{dataset}", f"{client.project}.{staging_dataset}"
         self._patience = patience or Patience()
         self._jobs = BigQueryJobs(
@@ -138,8 +144,8 @@ class BigQueryWarehouse:
                 raise
             self._describe(job)
 
-    def rollback(self, integration: IntegrationName, table: Table, run_id: RunId) -> int:
-        """Publish the rows of an earlier run again, as BigQuery remembers them; return how many there are.
+    def rollback(self, integration: IntegrationName, table: Table, run_id: RunId) -> Job:
+        """Publish the rows of an earlier run again, as BigQuery remembers them; return the job that says so in `_jobs`.
 
         Source: https://cloud.google.com/bigquery/docs/access-historical-data, read 2026-11-23.
 
@@ -147,22 +153,36 @@ class BigQueryWarehouse:
             WarehouseRefused: the run never published the table, or so long ago that BigQuery has forgotten.
         """
         name = to_live_name(integration, table)
-        history = self.fetch_jobs(integration, limit=_MAX_HISTORY)
-        job = next((job for job in history if (job.run_id, job.table) == (run_id, table)), None)
-        if job is None or job.published_at is None:
+        published = [
+            job
+            for job in self.fetch_jobs(integration, limit=_MAX_HISTORY)
+            if job.table is table and job.published_at is not None
+        ]
+        target = next((job for job in published if job.run_id == run_id), None)
+        if target is None or target.published_at is None:
             raise WarehouseRefused(
                 f"BigQuery: run {run_id} has not published {name}: `kustomer-extract jobs` has those"
             )
         with self._service.translate(f"rolling back {name}"):
+            hours = self._client.get_dataset(self._live.dataset, **self._patience.call).max_time_travel_hours
+            now = self._clock.now()
+            oldest = now - timedelta(hours=float(hours or _TIME_TRAVEL_HOURS))
+            if target.published_at < oldest:
+                raise WarehouseRefused(_describe_reach(name, published, oldest))
             try:
-                self._live.restore(name, job.published_at, labels={"integration": integration, "run_id": run_id})
+                self._live.restore(name, target.published_at + _CLOCK_MARGIN, labels=_to_job_labels(target))
             except BadRequest as error:
                 raise WarehouseRefused(
-                    f"BigQuery: {name} of {job.published_at:%Y-%m-%d %H:%M}Z is out of reach: time travel goes back "
-                    "seven days at most, and not behind the making of the table. Choose a later run"
+                    f"BigQuery: {name} of {target.published_at:%Y-%m-%d %H:%M}Z is out of reach: time travel goes back "
+                    f"{hours or _TIME_TRAVEL_HOURS} h at most, and not behind the table's making. Choose a later run"
                 ) from error
-            self._describe(job, even_if_older=True)
-            return self._live.count(name) or 0
+            self._describe(target, even_if_older=True)
+            rows = self._live.count(name) or 0
+        rollback_id = RunId(f"{now:%Y%m%dt%H%M%Sz}-rollback")
+        done = replace(target, run_id=rollback_id, job_id=f"{rollback_id}-to-{target.job_id}", rows=rows)
+        done = replace(done, started_at=now, finished_at=self._clock.now(), published_at=self._clock.now())
+        self.append_jobs([done])
+        return done
 
     def _describe(self, job: Job, *, even_if_older: bool = False) -> None:
         self._live.describe(
@@ -229,6 +249,17 @@ class ChunkLoad:
                     raise to_row_rejection(self.staged.name, self.job.errors or (), self.schema)
                 self.jobs.finish(self.job)  # raises its error, if it has another
         return self.staged
+
+
+def _describe_reach(name: str, published: Sequence[Job], oldest: datetime) -> str:
+    """Say how far back time travel goes, and to which run that is."""
+    within = [job.run_id for job in published if job.published_at and job.published_at >= oldest]
+    reach = f"the oldest run within reach is {within[-1]}" if within else "no run is within reach"
+    return f"BigQuery: {name} can be read as it was since {oldest:%Y-%m-%d %H:%M}Z, not before: {reach}"
+
+
+def _to_job_labels(job: Job) -> dict[str, str]:
+    return {"integration": job.integration, "run_id": job.run_id}
 
 
 def find_location(client: bigquery.Client, dataset: str) -> str:

@@ -30,7 +30,7 @@ class LiveTables:
 
     def __init__(self, client: bigquery.Client, *, dataset: str, jobs: BigQueryJobs, patience: Patience) -> None:
         self._client = client
-        self._dataset = dataset
+        self.dataset = dataset
         self._jobs = jobs
         self._patience = patience
 
@@ -53,15 +53,15 @@ class LiveTables:
         tagged = list(_iter_tagged(table.schema)) if table else []
         if tagged:
             raise WarehouseRefused(
-                f"BigQuery: {self._dataset}.{name} has policy tags on {', '.join(tagged)}, which publishing would take "
+                f"BigQuery: {self.dataset}.{name} has policy tags on {', '.join(tagged)}, which publishing would take "
                 "away: remove them and protect the columns in an authorized view, or deselect these columns and drop "
                 "the table; the next run publishes"
             )
-        self._jobs.copy(job_id, [source], f"{self._dataset}.{name}", write=REPLACE, labels=labels)
+        self._jobs.copy(job_id, [source], f"{self.dataset}.{name}", write=REPLACE, labels=labels)
 
     def restore(self, name: str, moment: datetime, *, labels: Mapping[str, str]) -> None:
         """Put the table as it was at a moment in its own place, atomically."""
-        snapshot = f"{self._dataset}.{name}@{math.ceil(moment.timestamp() * 1000)}"
+        snapshot = f"{self.dataset}.{name}@{math.ceil(moment.timestamp() * 1000)}"
         self.replace(name, snapshot, job_id=to_unique_job_id("rollback", name), labels=labels)
 
     def describe(self, name: str, *, description: str, labels: Mapping[str, str], even_if_older: bool = False) -> None:
@@ -71,7 +71,7 @@ class LiveTables:
         Not so where a person wants the rows of the earlier run (`even_if_older`).
         """
         for _ in range(_MAX_EDITS):
-            table = self._client.get_table(f"{self._dataset}.{name}", **self._patience.call)
+            table = self._client.get_table(f"{self.dataset}.{name}", **self._patience.call)
             wanted = {**table.labels, **labels}
             done = (table.description, table.labels, table.expires) == (description, wanted, None)
             is_late = not even_if_older and table.labels.get("run_id", "") > labels["run_id"]
@@ -87,12 +87,12 @@ class LiveTables:
 
     def _find(self, name: str) -> bigquery.Table | None:
         try:
-            table = self._client.get_table(f"{self._dataset}.{name}", **self._patience.call)
+            table = self._client.get_table(f"{self.dataset}.{name}", **self._patience.call)
         except NotFound:
             return None
         if table.table_type != "TABLE":
             raise WarehouseRefused(
-                f"BigQuery: {self._dataset}.{name} is a {table.table_type}, and only a table can be published: rename "
+                f"BigQuery: {self.dataset}.{name} is a {table.table_type}, and only a table can be published: rename "
                 "or drop it; the next run publishes"
             )
         return table

@@ -175,8 +175,8 @@ def show_jobs(session: Session, options: Namespace) -> int:
 class CanRollBack(Protocol):
     """A warehouse that keeps earlier rows."""
 
-    def rollback(self, integration: IntegrationName, table: Table, run_id: RunId) -> int:
-        """Publish the rows of an earlier run again; return how many there are."""
+    def rollback(self, integration: IntegrationName, table: Table, run_id: RunId) -> Job:
+        """Publish the rows of an earlier run again; return the job that is in the history now."""
 
 
 def rollback(session: Session, options: Namespace) -> int:
@@ -185,8 +185,9 @@ def rollback(session: Session, options: Namespace) -> int:
     if not isinstance(warehouse, CanRollBack):
         raise Misused("rollback needs BigQuery's time travel, so --project; a DuckDB file keeps no earlier rows")
     name = session.resolve(options.name)
-    rows = warehouse.rollback(name, options.table, RunId(options.to))
-    say(f"{session.where}.{to_live_name(name, options.table)} has the {rows:,} rows of {options.to} again")
+    job = warehouse.rollback(name, options.table, RunId(options.to))
+    say(f"{session.where}.{to_live_name(name, options.table)} has the {job.rows:,} rows of {options.to} again")
+    say(f"The next run replaces them: to keep them, set status: PAUSED in the document integrations/{name}")
     return 0
 
 
