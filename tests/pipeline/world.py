@@ -174,6 +174,10 @@ class BareWorld:
         }
         self._file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
 
+    def delete(self) -> None:
+        """Delete the configuration document; another integration has its own."""
+        self._file.write_text(yaml.safe_dump({"integrations": {"other": {"org": "other"}}}))
+
     def trigger(self, trigger: Trigger = Trigger.SCHEDULE) -> Message:
         """Publish a trigger now; nobody has received it yet."""
         number = next(self._numbers)

@@ -32,14 +32,14 @@ class MemoryWarehouse:
     Attributes:
         live, staging: Rows by the names of their tables.
         jobs: The rows of `_jobs`, in order.
-        published: Which tables of which runs were ever published, in order.
+        published: What was published of which run, and stays published when it is published again.
     """
 
     def __init__(self) -> None:
         self.live: dict[str, list[Row]] = {}
         self.staging: dict[str, list[Row]] = {}
         self.jobs: list[Job] = []
-        self.published: list[tuple[RunId, Table]] = []
+        self.published: dict[tuple[RunId, Table], list[Row]] = {}
         self._active: set[IntegrationName] = set()
 
     def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> ChunkLoad:  # noqa: ARG002 - a port
@@ -68,12 +68,13 @@ class MemoryWarehouse:
         return None if rows is None else len(rows)
 
     def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:  # noqa: ARG002 - a port
-        if (job.run_id, job.table) in self.published:
+        rows, known = self.staging.get(assembled.name), self.published.get((job.run_id, job.table))
+        if known is not None:
+            assert rows in (None, known), "a run publishes other rows than before"
             return
-        if assembled.name not in self.staging:
+        if rows is None:
             raise RetryLater(f"staging table {assembled.name} is gone, nothing was published")
-        self.live[to_live_name(job.integration, job.table)] = self.staging[assembled.name]
-        self.published.append((job.run_id, job.table))
+        self.live[to_live_name(job.integration, job.table)] = self.published[job.run_id, job.table] = rows
 
     def drop(self, names: Sequence[str]) -> None:
         for name in names:

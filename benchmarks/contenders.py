@@ -1,0 +1,240 @@
+"""Three ways to bring an organisation's records home; each runs in a process of its own, so that its peak is its own.
+
+::
+
+    gzip      floor: all pages at once, orjson in and out, gzip-compressed lines in a file
+    duckdb    floor: the same, then one load into DuckDB with the columns of our schema
+    ours      the product: the command's own parts, a run from its message to its last record
+
+The floors know how many pages there are, never try again, wait for no limit, check nothing and publish nothing: no
+client that has to be right can be faster. Usage: ``python -m benchmarks.contenders NAME TASK``, a JSON object; the last
+line of the output is a `Measurement`.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import orjson
+import requests
+from isal import isal_zlib
+from requests.adapters import HTTPAdapter
+
+# Imported here, so that no contender's time has imports in it.
+from kustomer_extract.adapters import duckdb as _duckdb  # noqa: F401
+from kustomer_extract.adapters import local as _local  # noqa: F401
+from kustomer_extract.adapters.duckdb_sql import quote, to_literal, to_type
+from kustomer_extract.bootstrap import LAPTOP_LIMITS, open_laptop
+from kustomer_extract.models import IntegrationName, JobStatus, Message, Table, Trigger
+from kustomer_extract.pipeline.run import execute
+from kustomer_extract.schema import Field, load_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kustomer_extract.events import Event, Scope
+
+_PAGE_SIZE = 100
+_NAME = IntegrationName("bench")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be brought home.
+
+    Attributes:
+        rows: How many records each table has; the product is not told.
+        threads: How many pages the floors fetch at a time.
+    """
+
+    url: str
+    key: str
+    rows: Mapping[str, int]
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """How it went.
+
+    Attributes:
+        rows: Different ids in all tables.
+        seconds: From the first request to the closed file.
+        cpu_seconds: Of this process, system time included.
+        peak_mb: Most memory in use, Python and libraries included.
+        retries: Requests that the product repeated.
+    """
+
+    rows: int
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    retries: int = 0
+
+
+# --- the floors
+
+
+def download(task: Task, folder: Path) -> dict[Table, Path]:
+    """Fetch all pages and write one file of compressed lines per table."""
+    gc.disable()  # pages are trees, and a floor is as fast as it can be
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("http://", HTTPAdapter(pool_maxsize=task.threads))
+    session.headers.update({"Authorization": f"Bearer {task.key}", "Accept-Encoding": "gzip"})
+    files = {Table(table): folder / f"{table}.ndjson.gz" for table in task.rows}
+    with session, ThreadPoolExecutor(task.threads) as threads:
+        pages = {
+            table: threads.map(
+                partial(_fetch_lines, session, f"{task.url}/v1/{table}"), range(1, -(-rows // _PAGE_SIZE) + 1)
+            )
+            for table, rows in task.rows.items()
+        }
+        for table, lines in pages.items():
+            compressor = isal_zlib.compressobj(1, wbits=31)
+            with files[Table(table)].open("wb") as file:
+                for page in lines:
+                    file.write(compressor.compress(page))
+                file.write(compressor.flush())
+    return files
+
+
+def _fetch_lines(session: requests.Session, url: str, page: int) -> bytes:
+    response = session.get(url, params={"page": page, "pageSize": _PAGE_SIZE}, timeout=60)
+    response.raise_for_status()
+    records = orjson.loads(response.content)["data"]
+    return b"".join([orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records])
+
+
+def load(files: Mapping[Table, Path], warehouse: Path) -> None:
+    """Load the files into DuckDB, each with one statement."""
+    with duckdb.connect(str(warehouse), config={"threads": 2, "autoinstall_known_extensions": False}) as connection:
+        connection.execute("CREATE SCHEMA kustomer")
+        for table, file in files.items():
+            fields = [_as_served(field) for field in load_schema(table) if not field.name.startswith("_")]
+            columns = ", ".join(f"{to_literal(field.name)}: {to_literal(to_type(field))}" for field in fields)
+            connection.execute(
+                f"CREATE TABLE kustomer.{quote(f'{_NAME}_{table}')} AS FROM read_json({to_literal(str(file))}, "
+                f"columns = {{{columns}}}, format = 'newline_delimited', compression = 'gzip')"
+            )
+
+
+def _as_served(field: Field) -> Field:
+    """Give a column the shape that it has in the API: arrays of one are objects there, counts per channel are maps."""
+    return replace(_as_read(field), mode="NULLABLE") if field.type == "RECORD" else field
+
+
+def _as_read(field: Field) -> Field:
+    if tuple(inner.name for inner in field.fields) == ("channel", "count"):
+        return replace(field, type="JSON", mode="NULLABLE", fields=())
+    return replace(field, fields=tuple(_as_read(inner) for inner in field.fields))
+
+
+def run_gzip_floor(task: Task, folder: Path) -> int:
+    """Stop before the warehouse."""
+    download(task, folder)
+    return 0
+
+
+def run_duckdb_floor(task: Task, folder: Path) -> int:
+    """Go all the way."""
+    load(download(task, folder), folder / "warehouse.duckdb")
+    return 0
+
+
+# --- the product
+
+
+class _Silence:
+    """Implements `ports.EventLog`."""
+
+    def emit(self, scope: Scope, event: Event) -> None:
+        """Show nothing."""
+
+
+def run_ours(task: Task, folder: Path) -> int:
+    """Run the integration as `kustomer-extract run` does; return the requests it had to repeat."""
+    config = folder / "kustomer.yaml"
+    tables = {table: {"selected": table in task.rows} for table in Table}
+    config.write_text(json.dumps({"integrations": {_NAME: {"org": "bench", "rate_share": 1.0, "tables": tables}}}))
+    with open_laptop(
+        config_path=config,
+        warehouse_path=folder / "warehouse.duckdb",
+        environment={"KUSTOMER_API_URL": task.url, "KUSTOMER_API_KEY": task.key},
+        log=_Silence(),
+    ) as ports:
+        message = Message(integration=_NAME, trigger=Trigger.MANUAL, message_id="1", published_at=ports.clock.now())
+        outcome = execute(message, ports, limits=LAPTOP_LIMITS)
+    assert outcome.state is not None
+    jobs = outcome.state.jobs
+    assert all(job.status is JobStatus.SUCCEEDED for job in jobs), [job.error for job in jobs]
+    assert {job.table: job.rows for job in jobs} == task.rows
+    return sum(job.retries for job in jobs)
+
+
+CONTENDERS: Mapping[str, Callable[[Task, Path], int]] = {
+    "gzip": run_gzip_floor,
+    "duckdb": run_duckdb_floor,
+    "ours": run_ours,
+}
+
+
+def measure(name: str, task: Task) -> Measurement:
+    """Run one contender in an empty folder, and count what it brought home after the clock has stopped."""
+    with tempfile.TemporaryDirectory() as folder:
+        start, cpu_start = time.perf_counter(), time.process_time()
+        retries = CONTENDERS[name](task, Path(folder))
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+        peak_mb = read_peak_mb()
+        return Measurement(
+            rows=_count_rows(task, Path(folder)),
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            peak_mb=peak_mb,
+            retries=retries,
+        )
+
+
+def _count_rows(task: Task, folder: Path) -> int:
+    """Count different ids, in whatever the contender has made."""
+    warehouse = folder / "warehouse.duckdb"
+    sources = {
+        table: f"warehouse.kustomer.{_NAME}_{table}"
+        if warehouse.exists()
+        else f"read_json('{folder / table}.ndjson.gz', columns = {{id: 'VARCHAR'}}, format = 'newline_delimited')"
+        for table in task.rows
+    }
+    with duckdb.connect() as connection:
+        if warehouse.exists():
+            connection.execute(f"ATTACH {to_literal(str(warehouse))} AS warehouse (READ_ONLY)")
+        total = 0
+        for table, source in sources.items():
+            counts: Any = connection.execute(f"SELECT count(*), count(DISTINCT id) FROM {source}").fetchone()
+            assert set(counts) == {task.rows[table]}, (table, counts)
+            total += counts[1]
+    return total
+
+
+def read_peak_mb(process_id: int | str = "self") -> float:
+    """Read a process's peak of resident memory; without /proc, this process's."""
+    status = Path(f"/proc/{process_id}/status")
+    if status.exists():  # `ru_maxrss` there begins with the peak of the process that forked this one
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(measure(sys.argv[1], Task(**json.loads(sys.argv[2]))))))

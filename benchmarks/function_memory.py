@@ -1,0 +1,75 @@
+"""Peak memory and CPU of the function's own process, whatever the size of the organisation.
+
+Usage: ``python -m benchmarks.function_memory [CONVERSATIONS …]``, by default 20,000 and 200,000; Linux only: the
+peak of another process is in /proc. The function runs under functions-framework as in the cloud (tests/system), in as
+many hops as it takes; Kustomer and Google's services answer from this process. Since they share one core's worth of
+Python, the wall time says nothing; the CPU of a row is compared with the floor that downloads, parses and compresses.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from benchmarks.contenders import read_peak_mb
+from benchmarks.courses import Race
+from benchmarks.extraction import describe_machine, judge, run_lap
+from tests.standins.kustomer.limits import RateLimit
+from tests.system.installation import Installation
+
+_MOST_MB = 256
+_MOST_CPU = 3.0
+_SETTINGS = {"SOFT_DEADLINE_SECONDS": "60"}  # so that there are hops
+
+
+def measure(conversations: int) -> None:
+    """Run one organisation through the function and print what it took."""
+    floor = run_lap(Race(conversations=conversations), "gzip")
+    sandbox = {"conversations": conversations, "limit": RateLimit(requests=1_000_000)}
+    with Installation(sandbox=sandbox, settings=_SETTINGS) as installation:
+        installation.configure(rate_share=1.0)
+        group = installation.function.process.pid
+        start_mb, cpu_before = _read_peak_mb(group), _read_cpu_seconds(group)
+        hops = len(installation.run())
+        peak_mb, cpu_seconds = _read_peak_mb(group), _read_cpu_seconds(group) - cpu_before
+        rows = {job["table_name"]: job["rows"] for job in installation.read_jobs()}
+    assert rows == {"conversations": conversations, "satisfaction": 12}, rows
+    cpu_per_row = cpu_seconds / sum(rows.values()) * 1e6
+    ratio = cpu_per_row / floor.cpu_per_row
+    print(
+        f"\n{conversations:,} conversations, {hops} hops: peak {peak_mb:.0f} MB "
+        f"({start_mb:.0f} before the first message), CPU {cpu_per_row:.0f} µs a row, {floor.cpu_per_row:.0f} for the floor"
+    )
+    judge(f"peak ≤ {_MOST_MB} MB", peak_mb, met=peak_mb <= _MOST_MB)
+    judge(f"CPU ≤ {_MOST_CPU} x floor", ratio, met=ratio <= _MOST_CPU)
+
+
+def _read_peak_mb(group: int) -> float:
+    """Add up the peaks of gunicorn's master and its worker; what they share counts twice."""
+    return sum(read_peak_mb(process_id) for process_id in _find_processes(group))
+
+
+def _read_cpu_seconds(group: int) -> float:
+    """Add up user and system time so far."""
+    ticks = sum(sum(map(int, _read_stat(process_id)[11:13])) for process_id in _find_processes(group))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _find_processes(group: int) -> list[str]:
+    processes = [folder.name for folder in Path("/proc").iterdir() if folder.name.isdecimal()]
+    return [process_id for process_id in processes if _read_stat(process_id)[2:3] == [str(group)]]
+
+
+def _read_stat(process_id: str) -> list[str]:
+    """Read the fields after the name; see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html (2026-11-23)."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended
+        return []
+
+
+if __name__ == "__main__":
+    print(describe_machine())
+    for size in sys.argv[1:] or ["20000", "200000"]:
+        measure(int(size))

@@ -1,0 +1,417 @@
+"""Anything that Pub/Sub, people, faults and stalled processes may do to an integration, in any order: nothing is lost.
+
+A failure prints its steps, and the seed to see it again: ``CHAOS_SEED=… CHAOS_SECONDS=1 make chaos``.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from kustomer_extract import events
+from kustomer_extract.errors import (
+    ConfigInvalid,
+    KeyRejected,
+    NeedsPerson,
+    RetryLater,
+    RowRejected,
+    SecretUnavailable,
+    WarehouseRefused,
+)
+from kustomer_extract.models import JobStatus, Message, RunId, Table, Trigger, to_live_name
+from kustomer_extract.pipeline.delivery import Decision, decide
+from tests.pipeline.faults import Killed, Kind, Zombie, intercept
+from tests.pipeline.test_kill_matrix import record_calls
+from tests.pipeline.world import ACME, BareWorld, ids_only
+from tests.standins.warehouse import MemoryWarehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kustomer_extract.ports import Ports
+
+_SEEDS, _EXAMPLES, _STEPS = range(4), 50, 40
+_MAX_DELIVERIES = 200
+_MAX_ZOMBIES = 3
+
+Effect: TypeAlias = "Callable[[], Any]"
+PICK = st.integers(0, 9)
+_CALLS = sorted(set(record_calls()) - {"acknowledge"})
+_READS = {"configs.fetch", "load.wait", "runs.fetch", "secrets.fetch_api_key", "warehouse.count_published"}
+CALL = st.tuples(st.sampled_from(_CALLS), st.sampled_from([0, 0, 1, 2]))
+"""A call of a run, and how many of its name come before it in the same invocation."""
+WRITE = CALL.filter(lambda call: call[0] not in _READS and not call[0].startswith("source"))
+"""A call that changes something: to stall before a read is to stall before what follows from it."""
+
+_NEEDS_A_PERSON: dict[str, Callable[[], NeedsPerson]] = {
+    "configs": lambda: ConfigInvalid("the document", []),
+    "continuations": lambda: ConfigInvalid("the topic", []),
+    "load": lambda: RowRejected("a row"),
+    "runs.record": lambda: ConfigInvalid("the run document", []),
+    "secrets": lambda: SecretUnavailable("no key"),
+    "source.page": lambda: KeyRejected("the key"),
+    "warehouse": lambda: WarehouseRefused("a table"),
+}
+"""What the ports may raise for good. The state is not among them: without it nothing can be said about a run."""
+
+
+def to_records(table: Table, version: int) -> list[dict[str, Any]]:
+    """What the organisation has in a version: every third has few conversations, which the guard refuses."""
+    count = 3 if table is Table.SATISFACTION or version % 3 == 2 else 7
+    rows = [{"id": f"{version + n:024x}", "type": f"version {version}", "extra": n} for n in range(count)]
+    return [*rows, rows[0]] if table is Table.CONVERSATIONS else rows
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What a person changes in the document; the last edit of a kind counts."""
+
+    what: str
+    document: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, Any] = field(default_factory=dict, repr=False)
+    of: tuple[Table, ...] = field(default=tuple(Table), repr=False)
+
+
+EDITS = [
+    Edit("status", {"status": "ACTIVE"}),
+    Edit("status", {"status": "PENDING"}),
+    Edit("status", {"status": "PAUSED"}),
+    Edit("status", {"status": "DELETED"}),
+    Edit("deleted"),
+    Edit("rate", {"rate_share": 0.3}),
+    Edit("rate", {"rate_share": 7}),  # no document with it is valid
+    Edit("limits", tables={"max_drop_percent": 10}),
+    Edit("limits", tables={"max_drop_percent": 100}),
+    *(Edit(f"deselect {table}", tables={"selected": False}, of=(table,)) for table in Table),
+    *(
+        Edit(f"columns {table}", tables={"columns": {**ids_only(table), "_rescued": True}}, of=(table,))
+        for table in Table
+    ),
+]
+
+
+class Chaos(RuleBasedStateMachine):
+    """One integration, and all that can happen to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.warehouse = MemoryWarehouse()
+        self.world = BareWorld(Path(self.folder.name), self.warehouse, soft_deadline_seconds=3, columns=ids_only)
+        self.version = 0
+        self.edits: dict[str, Edit] = {}
+        self.waiting: list[Message] = []
+        self.acknowledged: list[Message] = []
+        self.zombies: list[tuple[Zombie, Message]] = []
+        self.ended: dict[str, tuple[JobStatus, str | None]] = {}
+        self.finished: set[RunId] = set()
+        self.shown: dict[Table, RunId] = {}
+        self.change_rows()
+        self.publish(Trigger.SCHEDULE)
+
+    # --- messages
+
+    @rule(trigger=st.sampled_from([Trigger.SCHEDULE, Trigger.MANUAL]))
+    def publish(self, trigger: Trigger) -> None:
+        self.world.clock.advance(seconds=1)  # two runs never have the same second, so that their names have their order
+        self.waiting.append(self.world.trigger(trigger))
+
+    @precondition(lambda self: self.waiting)
+    @rule(which=PICK)
+    def deliver(self, which: int) -> None:
+        self._answer(self._pick(which))
+
+    @precondition(lambda self: self.waiting)
+    @rule(which=PICK, kind=st.sampled_from(Kind), call=CALL)
+    def deliver_with_a_failure(self, which: int, kind: Kind, call: tuple[str, int]) -> None:
+        self._answer(self._pick(which), At(call, kind.strike))
+
+    @precondition(lambda self: self.waiting)
+    @rule(which=PICK, call=CALL, then=st.sampled_from(Kind), next_call=CALL)
+    def deliver_with_a_failure_that_needs_a_person(
+        self, which: int, call: tuple[str, int], then: Kind, next_call: tuple[str, int]
+    ) -> None:
+        """What can fail for good does, and the rest of the invocation may fail too."""
+        self._answer(self._pick(which), At(call, refuse), At(next_call, then.strike))
+
+    @rule(late=st.booleans(), newer=st.booleans())
+    def deliver_all(self, *, late: bool, newer: bool) -> None:
+        """A quiet hour: all that waits, and what follows from it; perhaps after the lease, or a newer trigger."""
+        self.world.clock.advance(seconds=late * self.world.limits.lease_seconds)
+        if newer:
+            self.publish(Trigger.MANUAL)
+        for _ in range(_MAX_DELIVERIES):
+            if not self.waiting:
+                return
+            self.deliver(-newer)
+            self.world.clock.advance(minutes=1)
+        raise AssertionError("a message that is delivered for ever")
+
+    @precondition(lambda self: self.acknowledged)
+    @rule(which=PICK)
+    def deliver_once_more_what_was_acknowledged(self, which: int) -> None:
+        self._answer(self.acknowledged[which % len(self.acknowledged)])
+
+    # --- processes
+
+    @precondition(lambda self: self.waiting and len(self.zombies) < _MAX_ZOMBIES)
+    @rule(which=PICK, call=WRITE)
+    def deliver_to_a_process_that_stalls(self, which: int, call: tuple[str, int]) -> None:
+        message = self._pick(which)
+
+        def work(zombie: Zombie) -> None:
+            def stall(_name: str, effect: Effect) -> Any:
+                zombie.freeze()
+                return effect()
+
+            self.world.deliver(message, self._observe(At(call, stall)))
+
+        zombie = Zombie(work)
+        self.zombies.append((zombie, message))
+        zombie.start()
+        self._look_at(zombie, message, answers=True)
+
+    @precondition(lambda self: self.zombies)
+    @rule(which=PICK, answers=st.booleans())
+    def wake_up(self, which: int, *, answers: bool) -> None:
+        """Let a stalled process go on; its answer may be out of time, and go unheard."""
+        zombie, message = self.zombies[which % len(self.zombies)]
+        zombie.thaw()
+        self._look_at(zombie, message, answers=answers)
+
+    @precondition(lambda self: self.zombies)
+    @rule(which=PICK)
+    def kill(self, which: int) -> None:
+        zombie, message = self.zombies[which % len(self.zombies)]
+        zombie.bury()
+        self._look_at(zombie, message, answers=False)
+
+    # --- people, and time
+
+    @rule(minutes=st.sampled_from([1, 11, 70, 1440]))
+    def let_time_pass(self, minutes: int) -> None:
+        self.world.clock.advance(minutes=minutes)
+
+    @precondition(lambda self: self._is_at_rest())
+    @rule()
+    def change_rows(self) -> None:
+        """The organisation has other rows; never while a run reads them, so that a complete extract is one version."""
+        self.version += 1
+        self.world.organisation.records = {table: to_records(table, self.version) for table in Table}
+
+    @rule(edit=st.sampled_from(EDITS), corrected=st.booleans())
+    def edit_the_document(self, edit: Edit, *, corrected: bool) -> None:
+        """People change one thing, and sometimes put everything right."""
+        if corrected:
+            self.edits.clear()
+        self.edits[edit.what] = edit
+        self._save()
+
+    # --- what always holds
+
+    @invariant()
+    def every_table_is_one_complete_extract(self) -> None:
+        for table in Table:
+            rows = self.warehouse.live.get(to_live_name(ACME, table))
+            if rows is None:
+                continue
+            (run_id,) = {RunId(row["_batch_id"]) for row in rows}
+            (version,) = {int(row["type"].split()[1]) for row in rows}
+            assert len({tuple(row) for row in rows}) == 1, "rows of two schemas"
+            assert sorted(row["id"] for row in rows) == sorted({record["id"] for record in to_records(table, version)})
+            assert run_id >= self.shown.get(table, ""), "an older run has come back"
+            self.shown[table] = run_id
+
+    @invariant()
+    def what_has_ended_stays_as_it_ended(self) -> None:
+        recorded = self.world.runs.recorded.values()
+        state = self.world.runs.fetch(ACME)
+        finished = {run.run_id for run in recorded if run.finished_at}
+        assert self.finished <= finished, "a run document was set back"
+        self.finished = finished
+        told = [*self.warehouse.jobs, *(job for run in recorded if run.finished_at for job in run.jobs)]
+        for job in (*told, *(job for job in (state.jobs if state else ()) if job.status is not JobStatus.RUNNING)):
+            assert job.status is not JobStatus.RUNNING
+            assert self.ended.setdefault(job.job_id, (job.status, job.error_code)) == (job.status, job.error_code)
+            if job.status is JobStatus.SUCCEEDED:
+                assert self.shown[job.table] >= job.run_id, "a run that succeeded is not to be seen"
+
+    @invariant()
+    def work_that_is_left_will_be_resumed(self) -> None:
+        state = self.world.runs.fetch(ACME)
+        if state is None or state.finished_at is not None:
+            return
+        now = max(self.world.clock.now(), state.lease_until or self.world.clock.now())
+        decisions = {decide(state, message, now, self.world.limits) for message in self.waiting}
+        assert decisions & {Decision.START, Decision.TAKE_OVER}, "nobody is left to go on"
+
+    def teardown(self) -> None:
+        """Once people have mended the document, everything comes to an end, and a run succeeds."""
+        try:
+            for zombie, message in list(self.zombies):
+                while not zombie.ended:
+                    zombie.thaw()
+                self._look_at(zombie, message, answers=True)
+            self._come_to_an_end()
+            self.edits = {edit.what: edit for edit in [Edit("limits", tables={"max_drop_percent": 100})]}
+            self._save()
+            self.change_rows()
+            self.world.clock.advance(hours=24)
+            self.publish(Trigger.SCHEDULE)
+            self._come_to_an_end()
+            self._check_the_end()
+        finally:
+            for zombie, _ in self.zombies:
+                zombie.bury()
+            self.folder.cleanup()
+
+    # --- how
+
+    def _pick(self, which: int) -> Message:
+        return self.waiting[which % len(self.waiting)]
+
+    def _observe(self, *strikes: At) -> Ports:
+        """Build the ports of one invocation, with what befalls it."""
+
+        def meet(name: str, effect: Effect) -> Any:
+            for strike in strikes:
+                effect = partial(strike, name, effect)
+            return effect()
+
+        return intercept(self.world.ports, meet)
+
+    def _answer(self, message: Message, *strikes: At) -> None:
+        """Deliver, and do what Pub/Sub does with the answer; functions/main.py acknowledges what a person must cure."""
+        try:
+            self.world.deliver(message, self._observe(*strikes))
+        except (RetryLater, Killed):
+            pass
+        except NeedsPerson:
+            self._acknowledge(message)
+        else:
+            self._acknowledge(message)
+        self._collect()
+
+    def _look_at(self, zombie: Zombie, message: Message, *, answers: bool) -> None:
+        self._collect()
+        if not zombie.ended:
+            return
+        self.zombies.remove((zombie, message))
+        if not isinstance(zombie.error, RetryLater | NeedsPerson | Killed | None):
+            raise zombie.error
+        if answers and not isinstance(zombie.error, RetryLater | Killed):
+            self._acknowledge(message)
+
+    def _acknowledge(self, message: Message) -> None:
+        """Any delivery's good answer is the last word on a message, even if another delivery still works on it."""
+        if message in self.waiting:
+            self.waiting.remove(message)
+            self.acknowledged.append(message)
+
+    def _collect(self) -> None:
+        self.waiting.extend(self.world.queue.messages)
+        self.world.queue.messages.clear()
+
+    def _save(self) -> None:
+        if "deleted" in self.edits:
+            self.world.delete()
+            return
+        document: dict[str, Any] = {}
+        tables: dict[Table, dict[str, Any]] = {table: {} for table in Table}
+        for edit in self.edits.values():
+            document |= edit.document
+            for table in edit.of:
+                tables[table] |= edit.tables
+        self.world.configure({table.value: settings for table, settings in tables.items()}, **document)
+
+    def _is_at_rest(self) -> bool:
+        state = self.world.runs.fetch(ACME)
+        return state is None or state.finished_at is not None
+
+    def _come_to_an_end(self) -> None:
+        self.deliver_all(late=False, newer=False)
+        assert self._is_at_rest(), "a run that nobody ends"
+
+    def _check_the_end(self) -> None:
+        self.every_table_is_one_complete_extract()
+        self.what_has_ended_stays_as_it_ended()
+        state = self.world.runs.fetch(ACME)
+        assert state is not None
+        assert {job.table: job.status for job in state.jobs} == dict.fromkeys(Table, JobStatus.SUCCEEDED)
+        assert set(self.shown.values()) == {state.run_id}
+        listed = {chunk.name for table in state.tables.values() for chunk in table.chunks}
+        assert not listed & set(self.warehouse.staging)
+        finishes = [
+            (scope.run_id, event) for scope, event in self.world.log.entries if isinstance(event, events.RunFinished)
+        ]
+        incomplete = {run_id for run_id, event in finishes if event.error}
+        for run_id, run in self.world.runs.recorded.items():
+            if run_id not in incomplete:
+                assert run.finished_at
+                assert {job.job_id for job in run.jobs} <= {job.job_id for job in self.warehouse.jobs}
+
+
+class At:
+    """A `Meet` that does something at a call: the first of its name, or a later one."""
+
+    def __init__(self, call: tuple[str, int], strike: Callable[[str, Effect], Any]) -> None:
+        self._name, self._left = call
+        self._strike = strike
+
+    def __call__(self, name: str, effect: Effect) -> Any:
+        self._left -= name == self._name
+        if name == self._name and self._left == -1:
+            return self._strike(name, effect)
+        return effect()
+
+
+def refuse(name: str, effect: Effect) -> Any:
+    """Fail for good, if this call can."""
+    for prefix, build in _NEEDS_A_PERSON.items():
+        if name.startswith(prefix):
+            raise build()
+    return effect()
+
+
+def run_chaos(seed: int, examples: int) -> None:
+    settings = hypothesis.settings(
+        max_examples=examples,
+        stateful_step_count=_STEPS,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(hypothesis.seed(seed)(Chaos), settings=settings)
+    except BaseException:
+        print(f"\nsee it again: CHAOS_SEED={seed} CHAOS_SECONDS=1 make chaos")  # noqa: T201 - pytest shows it
+        raise
+
+
+@pytest.mark.parametrize("seed", _SEEDS)
+def test_whatever_happens_tables_are_whole_and_runs_come_to_an_end(seed: int) -> None:
+    run_chaos(seed, _EXAMPLES)
+
+
+if "CHAOS_SECONDS" in os.environ:
+
+    def test_for_as_long_as_is_wanted() -> None:
+        end = time.monotonic() + float(os.environ["CHAOS_SECONDS"])
+        seed = first = int(os.environ.get("CHAOS_SEED", time.time()))
+        while time.monotonic() < end:
+            run_chaos(seed, _EXAMPLES)
+            seed += 1
+        print(f"\nseeds {first} to {seed - 1}, {_EXAMPLES} examples of up to {_STEPS} steps each")  # noqa: T201
