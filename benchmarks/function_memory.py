@@ -39,7 +39,8 @@ def measure(conversations: int) -> None:
     ratio = cpu_per_row / floor.cpu_per_row
     print(
         f"\n{conversations:,} conversations, {hops} hops: peak {peak_mb:.0f} MB "
-        f"({start_mb:.0f} before the first message), CPU {cpu_per_row:.0f} µs a row, {floor.cpu_per_row:.0f} for the floor"
+        f"({start_mb:.0f} before the first message), "
+        f"CPU {cpu_per_row:.0f} µs a row, {floor.cpu_per_row:.0f} for the floor"
     )
     judge(f"peak ≤ {_MOST_MB} MB", peak_mb, met=peak_mb <= _MOST_MB)
     judge(f"CPU ≤ {_MOST_CPU} x floor", ratio, met=ratio <= _MOST_CPU)
