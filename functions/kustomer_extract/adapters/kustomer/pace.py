@@ -32,6 +32,7 @@ _MARGIN = 0.98  # of the allowed rate: requests arrive less evenly than they sta
 _LEAST = 0.1  # of the share, however much the others take: refusals slow down further
 _LATE_SECONDS = 1.0  # so much is caught up with, by a machine that was busy: within the margin of any window
 _SMOOTHING = 0.1
+_ONE_AT_A_TIME = 0.5  # requests open on average: half of the time, there is none
 _RECOVERY_SECONDS = 60.0
 _MIN_BRAKE = 0.05
 _MAX_DIGITS = 9
@@ -86,8 +87,11 @@ def to_wait_seconds(pace: Pace, now: float) -> float:
 def to_in_flight(pace: Pace, now: float) -> int:
     """How many requests may be open at a time: few at first and after a pause, then twice what the rate needs.
 
-    Beyond the rate of the largest plan it is this machine that is slow, and more threads would only crowd it.
+    Where answers come sooner than the next request may start, one at a time keeps the rate, and nothing is asked for
+    beyond the end. Beyond the rate of the largest plan it is this machine that is slow, and more would only crowd it.
     """
+    if _allowed_per_second(pace, now) * pace.latency_seconds < _ONE_AT_A_TIME:
+        return 1
     recent = max(1.0, pace.started - _started_before(pace, now - 1))
     rate = min(recent, _allowed_per_second(pace, now), _LARGEST_PLAN / WINDOW_SECONDS)
     return min(MAX_IN_FLIGHT, 2 + math.ceil(2 * rate * pace.latency_seconds))
