@@ -15,17 +15,15 @@ if TYPE_CHECKING:
 class Ledger:
     """Holds the state, changes it in memory, and commits it with a fresh lease.
 
-    A commit that finds the stored state changed raises `TakenOver`, which nothing in the pipeline catches.
+    A commit that finds the stored state changed raises `TakenOver`, and `run.py` weighs the message anew. So does one
+    after a commit whose answer was lost: if that took effect, the invocation has overtaken itself.
 
     Attributes:
-        state: As it stands in memory.
-        in_doubt: A commit failed without saying whether it took effect. Nothing more may be committed: our own write
-            would look like somebody else's, and a `TakenOver` would end the run with nobody left to resume it.
+        state: As it stands in memory; at any time it may be written.
     """
 
     def __init__(self, state: RunState, *, runs: RunStore, clock: Clock, limits: Limits) -> None:
         self.state = state
-        self.in_doubt = False
         self._runs = runs
         self._clock = clock
         self._lease = timedelta(seconds=limits.lease_seconds)
@@ -51,9 +49,7 @@ class Ledger:
             RetryLater: the store cannot be reached; whether the write took effect is unknown.
         """
         lease_until = self._clock.now() + self._lease
-        self.in_doubt = True
         self.state = self._runs.save(replace(self.state, **{"lease_until": lease_until, **changes}))
-        self.in_doubt = False
 
     def release(self, **changes: Any) -> None:
         """Write the state without a lease: whoever comes next may take over at once."""

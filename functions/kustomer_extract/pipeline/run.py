@@ -98,11 +98,10 @@ class _Invocation:
             return self._skip("taken_over")
 
     def let_go(self) -> None:
-        """Free the lease: redelivery then goes on under this message. Not after a write in doubt; see `Ledger`."""
-        ledger = self._ledger
-        if ledger is not None and not ledger.in_doubt and ledger.state.lease_until is not None:
+        """Free the lease, if it is ours: redelivery then goes on under this message."""
+        if self._ledger is not None and self._ledger.state.lease_until is not None:
             with suppress(ExtractError):
-                ledger.release()
+                self._ledger.release()
 
     def _weigh(self) -> tuple[Decision, RunState | None]:
         state = self._ports.runs.fetch(self._message.integration)
@@ -230,8 +229,6 @@ class _Invocation:
                         return self._hand_over(ledger)
                 except RetryLater as error:
                     interruption = error
-                    if ledger.in_doubt:
-                        break
         if interruption is not None:
             raise interruption
         return self._finish(ledger)
