@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kustomer_extract.errors import RetryLater
-from kustomer_extract.models import Trigger
+from kustomer_extract.models import Trigger, to_run_id
 from tests.pipeline.days import Days
 from tests.pipeline.faults import Kind, Strike, Zombie, intercept
+from tests.pipeline.world import ACME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,6 +168,35 @@ def test_a_process_that_stalls_at_any_call_and_wakes_up_later_changes_nothing(
         wrongs += [f"stalled at {at} {name}, {meanwhile.__name__}: {wrong}" for wrong in found]
 
     assert not wrongs, "\n".join(wrongs)
+
+
+@pytest.mark.parametrize("days", ["memory"], indirect=True)
+@pytest.mark.parametrize("kind", Kind)
+def test_a_newer_run_that_fails_while_it_closes_a_dead_one_takes_place_all_the_same(days: Days, kind: Kind) -> None:
+    wrongs = []
+    for at in itertools.count():
+        days.deliver(days.begin(), Strike(at=record_calls().index("continuations.publish")))
+        pass_lease(days)
+        days.change_rows()
+        newer = days.publish(Trigger.MANUAL)
+        strike = Strike(at=at, kind=kind)
+        days.deliver(newer, strike)
+        days.waiting.reverse()
+        found = try_to(days.settle) or list(days.find_wrongs())
+        state = days.world.runs.fetch(ACME)
+        if state is None or state.run_id != to_run_id(newer):
+            found.append("the newer run did not take place")
+        wrongs += [f"{kind.value} {at} {strike.calls[-1]}: {wrong}" for wrong in found]
+        if strike.calls[-1] == "acknowledge":
+            break
+
+    assert not wrongs, "\n".join(wrongs)
+
+
+def test_the_state_is_written_right_before_every_publish() -> None:
+    calls = record_calls()
+
+    assert {calls[at - 1] for at, name in enumerate(calls) if name == "warehouse.publish"} == {"runs.save"}
 
 
 def test_the_recorded_run_makes_every_call_of_a_run_over_several_chunks_and_hops() -> None:

@@ -9,13 +9,14 @@ import pytest
 
 from kustomer_extract import events
 from kustomer_extract.adapters.local import EnvironmentSecretStore
-from kustomer_extract.errors import BrokenPage, KeyRejected, RetryLater
+from kustomer_extract.errors import BrokenPage, KeyRejected, RetryLater, WarehouseRefused
 from kustomer_extract.models import Colour, IntegrationName, JobStatus, Staged, Table, Trigger, colour
 from kustomer_extract.pipeline.run import Outcome
+from tests.pipeline.faults import Killed, Strike, intercept
 from tests.pipeline.world import ACME, World, to_record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from kustomer_extract.models import Assembled, RunState
@@ -222,6 +223,37 @@ def test_a_missing_key_fails_every_job(world: World) -> None:
     assert statuses(outcome) == dict.fromkeys(BOTH, (JobStatus.FAILED, "secret_unavailable"))
 
 
+def test_a_job_that_failed_before_a_crash_stays_failed(world: World) -> None:
+    message = world.trigger()
+    dying = intercept(replace(world.ports, secrets=EnvironmentSecretStore({})), Strike(at=9))
+    with pytest.raises(Killed):
+        world.deliver(message, dying)
+    told = world.warehouse.fetch_jobs(ACME, limit=9)
+
+    outcome = world.run(message)
+
+    assert statuses(outcome) == dict.fromkeys(BOTH, (JobStatus.FAILED, "secret_unavailable"))
+    assert outcome.state is not None
+    assert list(outcome.state.jobs) == list(reversed(told)) == list(reversed(world.warehouse.fetch_jobs(ACME, limit=9)))
+
+
+def test_a_record_that_cannot_be_written_keeps_neither_the_others_nor_the_end_from_being_written(world: World) -> None:
+    def meet(name: str, effect: Callable[[], Any]) -> Any:
+        if name == "warehouse.drop":
+            raise WarehouseRefused("no right to drop")
+        return effect()
+
+    outcome = world.deliver(world.trigger(), intercept(world.ports, meet))
+
+    assert_complete(world)
+    assert outcome.state is not None
+    assert outcome.state.finished_at is not None
+    assert len(world.warehouse.fetch_jobs(ACME, limit=9)) == 2
+    (event,) = world.emitted(events.RunFinished)
+    assert event.severity is events.Severity.ERROR
+    assert "no right to drop" in event.sentence
+
+
 def test_one_table_failing_leaves_the_other_alone(world: World) -> None:
     def reject(table: Table, page: int) -> None:
         if table is Table.SATISFACTION and page == 2:
@@ -325,6 +357,7 @@ def test_a_transient_failure_of_one_table_lets_the_other_finish_then_asks_for_re
     world.deliver(message)
     assert_complete(world)
     assert world.deliver(message).reason == "finished"
+    assert not world.queue.published
 
 
 def test_what_was_staged_is_not_read_again_after_a_failure(world: World) -> None:
@@ -375,7 +408,7 @@ def test_a_run_gives_up_after_22_hours(world: World) -> None:
     assert statuses(outcome)[Table.SATISFACTION] == (JobStatus.FAILED, "retries_exhausted")
 
 
-def test_a_write_of_the_state_in_doubt_stops_the_invocation_and_redelivery_goes_on(world: World) -> None:
+def test_a_write_of_the_state_whose_answer_was_lost_is_mended_by_redelivery(world: World) -> None:
     class Doubtful:
         countdown = 3
 
@@ -450,6 +483,19 @@ def test_a_change_of_the_schema_between_two_hops_starts_the_table_anew(tmp_path:
     world.run(world.queue.messages.popleft())
 
     assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)
+    world.close()
+
+
+def test_a_configuration_that_newer_code_refuses_between_two_hops_ends_the_run(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=6)
+    world.deliver(world.trigger())
+    state = world.runs.fetch(ACME)
+    assert state is not None
+    world.runs.save(replace(state, document={**state.document, "rate_share": "as it once was"}))
+
+    outcome = world.run(world.queue.messages.popleft())
+
+    assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "config_invalid")
     world.close()
 
 
