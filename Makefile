@@ -71,7 +71,7 @@ infra-check-policies:
 bench: $(VENV)/installed ## speed, memory and rate reached, as ratios to floors measured in the same run
 	@$(VENV)/bin/python -m benchmarks.transform
 	@$(VENV)/bin/python -m benchmarks.extraction
-	@$(VENV)/bin/python -m benchmarks.function_memory 20000
+	@$(VENV)/bin/python -m benchmarks.function_memory
 
 chaos: $(VENV)/installed ## the state machine of tests/pipeline/test_chaos.py for SECONDS=60
 	@CHAOS_SECONDS=$(SECONDS) $(PYTEST) tests/pipeline/test_chaos.py
