@@ -1,9 +1,10 @@
 """Peak memory and CPU of the function's own process, whatever the size of the organisation.
 
-Usage: ``python -m benchmarks.function_memory [CONVERSATIONS …]``, by default 20,000, 200,000 and, in many hops, 300,000.
-Linux only: the peak of another process is in /proc. The function runs under functions-framework as in the cloud (tests/system), in as
-many hops as it takes; Kustomer and Google's services answer from this process. Since they share one core's worth of
-Python, the wall time says nothing; the CPU of a row is compared with the floor that downloads, parses and compresses.
+Usage: ``python -m benchmarks.function_memory [CONVERSATIONS …]``, by default 20,000, 200,000 and, in hops, 300,000.
+Linux only: the peak of another process is in /proc. The function runs under functions-framework as in the cloud
+(tests/system), in as many hops as it takes; Kustomer and Google's services answer from this process. Since they share
+one core's worth of Python, the wall time says nothing; the CPU of a row is compared with the floor that downloads,
+parses and compresses.
 """
 
 from __future__ import annotations
