@@ -108,6 +108,14 @@ def test_no_more_is_open_than_twice_what_the_rate_needs() -> None:
 
 
 @pytest.mark.parametrize("window", WINDOWS)
+def test_what_was_asked_before_the_limit_was_known_counts(window: Literal["fixed", "sliding"]) -> None:
+    record = simulate(RateLimit(requests=40, window=window), latency=0.5, share=1.0)
+
+    assert record.per_minute(since=0, until=120) >= 0.95 * 40
+    assert record.refused == 0
+
+
+@pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("limit", [300, 2000])
 def test_others_within_their_part_take_nothing_of_ours(window: Literal["fixed", "sliding"], limit: int) -> None:
     rule = RateLimit(requests=limit, window=window, others_per_second=0.35 * limit / 60)

@@ -121,7 +121,10 @@ def finish(pace: Pace, now: float, *, started_at: float, headers: Mapping[str, s
     limit, remaining = parse_count(headers.get("x-ratelimit-limit")), parse_count(headers.get("x-ratelimit-remaining"))
     if limit is None or limit not in _PLAUSIBLE_LIMITS:
         return pace
-    pace = replace(pace, limit=limit)
+    is_new, pace = pace.limit is None, replace(pace, limit=limit)
+    if is_new and pace.begun_at is not None:  # what was started before the limit was known counts, too
+        due = pace.begun_at + pace.started / _allowed_per_second(pace, now)
+        pace = replace(pace, next_start=max(pace.next_start, due))
     if remaining is None or remaining > limit:
         return pace
     return _with_others(pace, now, limit - remaining, started_at=started_at)
