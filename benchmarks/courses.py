@@ -61,7 +61,7 @@ class Paced(Course):
     """A course whose limit decides.
 
     Attributes:
-        per_second: Requests that the limit allows in the long run.
+        per_second: Requests that the limit allows in the long run. Below one, several courses are run at a time.
         least_share: The bar: of that rate, from the first request to the last; or
         most_late_seconds: so long after the earliest possible end.
     """
