@@ -387,6 +387,15 @@ class TestTime:
 
         assert time.monotonic() - begun < 1
 
+    def test_the_look_at_the_newest_is_cut_off_when_time_is_up(self, reader: Reader) -> None:
+        clock = reader.clock
+        assert isinstance(clock, VirtualClock)
+        reader.sandbox.add_fault(Fault(descending=True, does=lambda _: clock.advance(days=2), wait_seconds=5.0))
+        begun = time.monotonic()
+
+        assert reader.read() == []
+        assert time.monotonic() - begun < 1
+
     @sandbox(conversations=2000, latency_seconds=0.02)
     def test_a_dead_page_leaves_no_request_behind(self, reader: Reader) -> None:
         reader.sandbox.add_fault(Fault(page=5, descending=False, status=400))

@@ -123,7 +123,19 @@ class KustomerSource:
         return to_leaf(answer, number, base_url=self.base_url)
 
     def _ask(self, request: Request, until: datetime) -> Answer:
-        return self._http.get(request, lambda: not self._is_late(until))
+        """Get one answer; like a page it is cut off when time is up, which only a thread beside this one can do."""
+        plan = Prefetch(
+            fetch=lambda _, is_wanted: self._http.get(request, is_wanted),
+            is_last=lambda _: True,
+            in_flight=lambda: 1,
+            is_late=partial(self._is_late, until),
+            interrupt=self._http.interrupt,
+        )
+        with closing(plan.iter_from(1)) as answers:
+            answer = next(answers, None)
+        if answer is None:
+            raise Unwanted
+        return answer
 
     def _is_late(self, until: datetime) -> bool:
         return self._clock.now() >= until
