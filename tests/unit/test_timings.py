@@ -6,11 +6,13 @@ import re
 from itertools import accumulate, repeat
 from pathlib import Path
 
-from kustomer_extract.adapters.kustomer import http
+from kustomer_extract.adapters.bigquery_jobs import Patience
+from kustomer_extract.adapters.kustomer import http, prefetch
 from kustomer_extract.pipeline.limits import Limits
 
 INFRA = Path(__file__).parents[2] / "infra"
 LIMITS = Limits()
+PATIENCE = Patience()
 HOUR = 3600
 
 
@@ -29,6 +31,13 @@ DELIVERIES = int(read_number("messages.tf", "max_delivery_attempts"))
 
 def test_the_last_load_ends_before_the_function_does_and_the_function_before_the_acknowledgement_is_due() -> None:
     assert LIMITS.soft_deadline_seconds + LIMITS.load_seconds < TIMEOUT < ACK_DEADLINE
+
+
+def test_the_last_chunk_is_uploaded_in_the_time_that_its_load_has() -> None:
+    cut_off = prefetch._GLANCE_SECONDS * prefetch._MAX_GLANCES  # of the pages under way
+    upload = (1 + PATIENCE.upload_retries) * PATIENCE.call_seconds
+
+    assert cut_off + upload < LIMITS.load_seconds
 
 
 def test_terraform_sets_the_soft_deadline_that_the_code_has() -> None:

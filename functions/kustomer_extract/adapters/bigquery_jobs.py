@@ -45,13 +45,14 @@ class Patience:
     Attributes:
         retry: Repeats one API call.
         call_seconds: Until one request is answered; a chunk goes up in one.
-        upload_retries: How often an upload is repeated.
+        upload_retries: How often an upload is repeated: the last one begins at the soft deadline, and has to end
+            before the function does.
         job_seconds: Until a job is done that has no deadline of its own.
     """
 
-    retry: Retry = field(default_factory=lambda: bigquery.DEFAULT_RETRY.with_timeout(60))
-    call_seconds: float = 60.0
-    upload_retries: int = 3
+    retry: Retry = field(default_factory=lambda: bigquery.DEFAULT_RETRY.with_timeout(30))
+    call_seconds: float = 30.0
+    upload_retries: int = 1
     job_seconds: float = 240.0
 
     @property
