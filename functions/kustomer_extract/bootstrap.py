@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from kustomer_extract.ports import EventLog
 
-LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600)
-"""On a laptop nobody ends a run after nine minutes: it has one hop."""
+LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=5_000)
+"""On a laptop nobody ends a run after nine minutes: it has one hop. Nor does anybody count loads: the smaller the
+chunks, the more of DuckDB's work is done while pages are read (a fifth of the time of 20,000 rows)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
