@@ -9,7 +9,7 @@ import pytest
 
 from kustomer_extract import events
 from kustomer_extract.adapters.local import EnvironmentSecretStore
-from kustomer_extract.errors import BrokenPage, KeyRejected, RetryLater, WarehouseRefused
+from kustomer_extract.errors import BrokenPage, ConfigInvalid, KeyRejected, RetryLater, WarehouseRefused
 from kustomer_extract.models import Colour, IntegrationName, JobStatus, Staged, Table, Trigger, colour
 from kustomer_extract.pipeline.run import Outcome
 from tests.pipeline.faults import Killed, Strike, intercept
@@ -336,6 +336,19 @@ def test_rows_that_get_lost_in_staging_are_never_published(world: World) -> None
     assert world.live(Table.CONVERSATIONS) is None
 
 
+def test_rows_that_get_lost_while_repeats_are_removed_are_never_published(world: World) -> None:
+    def meet(name: str, effect: Callable[[], Any]) -> Any:
+        done = effect()
+        return replace(done, rows=done.rows - 1) if name == "warehouse.deduplicate" else done
+
+    world.organisation.records[Table.CONVERSATIONS].append(to_record(1))
+
+    outcome = world.deliver(world.trigger(), intercept(world.ports, meet))
+
+    assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "warehouse_refused")
+    assert world.live(Table.CONVERSATIONS) is None
+
+
 # --- what redelivery cures
 
 
@@ -459,6 +472,21 @@ def test_messages_of_earlier_hops_are_acknowledged_while_a_later_one_works(tmp_p
     world.deliver(second)
 
     assert [event.name for event in world.emitted(events.RunSkipped)] == ["run_skipped"]
+    world.close()
+
+
+def test_a_run_that_may_not_call_its_next_hop_ends_at_once(tmp_path: Path) -> None:
+    def meet(name: str, effect: Callable[[], Any]) -> Any:
+        if name == "continuations.publish":
+            raise ConfigInvalid("the topic", [])
+        return effect()
+
+    world = World(tmp_path, rows=21, soft_deadline_seconds=3)
+
+    outcome = world.deliver(world.trigger(), intercept(world.ports, meet))
+
+    assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "config_invalid")
+    assert world.staging() == []
     world.close()
 
 
