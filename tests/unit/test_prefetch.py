@@ -250,10 +250,10 @@ def test_the_look_ahead_follows_the_pace() -> None:
 
         shelf.in_flight = 10
         next(pages)
-        shelf.wait_until_asked(*range(1, 23))
+        shelf.wait_until_asked(*range(1, 21))
         wide = len(shelf.asked)
 
-    assert (narrow, wide) == (3, 22)
+    assert (narrow, wide) == (3, 20)
 
 
 def test_threads_inherit_the_context_of_the_reader() -> None:

@@ -1,6 +1,6 @@
 """Pages fetched ahead by threads and handed on in order. Knows nothing of Kustomer: a page is what a number leads to.
 
-Memory is bounded: a page is asked for only if it is less than twice `in_flight` pages in front of the next in order.
+Memory is bounded: besides the pages under way, at most 8 parsed ones wait for their turn.
 Nothing is asked for beyond a page that is known to be the last one, or that failed for good.
 However it ends, no thread is left and no request starts any more.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_AHEAD = 80
+_MAX_SPARE = 8  # pages that may wait for a slow one, besides those under way: parsed, each takes 2 MB
 _GLANCE_SECONDS = 0.05
 _MAX_GLANCES = 200  # at threads that are to end: ten seconds
 
@@ -153,7 +153,7 @@ class _Ahead(Generic[T]):
 
     def _has_room(self) -> bool:
         in_flight = self._plan.in_flight()
-        return self._busy < in_flight and self._next < self._turn + min(2 * in_flight, MAX_AHEAD)
+        return self._busy < in_flight and self._next < self._turn + in_flight + min(in_flight, _MAX_SPARE)
 
     def _is_over(self) -> bool:
         return self._closed or self._plan.is_late() or (self._last is not None and self._next > self._last)
