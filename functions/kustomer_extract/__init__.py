@@ -5,7 +5,7 @@ Where to find what, from the outside in; imports point down this list only::
     cli, __main__   the command line: arguments, tables, exit codes
     bootstrap       puts the parts together: cloud or laptop
     pipeline/       what happens in a run: run.py, job.py, chunks.py, guard.py
-    adapters/       Kustomer, BigQuery, Firestore, Secret Manager, Pub/Sub, logs; DuckDB, local, terminal
+    adapters/       the outside world, a room per neighbour: kustomer/, bigquery/, duckdb/, google/, laptop/
     ports           what the pipeline needs from the outside
     config          the configuration document → Integration
     transform       one object of the API → one row and its drift

@@ -125,10 +125,10 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
     from google.cloud import bigquery, firestore
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
-    from kustomer_extract.adapters import pubsub
-    from kustomer_extract.adapters.bigquery import BigQueryWarehouse, find_location
-    from kustomer_extract.adapters.firestore import FirestoreConfigStore, FirestoreRunStore
-    from kustomer_extract.adapters.secret_manager import SecretManagerStore
+    from kustomer_extract.adapters.google import pubsub
+    from kustomer_extract.adapters.bigquery.warehouse import BigQueryWarehouse, find_location
+    from kustomer_extract.adapters.google.firestore import FirestoreConfigStore, FirestoreRunStore
+    from kustomer_extract.adapters.google.secret_manager import SecretManagerStore
 
     _spare_collections()
     clock = SystemClock()
@@ -166,8 +166,8 @@ def open_laptop(
     Raises:
         ConfigInvalid, WarehouseRefused: a file cannot be used, and what to do.
     """
-    from kustomer_extract.adapters.duckdb import DuckDbWarehouse
-    from kustomer_extract.adapters.local import (
+    from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
+    from kustomer_extract.adapters.laptop.local import (
         EnvironmentSecretStore,
         MemoryRunStore,
         NoContinuations,

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from google.api_core.client_options import ClientOptions
 from google.cloud import bigquery, firestore, secretmanager
 
-from kustomer_extract.adapters.bigquery import BigQueryWarehouse
-from kustomer_extract.adapters.bigquery_jobs import Patience
-from kustomer_extract.adapters.firestore import FirestoreConfigStore, FirestoreRunStore
-from kustomer_extract.adapters.google_errors import SHORT_RETRY
-from kustomer_extract.adapters.secret_manager import SecretManagerStore
+from kustomer_extract.adapters.bigquery.warehouse import BigQueryWarehouse
+from kustomer_extract.adapters.bigquery.work import Patience
+from kustomer_extract.adapters.google.errors import SHORT_RETRY
+from kustomer_extract.adapters.google.firestore import FirestoreConfigStore, FirestoreRunStore
+from kustomer_extract.adapters.google.secret_manager import SecretManagerStore
 from tests.standins.clock import VirtualClock
 from tests.standins.google.cloud import Cloud
 

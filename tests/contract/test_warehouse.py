@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kustomer_extract.adapters.duckdb import DuckDbWarehouse
+from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
 from kustomer_extract.models import Assembled, IntegrationName, Job, JobStatus, RunId, Staged, Table
 from kustomer_extract.schema import load_schema

@@ -14,7 +14,7 @@ from tests.contract.cloud_adapters import DATASET, STAGING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kustomer_extract.adapters.duckdb import DuckDbWarehouse
+    from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
     from kustomer_extract.ports import Warehouse
     from kustomer_extract.schema import Field
     from tests.contract.cloud_adapters import CloudClients

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from kustomer_extract.adapters.duckdb import DuckDbWarehouse
+from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import JobStatus, Message, Table, Trigger, to_live_name
 from tests.pipeline.faults import Killed, intercept

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 
-from kustomer_extract.adapters.duckdb import DuckDbWarehouse
-from kustomer_extract.adapters.local import Activations, EnvironmentSecretStore, MemoryRunStore, YamlConfigStore
+from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
+from kustomer_extract.adapters.laptop.local import Activations, EnvironmentSecretStore, MemoryRunStore, YamlConfigStore
 from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import Cursor, IntegrationName, Message, Page, Table, Trigger, to_live_name
 from kustomer_extract.pipeline.limits import Limits

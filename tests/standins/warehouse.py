@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kustomer_extract.adapters.duckdb import ChunkLoad
+from kustomer_extract.adapters.duckdb.warehouse import ChunkLoad
 from kustomer_extract.errors import RetryLater, WarehouseRefused
 from kustomer_extract.models import Assembled, Staged, to_live_name
 

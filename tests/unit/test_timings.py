@@ -6,7 +6,7 @@ import re
 from itertools import accumulate, repeat
 from pathlib import Path
 
-from kustomer_extract.adapters.bigquery_jobs import Patience
+from kustomer_extract.adapters.bigquery.work import Patience
 from kustomer_extract.adapters.kustomer import http, prefetch
 from kustomer_extract.pipeline.limits import Limits
 

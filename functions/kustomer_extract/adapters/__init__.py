@@ -1,1 +1,1 @@
-"""The outside world, one module per system; vendors' names and errors stop here."""
+"""The outside world, a room per neighbour; vendors' names and errors stop here."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.clock import SystemClock
-from kustomer_extract.adapters.terminal import TerminalLog
+from kustomer_extract.adapters.laptop.terminal import TerminalLog
 from kustomer_extract.bootstrap import open_cloud, open_laptop, parse_settings
 from kustomer_extract.cli.arguments import parse_arguments
 from kustomer_extract.cli.commands import COMMANDS, Misused, Session

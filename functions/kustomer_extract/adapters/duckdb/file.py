@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 
-from kustomer_extract.adapters.duckdb_sql import quote
+from kustomer_extract.adapters.duckdb.sql import quote
 from kustomer_extract.errors import WarehouseRefused
 
 if TYPE_CHECKING:

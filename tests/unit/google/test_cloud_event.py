@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kustomer_extract.adapters.cloud_event import Unreadable, parse_message
+from kustomer_extract.adapters.google.cloud_event import Unreadable, parse_message
 from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
 
 

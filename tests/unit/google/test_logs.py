@@ -17,7 +17,7 @@ import pytest
 from google.protobuf import json_format  # type: ignore[import-untyped]  # there are no stubs
 
 from kustomer_extract import events
-from kustomer_extract.adapters.logs import CloudLog
+from kustomer_extract.adapters.google.logs import CloudLog
 from kustomer_extract.errors import RetryLater, UnknownIntegration
 from kustomer_extract.models import Colour, IntegrationName, JobStatus, RunId, Table, Trigger
 from tests.standins.google.log_entry import parse_log_line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from kustomer_extract.adapters.terminal import TerminalLog
+from kustomer_extract.adapters.laptop.terminal import TerminalLog
 from kustomer_extract.events import (
     Event,
     JobFinished,

@@ -10,7 +10,7 @@ import requests
 from google.api_core import exceptions
 from google.auth import exceptions as auth
 
-from kustomer_extract.adapters.google_errors import Service
+from kustomer_extract.adapters.google.errors import Service
 from kustomer_extract.errors import NeedsPerson, RetryLater, WarehouseRefused
 
 api: Any = exceptions  # the library's constructors have no types

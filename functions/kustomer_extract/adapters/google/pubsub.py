@@ -14,7 +14,7 @@ import requests
 from google.api_core.exceptions import Forbidden, NotFound, from_http_response
 from google.auth.transport.requests import AuthorizedSession
 
-from kustomer_extract.adapters.google_errors import SHORT_RETRY, Service
+from kustomer_extract.adapters.google.errors import SHORT_RETRY, Service
 from kustomer_extract.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:

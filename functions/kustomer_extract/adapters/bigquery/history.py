@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from google.cloud import bigquery
 
-from kustomer_extract.adapters.bigquery_jobs import APPEND, to_job_id, to_unique_job_id
+from kustomer_extract.adapters.bigquery.work import APPEND, to_job_id, to_unique_job_id
 from kustomer_extract.adapters.job_rows import from_row, load_columns, to_row
 from kustomer_extract.schema import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kustomer_extract.adapters.bigquery_jobs import BigQueryJobs
+    from kustomer_extract.adapters.bigquery.work import BigQueryJobs
     from kustomer_extract.models import IntegrationName, Job
 
 

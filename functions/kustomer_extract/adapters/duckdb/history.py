@@ -6,13 +6,13 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kustomer_extract.adapters.duckdb_sql import quote, to_definitions
+from kustomer_extract.adapters.duckdb.sql import quote, to_definitions
 from kustomer_extract.adapters.job_rows import from_row, load_columns, to_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kustomer_extract.adapters.duckdb_file import DuckDbFile
+    from kustomer_extract.adapters.duckdb.file import DuckDbFile
     from kustomer_extract.models import IntegrationName, Job
 
 

@@ -11,8 +11,8 @@ import pytest
 import requests
 from google.auth.transport.requests import AuthorizedSession
 
-from kustomer_extract.adapters.cloud_event import parse_message
-from kustomer_extract.adapters.pubsub import PubSubContinuations, connect, to_body
+from kustomer_extract.adapters.google.cloud_event import parse_message
+from kustomer_extract.adapters.google.pubsub import PubSubContinuations, connect, to_body
 from kustomer_extract.errors import ConfigInvalid, RetryLater
 from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
 from tests.contract.cloud_adapters import NO_PATIENCE, RETRY

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import google_crc32c
 from google.api_core.exceptions import FailedPrecondition, Forbidden, NotFound
 
-from kustomer_extract.adapters.google_errors import SHORT_RETRY, Service
+from kustomer_extract.adapters.google.errors import SHORT_RETRY, Service
 from kustomer_extract.errors import RetryLater, SecretUnavailable
 from kustomer_extract.models import ApiKey
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from kustomer_extract.adapters.duckdb import DuckDbWarehouse
+from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.errors import WarehouseRefused
 from kustomer_extract.models import IntegrationName, Job, RunId, Table
 from tests.contract.samples import build_chunk, build_field
@@ -27,7 +27,7 @@ ACME = IntegrationName("acme")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SCHEMA = (build_field("id", "STRING"), build_field("seen", "TIMESTAMP"))
 JOB = Job(job_id="j", run_id=RunId("r"), integration=ACME, table=Table.CONVERSATIONS, config_hash="c")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def publish(warehouse: DuckDbWarehouse, *ids: str) -> None:
@@ -39,7 +39,7 @@ def run_in_another_process(file: Path, program: str) -> subprocess.Popen[str]:
     """Start a process that opens the warehouse, runs the program with it and says so."""
     source = (
         "import os, signal\n"
-        "from tests.contract.test_duckdb_adapter import *\n"
+        "from tests.contract.duckdb.test_warehouse import *\n"
         f"warehouse = DuckDbWarehouse.open({str(file)!r})\n"
         f"{program}\n"
         "print('reached', flush=True)\n"

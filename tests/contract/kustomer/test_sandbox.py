@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from email.message import Message
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KEY = {"Authorization": "Bearer sandbox-key"}
 CONVERSATIONS = "/v1/conversations"
 SURVEYS = "/v1/satisfaction"

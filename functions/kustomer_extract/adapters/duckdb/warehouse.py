@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Self
 
 import duckdb
 
-from kustomer_extract.adapters.duckdb_file import DuckDbFile
-from kustomer_extract.adapters.duckdb_history import DuckDbHistory
-from kustomer_extract.adapters.duckdb_sql import (
+from kustomer_extract.adapters.duckdb.file import DuckDbFile
+from kustomer_extract.adapters.duckdb.history import DuckDbHistory
+from kustomer_extract.adapters.duckdb.sql import (
     quote,
     read_chunk,
     select_all,

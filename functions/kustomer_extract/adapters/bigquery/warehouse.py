@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from google.api_core.exceptions import BadRequest, Forbidden, NotFound
 from google.cloud import bigquery
 
-from kustomer_extract.adapters.bigquery_history import BigQueryHistory
-from kustomer_extract.adapters.bigquery_jobs import APPEND, REPLACE, BigQueryJobs, Patience, to_job_id, to_unique_job_id
-from kustomer_extract.adapters.bigquery_live import LiveTables
-from kustomer_extract.adapters.google_errors import Service
+from kustomer_extract.adapters.bigquery.history import BigQueryHistory
+from kustomer_extract.adapters.bigquery.live import LiveTables
+from kustomer_extract.adapters.bigquery.work import APPEND, REPLACE, BigQueryJobs, Patience, to_job_id, to_unique_job_id
+from kustomer_extract.adapters.google.errors import Service
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
 from kustomer_extract.models import Assembled, RunId, Staged, to_live_name
 from kustomer_extract.schema import find, iter_paths, to_json

@@ -9,7 +9,7 @@ from typing import TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kustomer_extract.adapters.run_documents import parse_state_document, to_state_document
+from kustomer_extract.adapters.google.run_documents import parse_state_document, to_state_document
 from kustomer_extract.models import (
     Cursor,
     IntegrationName,

@@ -21,7 +21,7 @@ from tests.standins.google.bigquery.tables import TableRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kustomer_extract.adapters.bigquery import BigQueryWarehouse
+    from kustomer_extract.adapters.bigquery.warehouse import BigQueryWarehouse
 
 ACME = IntegrationName("acme")
 RUN = RunId("20261123t030000z-1a2b3c4d")

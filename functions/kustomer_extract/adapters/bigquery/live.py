@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
 
-from kustomer_extract.adapters.bigquery_jobs import REPLACE, to_unique_job_id
+from kustomer_extract.adapters.bigquery.work import REPLACE, to_unique_job_id
 from kustomer_extract.errors import RetryLater, WarehouseRefused
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from google.cloud import bigquery
 
-    from kustomer_extract.adapters.bigquery_jobs import BigQueryJobs, Patience
+    from kustomer_extract.adapters.bigquery.work import BigQueryJobs, Patience
 
 _MAX_EDITS = 5  # of a table's metadata, each but the last lost to somebody else's
 

@@ -14,7 +14,7 @@ from tests.contract.cloud_adapters import DATASET, CloudClients, build_warehouse
 from tests.contract.samples import build_chunk, build_field
 
 if TYPE_CHECKING:
-    from kustomer_extract.adapters.bigquery import BigQueryWarehouse
+    from kustomer_extract.adapters.bigquery.warehouse import BigQueryWarehouse
 
 ACME = IntegrationName("acme")
 FIRST, SECOND = RunId("20261122t030000z-1a2b3c4d"), RunId("20261123t030000z-1a2b3c4d")

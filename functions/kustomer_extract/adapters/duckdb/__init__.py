@@ -1,0 +1,1 @@
+"""A DuckDB file as the warehouse. `warehouse.py` implements the port; the other modules are what it is made of."""
