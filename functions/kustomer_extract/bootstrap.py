@@ -125,8 +125,8 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
     from google.cloud import bigquery, firestore
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
-    from kustomer_extract.adapters.google import pubsub
     from kustomer_extract.adapters.bigquery.warehouse import BigQueryWarehouse, find_location
+    from kustomer_extract.adapters.google import pubsub
     from kustomer_extract.adapters.google.firestore import FirestoreConfigStore, FirestoreRunStore
     from kustomer_extract.adapters.google.secret_manager import SecretManagerStore
 
