@@ -68,11 +68,36 @@ class Colour(enum.StrEnum):
     RED = "red"
 
 
+class Proof(enum.StrEnum):
+    """What shows that an extract is whole."""
+
+    TOTAL = "total"  # the API stated how many rows there are, and as many came
+    NEWEST = "newest"  # the newest ids, read from the other end before, came by
+    REPEATED_READING = "repeated reading"  # two readings agree
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A Kustomer API key. Never in a `repr`, a log or a message."""
 
     value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a source knows of an extract's completeness, up to the page that carries it.
+
+    Attributes:
+        expected_rows: How many rows the API says there are; None where it does not say.
+        short_pages: Pages that stayed short though another follows, and were believed.
+        unreadable_rows: Rows that the API counts but does not hand out.
+    """
+
+    expected_rows: int | None = None
+    proven_by: Proof = Proof.NONE
+    short_pages: int = 0
+    unreadable_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +109,16 @@ class Page:
         next: Where the following page starts; None after the last one.
         size_bytes: Length of the body, decompressed.
         retries: Requests that failed before this page came.
+        evidence: The sum up to this page.
+        restart: Everything read before this page is void: the source begins anew in another way.
     """
 
     records: Sequence[JsonObject]
     next: Cursor | None
     size_bytes: int
     retries: int = 0
+    evidence: Evidence = Evidence()
+    restart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
