@@ -58,8 +58,8 @@ class DuckDbTables:
         return description, dict(self.warehouse.query(columns, [name]))
 
     def list_staging(self) -> list[str]:
-        names = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kustomer_staging' ORDER BY 1"
-        return [name for (name,) in self.warehouse.query(names)]
+        tables = self.warehouse.query("SELECT table_name FROM duckdb_columns() WHERE column_name = '_chunk'")
+        return sorted(chunk for (name,) in tables for chunk in self.warehouse.staging.list_chunks(f"{name}__"))
 
     def create_view(self, name: str) -> None:
         self.warehouse.query(f"CREATE VIEW kustomer.{name} AS SELECT 'x' AS id")

@@ -52,6 +52,9 @@ class MemoryTables:
         self.warehouse.staging.clear()
 
 
+_STAGED = "SELECT table_name FROM duckdb_columns() WHERE column_name = '_chunk'"
+
+
 @dataclass
 class DuckDbTables:
     """The same of the laptop's warehouse."""
@@ -62,12 +65,11 @@ class DuckDbTables:
         return self.warehouse.query(f"SELECT _batch_id, id, type FROM kustomer.{name} ORDER BY id")
 
     def list_staging(self) -> list[str]:
-        tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kustomer_staging'"
-        return [name for (name,) in self.warehouse.query(tables)]
+        tables = [name for (name,) in self.warehouse.query(_STAGED)]
+        return [chunk for name in tables for chunk in self.warehouse.staging.list_chunks(f"{name}__")]
 
     def empty_staging(self) -> None:
-        for statement in ("DROP SCHEMA kustomer_staging CASCADE", "CREATE SCHEMA kustomer_staging"):
-            self.warehouse.query(statement)
+        self.warehouse.drop(self.list_staging())
 
 
 class Days:

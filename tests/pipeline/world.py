@@ -229,9 +229,7 @@ class World(BareWorld):
 
     def staging(self) -> list[str]:
         """Name the tables that lie in staging."""
-        rows = self.warehouse.query(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kustomer_staging' ORDER BY 1"
-        )
+        rows = self.warehouse.query("SELECT table_name FROM duckdb_columns() WHERE column_name = '_chunk' ORDER BY 1")
         return [name for (name,) in rows]
 
     def close(self) -> None:

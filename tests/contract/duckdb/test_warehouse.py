@@ -30,9 +30,17 @@ JOB = Job(job_id="j", run_id=RunId("r"), integration=ACME, table=Table.CONVERSAT
 ROOT = Path(__file__).parents[3]
 
 
+RUN = "acme_conversations__20261123t030000z_1a2b3c4d"
+CHUNK, ALL = f"{RUN}__1_0", f"{RUN}__1_all"
+
+
 def publish(warehouse: DuckDbWarehouse, *ids: str) -> None:
-    staged = warehouse.begin_load(build_chunk("chunk", [{"id": id_} for id_ in ids]), SCHEMA).wait(until=NOON)
-    warehouse.publish(warehouse.assemble("all", [staged], SCHEMA), JOB, SCHEMA)
+    staged = warehouse.begin_load(build_chunk(CHUNK, [{"id": id_} for id_ in ids]), SCHEMA).wait(until=NOON)
+    warehouse.publish(warehouse.assemble(ALL, [staged], SCHEMA), JOB, SCHEMA)
+
+
+def list_tables(warehouse: DuckDbWarehouse) -> list[str]:
+    return [name for (name,) in warehouse.query("SELECT table_name FROM duckdb_tables() ORDER BY 1")]
 
 
 def run_in_another_process(file: Path, program: str) -> subprocess.Popen[str]:
@@ -134,10 +142,10 @@ def test_a_folder_that_may_not_be_written_is_refused(public_folder: Path, *, exi
 
 # --- files that were left in the middle of something
 
-LOAD = "staged = warehouse.begin_load(build_chunk('half', [{'id': 'x'}]), SCHEMA).wait(until=NOON)"
+LOAD = "staged = warehouse.begin_load(build_chunk(CHUNK, [{'id': 'x'}]), SCHEMA).wait(until=NOON)"
 MIDDLE_OF = {
     "loading": LOAD,
-    "assembling": f"{LOAD}; warehouse.assemble('everything', [staged], SCHEMA)",
+    "assembling": f"{LOAD}; warehouse.assemble(ALL, [staged], SCHEMA)",
     "publishing": "warehouse.query('BEGIN'); "
     "warehouse.query('CREATE OR REPLACE TABLE kustomer.acme_conversations AS SELECT 1 AS id')",
     "writing jobs": "warehouse.query('BEGIN'); warehouse.query('DELETE FROM kustomer._jobs')",
@@ -154,16 +162,28 @@ def test_after_a_kill_the_old_table_stands_and_staging_is_empty(tmp_path: Path, 
 
     with closing(DuckDbWarehouse.open(file)) as warehouse:
         assert warehouse.query("SELECT id FROM kustomer.acme_conversations ORDER BY id") == [("a",), ("b",)]
-        assert warehouse.query("SELECT * FROM duckdb_tables() WHERE schema_name = 'kustomer_staging'") == []
-        assert warehouse.query("SELECT * FROM duckdb_views() WHERE schema_name = 'kustomer_staging'") == []
+        assert list_tables(warehouse) == ["_integrations", "_jobs", "acme_conversations"]
         assert list(warehouse.fetch_jobs(None, limit=10)) == [JOB]
+
+
+def test_what_a_killed_run_of_the_first_release_staged_is_dropped_and_what_is_somebody_elses_stays(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "w.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("CREATE SCHEMA kustomer_staging; CREATE TABLE kustomer_staging.mine AS SELECT 1 AS id")
+        connection.execute(f"CREATE TABLE kustomer_staging.{CHUNK} AS SELECT 1 AS id")
+        connection.execute(f"CREATE VIEW kustomer_staging.{ALL} AS FROM kustomer_staging.{CHUNK}")
+
+    with closing(DuckDbWarehouse.open(file)) as warehouse:
+        assert list_tables(warehouse) == ["_integrations", "_jobs", "mine"]
 
 
 def test_a_publication_that_fails_half_way_changes_nothing() -> None:
     with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
         publish(warehouse, "a")
-        staged = warehouse.begin_load(build_chunk("chunk", [{"id": "b"}]), SCHEMA).wait(until=NOON)
-        assembled = warehouse.assemble("all", [staged], SCHEMA)
+        staged = warehouse.begin_load(build_chunk(CHUNK, [{"id": "b"}]), SCHEMA).wait(until=NOON)
+        assembled = warehouse.assemble(ALL, [staged], SCHEMA)
 
         with pytest.raises(duckdb.Error):
             warehouse.publish(assembled, JOB, [*SCHEMA, build_field("not_there", "STRING")])
@@ -200,7 +220,7 @@ def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
         with closing(DuckDbWarehouse.open(tmp_path / name)) as warehouse:
             publish(warehouse, *ids)
             warehouse.append_jobs([JOB])
-            warehouse.drop(["chunk", "all"])
+            warehouse.drop([CHUNK, ALL])
             assert warehouse.count_published(ACME, Table.CONVERSATIONS) == len(ids)
 
 
@@ -208,7 +228,7 @@ def test_a_published_file_reads_without_us(tmp_path: Path) -> None:
     file = tmp_path / "w.duckdb"
     with closing(DuckDbWarehouse.open(file)) as warehouse:
         publish(warehouse, "a")
-        warehouse.drop(["chunk", "all"])
+        warehouse.drop([CHUNK, ALL])
 
     with duckdb.connect(str(file), read_only=True) as connection:
         columns = connection.execute(
@@ -233,15 +253,15 @@ def test_readers_see_the_old_rows_until_the_new_ones_are_complete() -> None:
 
 def test_a_load_that_nobody_waited_for_is_dropped_too() -> None:
     with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
-        warehouse.begin_load(build_chunk("chunk", [{"id": str(number)} for number in range(20_000)]), SCHEMA)
-        warehouse.drop(["chunk"])
+        warehouse.begin_load(build_chunk(CHUNK, [{"id": str(number)} for number in range(20_000)]), SCHEMA)
+        warehouse.drop([CHUNK])
 
-        assert warehouse.query("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'kustomer_staging'") == []
+        assert list_tables(warehouse) == ["_integrations", "_jobs"]
 
 
 def test_closing_waits_for_a_load_under_way(tmp_path: Path) -> None:
     warehouse = DuckDbWarehouse.open(tmp_path / "w.duckdb")
-    load = warehouse.begin_load(build_chunk("chunk", [{"id": "a"}]), SCHEMA)
+    load = warehouse.begin_load(build_chunk(CHUNK, [{"id": "a"}]), SCHEMA)
     warehouse.close()
 
     assert load.future.done()

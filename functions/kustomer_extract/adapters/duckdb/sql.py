@@ -59,28 +59,13 @@ def read_chunk(file: Path, fields: Sequence[Field]) -> str:
     )
 
 
-def select_all(tables: Sequence[str], fields: Sequence[Field]) -> str:
-    """Write the query for the rows of all tables: none, but in the right columns, if there are no tables."""
-    columns = ", ".join(quote(field.name) for field in fields)
-    nothing = ", ".join(f"NULL::{to_type(field)} AS {quote(field.name)}" for field in fields)
-    parts = [f"SELECT {columns} FROM {table}" for table in tables]  # noqa: S608 - our own names
-    return " UNION ALL ".join([f"SELECT {nothing} WHERE false", *parts])
+def names_of(fields: Sequence[Field]) -> str:
+    """List the columns."""
+    return ", ".join(quote(field.name) for field in fields)
 
 
-def select_latest(table: str, fields: Sequence[Field]) -> str:
-    """Write the query for one row per id, the latest `updatedAt` if that is selected.
-
-    Only rows of repeated ids are ranked: ranking sorts whole rows, and repeats are few.
-    """
-    return (
-        f"WITH repeated AS (SELECT id FROM {table} GROUP BY id HAVING count(*) > 1) "  # noqa: S608 - our own names
-        f"SELECT * FROM {table} ANTI JOIN repeated USING (id) UNION ALL "
-        f"(SELECT * FROM {table} SEMI JOIN repeated USING (id) "
-        f"QUALIFY row_number() OVER (PARTITION BY id{_order_by_latest(fields)}) = 1)"
-    )
-
-
-def _order_by_latest(fields: Sequence[Field]) -> str:
+def order_by_latest(fields: Sequence[Field]) -> str:
+    """Write the order that puts the latest `updatedAt` first; nothing where it is not selected."""
     attributes = find(fields, ["attributes"])
     if attributes is None or find(fields, ["attributes", "updatedAt"]) is None:
         return ""

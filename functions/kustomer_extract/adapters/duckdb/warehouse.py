@@ -5,7 +5,7 @@
     kustomer.<integration>_<table>   live tables, replaced in one transaction: readers see the old rows or the new
     kustomer._jobs                   the history of jobs
     kustomer._integrations           which integrations are ACTIVE
-    kustomer_staging.*               chunks (tables) and what is assembled of them (views); emptied at every opening
+    kustomer.<…>__<run>              rows that are being loaded (staging.py)
 
 DuckDB's lock on the file keeps a second process out; what a killed one left is in staging only, or not committed.
 
@@ -17,35 +17,24 @@ these. An absent array is NULL here, and empty in BigQuery.
 
 from __future__ import annotations
 
-import re
-import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
-
-import duckdb
 
 from kustomer_extract.adapters.duckdb.file import DuckDbFile
 from kustomer_extract.adapters.duckdb.history import DuckDbHistory
-from kustomer_extract.adapters.duckdb.sql import (
-    quote,
-    read_chunk,
-    select_all,
-    select_latest,
-    to_literal,
-)
-from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
+from kustomer_extract.adapters.duckdb.sql import quote, to_literal
+from kustomer_extract.adapters.duckdb.staging import DuckDbStaging
+from kustomer_extract.errors import RetryLater, WarehouseRefused
 from kustomer_extract.models import Assembled, IntegrationStatus, Staged, to_live_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from kustomer_extract.models import Chunk, IntegrationName, Job, Table
     from kustomer_extract.schema import Field
-
-_MISFITS = (duckdb.InvalidInputException, duckdb.DataError)  # what read_json raises for a row it cannot read
 
 
 class DuckDbWarehouse:
@@ -57,22 +46,25 @@ class DuckDbWarehouse:
     def __init__(self, file: DuckDbFile) -> None:
         self._file = file
         self.query = file.query
-        live, staging = file.qualify("kustomer"), file.qualify("kustomer_staging")
+        self._published: set[str] = set()  # staging names that have taken a live table's place
+        live = file.qualify("kustomer")
         self._integrations = f"{live}._integrations"
         for statement in (
             "SET GLOBAL TimeZone = 'UTC'",
-            "DROP SCHEMA IF EXISTS kustomer_staging CASCADE",  # here, DuckDB does not understand the full name
-            f"CREATE SCHEMA {staging}",
             f"CREATE SCHEMA IF NOT EXISTS {live}",
             f"CREATE TABLE IF NOT EXISTS {self._integrations} (name VARCHAR PRIMARY KEY, status VARCHAR)",
+            # A write at every opening: a file or folder that may not be written is refused before any page is read.
+            f"COMMENT ON TABLE {self._integrations} IS 'Integrations that have been published'",
         ):
             file.query(statement)
+        self.staging = DuckDbStaging(file)
+        self.staging.clear()
         self._history = DuckDbHistory(file)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="duckdb-load")
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """Open the file, made if need be, and empty its staging.
+        """Open the file, made if need be, and drop what killed runs left in it.
 
         Raises:
             WarehouseRefused: it is in use, not a DuckDB file, or may not be written; the message says what to do.
@@ -93,51 +85,19 @@ class DuckDbWarehouse:
 
     def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> ChunkLoad:
         """Begin to load the chunk; it replaces an earlier one of its name."""
-        return ChunkLoad(self._loader.submit(self._load, chunk, schema))
-
-    def _load(self, chunk: Chunk, schema: Sequence[Field]) -> Staged:
-        with self._file.open_cursor() as cursor, tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "chunk.ndjson.gz")
-            file.write_bytes(chunk.data)
-            try:
-                cursor.execute(f"CREATE OR REPLACE TABLE {self._stage(chunk.name)} AS FROM {read_chunk(file, schema)}")
-            except _MISFITS as error:
-                raise _to_rejection(chunk.name, error, _find_misfit(cursor, file, schema)) from None
-            ((rows,),) = cursor.fetchall()
-        return Staged(name=chunk.name, rows=rows)
+        return ChunkLoad(self._loader.submit(self.staging.load, chunk, schema))
 
     def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
-        """Lay a view over all chunks: it costs nothing, and publishing reads it once."""
-        return self._create_view(name, select_all([self._stage(chunk.name) for chunk in chunks], schema))
+        """Keep these chunks alone: they lie in one table already."""
+        return self.staging.assemble(name, chunks, schema)
 
-    def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:
-        """Lay a view over `assembled`."""
-        return self._create_view(name, select_latest(self._stage(assembled.name), schema))
-
-    def _create_view(self, name: str, query: str) -> Assembled:
-        try:
-            self.query(f"CREATE OR REPLACE VIEW {self._stage(name)} AS {query}")
-        except duckdb.CatalogException as error:
-            raise WarehouseRefused(f"DuckDB: a staging table of {name} is gone; the next run makes it again") from error
-        ((rows, ids),) = self.query(f"SELECT count(*), count(DISTINCT id) FROM {self._stage(name)}")  # noqa: S608 - our own name
-        return Assembled(name=name, rows=rows, distinct_ids=ids)
+    def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:  # noqa: ARG002 - it is one table under both names
+        """Remove repeats where the rows lie."""
+        return self.staging.deduplicate(name, schema)
 
     def drop(self, names: Sequence[str]) -> None:
-        """Drop staging tables and views, once no load is under way: it may be the load of one of them."""
-        self._loader.submit(self._drop, names).result()
-
-    def _drop(self, names: Sequence[str]) -> None:
-        kinds = self._find_kinds("kustomer_staging")
-        for name in names:
-            if name in kinds:
-                self.query(f"DROP {kinds[name]} {self._stage(name)}")
-
-    def _find_kinds(self, schema: str) -> dict[str, str]:
-        """Say of everything in a schema whether it is a TABLE or a VIEW."""
-        rows = self.query(
-            "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = ?", [schema]
-        )
-        return {name: "VIEW" if kind == "VIEW" else "TABLE" for name, kind in rows}
+        """Drop staged rows, once no load is under way: it may be the load of one of them."""
+        self._loader.submit(self.staging.drop, names).result()
 
     # --- publishing
 
@@ -150,32 +110,37 @@ class DuckDbWarehouse:
         return int(rows)
 
     def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
-        """Replace the live table and describe its columns, in one transaction.
+        """Let the staged table take the live one's place and describe its columns, in one transaction.
 
         Raises:
             RetryLater: the staged table is gone: somebody else has ended this run.
         """
         name = to_live_name(job.integration, job.table)
         self._is_published(name)
-        if assembled.name not in self._find_kinds("kustomer_staging"):
+        if not self.staging.is_ready(assembled.name):
+            if assembled.name in self._published:
+                return
             raise RetryLater(f"DuckDB: staging table {assembled.name} is gone, nothing was published")
         purpose = f"Kustomer {job.table} of {job.integration}; every run of kustomer-extract replaces all rows."
         live = self._file.qualify("kustomer", name)
-        with self._file.transaction():
-            self.query(f"CREATE OR REPLACE TABLE {live} AS FROM {self._stage(assembled.name)}")
-            self.query(f"COMMENT ON TABLE {live} IS {to_literal(purpose)}")
-            for field in schema:
-                self.query(f"COMMENT ON COLUMN {live}.{quote(field.name)} IS {to_literal(field.description)}")
+        comments = [f"COMMENT ON TABLE {live} IS {to_literal(purpose)}"] + [
+            f"COMMENT ON COLUMN {live}.{quote(field.name)} IS {to_literal(field.description)}" for field in schema
+        ]
+        self.staging.release(assembled.name, to=name, transaction_steps=comments)
+        self._published.add(assembled.name)
 
     def _is_published(self, name: str) -> bool:
         """Tell whether the live table exists; refuse what is no table."""
-        kind = self._find_kinds("kustomer").get(name)
-        if kind == "VIEW":
+        found = self.query(
+            "SELECT table_type FROM information_schema.tables WHERE table_schema = 'kustomer' AND table_name = ?",
+            [name],
+        )
+        if found == [("VIEW",)]:
             raise WarehouseRefused(
                 f"{self._file.path}: kustomer.{name} is a view, and only a table can be published there: rename it, "
                 "or drop it; the next run publishes"
             )
-        return kind is not None
+        return bool(found)
 
     # --- records
 
@@ -196,9 +161,6 @@ class DuckDbWarehouse:
         status = IntegrationStatus.ACTIVE.value
         self.query(f"INSERT OR IGNORE INTO {self._integrations} VALUES (?, ?)", [integration, status])  # noqa: S608 - our own name
 
-    def _stage(self, name: str) -> str:
-        return self._file.qualify("kustomer_staging", name)
-
 
 @dataclass(frozen=True, slots=True)
 class ChunkLoad:
@@ -209,22 +171,3 @@ class ChunkLoad:
     def wait(self, *, until: datetime) -> Staged:  # noqa: ARG002 - a local load takes a second: it ends by itself
         """Wait for its end."""
         return self.future.result()
-
-
-def _find_misfit(cursor: duckdb.DuckDBPyConnection, file: Path, schema: Sequence[Field]) -> str | None:
-    """Name the column that cannot be read, by reading each alone: DuckDB's message quotes values, and names none."""
-    for field in schema:
-        try:
-            cursor.execute(f"SELECT count({quote(field.name)}) FROM {read_chunk(file, [field])}")  # noqa: S608 - our own name
-        except _MISFITS:
-            return field.name
-    return None
-
-
-def _to_rejection(chunk: str, error: duckdb.Error, column: str | None) -> RowRejected:
-    line = re.search(r"in line (\d+)", str(error))
-    place = f"near line {line[1] if line else '?'}, column {column or '?'}"
-    return RowRejected(
-        f"DuckDB refuses a row of {chunk} {place}; the published table stays. A row that passed the transform must "
-        "load: please report this; until it is mended, deselect the column in the configuration document"
-    )
