@@ -83,6 +83,33 @@ def list_jobs(clients: CloudClients, kind: str) -> list[str]:
     return [job.id for job in clients.cloud.bigquery.jobs.all.values() if job.kind == kind]
 
 
+# --- jobs
+
+
+@pytest.mark.parametrize("looks", [1, 3])
+@pytest.mark.parametrize("kind", ["load", "copy", "query"])
+def test_a_job_that_is_not_found_right_after_its_insertion_is_looked_at_again(
+    clients: CloudClients, warehouse: BigQueryWarehouse, kind: str, looks: int
+) -> None:
+    """Case of the field: jobs.get answers 404 though the insertion was accepted."""
+    clients.cloud.bigquery.faults.hide(kind, looks=looks, times=FOREVER)
+
+    assembled = assemble(clients, warehouse, "a", "b", "b")
+    unique = warehouse.deduplicate(f"{STEM}1_unique", assembled, SCHEMA)
+    warehouse.publish(unique, to_job(), SCHEMA)
+    warehouse.append_jobs([to_job()])
+
+    assert read_ids(clients) == ["a", "b"]
+    assert list(warehouse.fetch_jobs(ACME, limit=10)) == [to_job()]
+
+
+def test_a_job_that_stays_unfound_is_a_matter_of_time(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+    clients.cloud.bigquery.faults.hide("load", looks=FOREVER)
+
+    with pytest.raises(RetryLater, match="not found"):
+        load(clients, warehouse, to_chunk(to_rows("a")))
+
+
 # --- loading
 
 

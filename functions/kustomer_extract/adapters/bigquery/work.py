@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery
 
+from kustomer_extract.adapters.google.errors import is_unfound_job
 from kustomer_extract.errors import RetryLater
 
 if TYPE_CHECKING:
@@ -162,11 +163,20 @@ class BigQueryJobs:
             RetryLater: it is still running.
         """
         pause = _FIRST_LOOK_SECONDS
-        while not job.done(**self._patience.call):
+        while (state := self._look(job)) != "DONE":
             if self._clock.now() >= until:
-                raise RetryLater(f"BigQuery: job {job.job_id} is still {job.state}")
+                raise RetryLater(f"BigQuery: job {job.job_id} is still {state}")
             self._clock.sleep(pause)
             pause = min(2 * pause, _SLOWEST_LOOK_SECONDS)
+
+    def _look(self, job: AnyJob) -> str:
+        """Read the state of a job. One that was just inserted may not be found yet: that passes."""
+        try:
+            return "DONE" if job.done(**self._patience.call) else str(job.state)
+        except NotFound as error:
+            if not is_unfound_job(error):
+                raise
+            return "not found"
 
     def finish(self, job: AnyJob) -> Any:
         """Wait for the end of a job as long as patience lasts; return its outcome, or raise its error."""

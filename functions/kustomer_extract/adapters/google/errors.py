@@ -99,7 +99,7 @@ class Service:
 
 def is_transient(error: Exception) -> bool:
     """Whether the same work, done later, may succeed."""
-    if to_reason(error) in _TRANSIENT_REASONS:
+    if to_reason(error) in _TRANSIENT_REASONS or is_unfound_job(error):
         return True
     if isinstance(error, auth.GoogleAuthError):
         return bool(error.retryable) or isinstance(error, auth.TransportError)
@@ -107,6 +107,14 @@ def is_transient(error: Exception) -> bool:
         status = int(error.code)
         return status in _TRANSIENT_STATUSES or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED)
     return isinstance(error, (api.RetryError, api.ServerError, api.ResumableTransferError, OSError))
+
+
+def is_unfound_job(error: Exception) -> bool:
+    """Whether BigQuery does not find a job: for a moment, it may not find one whose insertion it has accepted.
+
+    Source: github.com/googleapis/python-bigquery/issues/2134, read 2026-11-23.
+    """
+    return isinstance(error, api.NotFound) and "Not found: Job" in str(error.message)
 
 
 def describe(error: Exception) -> str:

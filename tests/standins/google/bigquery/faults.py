@@ -24,6 +24,7 @@ class Fault:
         refusal: Answered instead of doing anything.
         drop: The connection ends without an answer, ``before`` anything is done or ``after`` all is.
         polls: The job is still RUNNING at this many looks; at the next it takes effect.
+        hidden: At this many looks the job is not found, though its insertion was accepted.
         failure: The job is DONE with this error, without effect.
     """
 
@@ -35,6 +36,7 @@ class Fault:
     refusal: Refusal | None = None
     drop: Literal["before", "after"] | None = None
     polls: int = 0
+    hidden: int = 0
     failure: Refusal | None = None
     _seen: int = 0
 
@@ -65,6 +67,10 @@ class Faults:
     def hold(self, job: str, *, polls: int = FOREVER, **which: Any) -> None:
         """Keep a job RUNNING."""
         self._orders.append(Fault(job=job, polls=polls, **which))
+
+    def hide(self, job: str, *, looks: int = 1, **which: Any) -> None:
+        """Answer 404 to the first looks at a job."""
+        self._orders.append(Fault(job=job, hidden=looks, **which))
 
     def fail(self, job: str, reason: str, message: str = "by order", **which: Any) -> None:
         """Let a job end with an error."""

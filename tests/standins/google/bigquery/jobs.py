@@ -36,6 +36,7 @@ class Job:
         result: What a SELECT found; set by the work.
         error: Why it failed.
         polls_left: Looks at which it still is RUNNING, because a test holds it.
+        hidden_left: Looks at which it is not found, because a test hides it.
     """
 
     project: str
@@ -48,6 +49,7 @@ class Job:
     result: Version | None = None
     error: Refusal | None = None
     polls_left: int = 0
+    hidden_left: int = 0
     done: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -108,7 +110,7 @@ class Jobs:
             self.all[job.id] = job
         resource = job.to_resource()
         work = partial(self._run, job, upload, fault.failure)
-        job.polls_left = fault.polls
+        job.polls_left, job.hidden_left = fault.polls, fault.hidden
         if fault.polls:
             self._held[job.id] = work
         else:
@@ -125,6 +127,9 @@ class Jobs:
         """
         job = self.all.get(job_id)
         if job is None or job.project != project or location not in {job.location, *_elsewhere(job)}:
+            raise not_found(f"Job {project}:{job_id}")
+        if job.hidden_left:
+            job.hidden_left -= 1
             raise not_found(f"Job {project}:{job_id}")
         if job.polls_left:
             job.polls_left -= 1
