@@ -167,10 +167,12 @@ class Job:
 
     Attributes:
         rows: Rows published (loaded so far while RUNNING), repeats removed.
+        expected_rows, proven_by, short_pages, unreadable_rows: The source's `Evidence`, up to the last page.
         bytes: Bytes of JSON read from Kustomer.
         duplicates: Repeats that were removed.
         drift: How often each path held something the schema does not; at most 50 paths.
         retries: Requests to Kustomer that had to be repeated.
+        columns_added, columns_removed: Dotted paths by which the published table's columns changed.
     """
 
     job_id: str
@@ -185,11 +187,17 @@ class Job:
     finished_at: datetime | None = None
     published_at: datetime | None = None
     rows: int = 0
+    expected_rows: int | None = None
+    proven_by: Proof = Proof.NONE
     pages: int = 0
+    short_pages: int = 0
+    unreadable_rows: int = 0
     bytes: int = 0
     duplicates: int = 0
     drift: Mapping[str, int] = field(default_factory=dict)
     retries: int = 0
+    columns_added: tuple[str, ...] = ()
+    columns_removed: tuple[str, ...] = ()
 
     @property
     def minutes(self) -> float | None:

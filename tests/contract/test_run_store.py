@@ -16,6 +16,7 @@ from kustomer_extract.models import (
     IntegrationName,
     Job,
     JobStatus,
+    Proof,
     RunId,
     RunState,
     Staged,
@@ -67,6 +68,12 @@ def build_full_state() -> RunState:
         duplicates=3,
         drift={"/attributes/*/a.b~1c": 2},
         retries=4,
+        expected_rows=2**40,
+        proven_by=Proof.TOTAL,
+        short_pages=2,
+        unreadable_rows=1,
+        columns_added=("attributes.custom",),
+        columns_removed=("links", "attributes.preview"),
     )
     chunks = tuple(Staged(name=f"acme_conversations__r__1_{number}", rows=20_000 + number) for number in range(3))
     waiting = Job(job_id="w", run_id=RUN, integration=ACME, table=Table.SATISFACTION, config_hash="")

@@ -9,7 +9,7 @@ import pytest
 
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
-from kustomer_extract.models import Assembled, IntegrationName, Job, JobStatus, RunId, Staged, Table
+from kustomer_extract.models import Assembled, IntegrationName, Job, JobStatus, Proof, RunId, Staged, Table
 from kustomer_extract.schema import load_schema
 from tests.contract.cloud_adapters import CloudClients, build_warehouse
 from tests.contract.samples import build_chunk, build_field
@@ -359,6 +359,12 @@ def test_a_job_comes_back_whole(bench: Bench) -> None:
         duplicates=3,
         drift={"/attributes/*/odd": 2, "/b": 1},
         retries=4,
+        expected_rows=2**40,
+        proven_by=Proof.TOTAL,
+        short_pages=2,
+        unreadable_rows=1,
+        columns_added=("attributes.custom",),
+        columns_removed=("links", "attributes.preview"),
     )
 
     bench.warehouse.append_jobs([job])

@@ -17,9 +17,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from kustomer_extract.adapters.codec import load_columns, to_row, to_run_document, to_state_document
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
-from kustomer_extract.adapters.google.run_documents import to_run_document, to_state_document
-from kustomer_extract.adapters.job_rows import load_columns, to_row
 from kustomer_extract.adapters.kustomer.progress import Progress
 from kustomer_extract.config import config_hash, parse_integration, to_document
 from kustomer_extract.models import IntegrationName, Job, JobStatus, RunId, RunState, Staged, Table, TableState, Trigger

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from kustomer_extract.adapters.job_rows import to_row
+from kustomer_extract.adapters.codec import to_row
 from kustomer_extract.bootstrap import LAPTOP_LIMITS
 from kustomer_extract.cli.check import check
 from kustomer_extract.cli.tables import format_time, print_table, say

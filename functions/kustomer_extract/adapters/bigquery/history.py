@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from google.cloud import bigquery
 
 from kustomer_extract.adapters.bigquery.work import APPEND, to_job_id, to_unique_job_id
-from kustomer_extract.adapters.job_rows import from_row, load_columns, to_row
+from kustomer_extract.adapters.codec import load_columns, parse_rows, to_row
 from kustomer_extract.schema import to_json
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class BigQueryHistory:
             to_job_id("jobs", first.integration, first.run_id, digest),
             "\n".join(json.dumps(to_row(job), default=datetime.isoformat) for job in jobs).encode(),
             self.table,
-            schema=to_json(load_columns()),
+            schema=self._to_schema(),
             write=APPEND,
             labels={"integration": first.integration, "run_id": first.run_id},
         )
@@ -58,4 +58,10 @@ class BigQueryHistory:
             "ORDER BY started_at DESC, job_id LIMIT @limit"
         )
         rows = self._jobs.query(to_unique_job_id("history"), sql, parameters=parameters)
-        return [from_row(dict(row.items())) for row in rows]
+        return parse_rows(dict(row.items()) for row in rows)
+
+    def _to_schema(self) -> list[dict[str, object]]:
+        """List the columns there are, which must all be named, then those that another release did not have yet."""
+        there = [dict(field.to_api_repr()) for field in self._jobs.read_schema(self.table)]
+        names = {field["name"] for field in there}
+        return [*there, *(column for column in to_json(load_columns()) if column["name"] not in names)]

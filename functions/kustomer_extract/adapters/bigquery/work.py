@@ -156,6 +156,13 @@ class BigQueryJobs:
 
         return list(self.finish(self._begin(job_id, insert)))
 
+    def read_schema(self, table: str) -> Sequence[bigquery.SchemaField]:
+        """Read a table's columns; none, if there is no table."""
+        try:
+            return tuple(self._client.get_table(table, **self._patience.call).schema)
+        except NotFound:
+            return ()
+
     def wait(self, job: AnyJob, *, until: datetime) -> None:
         """Wait for the end of a job, good or bad.
 

@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kustomer_extract.adapters.duckdb.sql import quote, to_definitions
-from kustomer_extract.adapters.job_rows import from_row, load_columns, to_row
+from kustomer_extract.adapters.codec import load_columns, parse_rows, to_row
+from kustomer_extract.adapters.duckdb.sql import quote, to_definitions, to_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DuckDbHistory:
-    """Appends to `_jobs`, which it creates, and reads it."""
+    """Appends to `_jobs`, which it creates, or gives the columns that an older release did not have; and reads it."""
 
     def __init__(self, file: DuckDbFile) -> None:
         self._file = file
@@ -25,6 +25,8 @@ class DuckDbHistory:
         self._columns = load_columns()
         columns = to_definitions(self._columns)
         file.query(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns}, PRIMARY KEY (integration, job_id))")
+        for column in self._columns:
+            file.query(f"ALTER TABLE {self._table} ADD COLUMN IF NOT EXISTS {quote(column.name)} {to_type(column)}")
 
     def append(self, jobs: Sequence[Job]) -> None:
         """Append all jobs that are not there yet, or none."""
@@ -49,9 +51,8 @@ class DuckDbHistory:
             "ORDER BY started_at DESC NULLS LAST, job_id LIMIT ?",
             [integration, limit],
         )
-        return [_to_job(dict(zip(columns, row, strict=True))) for row in rows]
+        return parse_rows({name: _add_zone(value) for name, value in zip(columns, row, strict=True)} for row in rows)
 
 
-def _to_job(row: dict[str, Any]) -> Job:
-    times = {name: value.replace(tzinfo=UTC) for name, value in row.items() if isinstance(value, datetime)}
-    return from_row({**row, **times, "drift": json.loads(row["drift"])})
+def _add_zone(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

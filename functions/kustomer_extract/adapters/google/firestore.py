@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition, Forbidden, NotFound
 
+from kustomer_extract.adapters.codec import parse_state_document, to_run_document, to_state_document
 from kustomer_extract.adapters.google.errors import SHORT_RETRY, Service
-from kustomer_extract.adapters.google.run_documents import parse_state_document, to_run_document, to_state_document
 from kustomer_extract.errors import ConfigInvalid, Problem, TakenOver, UnknownIntegration
 from kustomer_extract.models import IntegrationName, IntegrationStatus
 

@@ -1,4 +1,4 @@
-"""A run state comes back from its document as it was, whatever it holds, and stays small."""
+"""What is stored comes back as it was, stays small, and may lack what an older release did not know."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kustomer_extract.adapters.google.run_documents import parse_state_document, to_state_document
+from kustomer_extract.adapters.codec import Unreadable, parse_rows, parse_state_document, to_row, to_state_document
 from kustomer_extract.models import (
     Cursor,
     IntegrationName,
     Job,
     JobStatus,
+    Proof,
     RunId,
     RunState,
     Staged,
@@ -66,6 +68,12 @@ def jobs(table: Table) -> st.SearchStrategy[Job]:
         duplicates=counts,
         drift=st.dictionaries(st.text(), counts, max_size=5),
         retries=counts,
+        expected_rows=st.none() | counts,
+        proven_by=st.sampled_from(Proof),
+        short_pages=counts,
+        unreadable_rows=counts,
+        columns_added=st.lists(st.text(), max_size=3).map(tuple),
+        columns_removed=st.lists(st.text(), max_size=3).map(tuple),
     )
 
 
@@ -104,6 +112,59 @@ def test_every_state_comes_back_from_its_document(state: RunState) -> None:
 
     assert replace(restored, version=None) == state
     assert list(restored.tables) == [table for table in Table if table in state.tables]
+
+
+@given(states, st.data())
+def test_a_state_that_lacks_fields_is_read_with_their_defaults(state: RunState, data: st.DataObject) -> None:
+    document = to_state_document(replace(state, tables={Table.CONVERSATIONS: draw_table(data)}))
+    job = document["tables"]["conversations"]["job"]
+    for values in (document, document["tables"]["conversations"], job):
+        for name in data.draw(st.sets(st.sampled_from(sorted(values.keys() - {"run_id", "tables", "job"})))):
+            del values[name]
+
+    restored = parse_state_document(ACME, document, version=None)
+
+    assert restored.run_id == RUN
+    assert restored.tables[Table.CONVERSATIONS].job.rows == job.get("rows", 0)
+
+
+def draw_table(data: st.DataObject) -> TableState:
+    return data.draw(tables(Table.CONVERSATIONS))
+
+
+def test_of_a_state_only_the_name_of_its_run_is_needed() -> None:
+    began = datetime(2026, 11, 23, 3, tzinfo=UTC)
+
+    restored = parse_state_document(ACME, {"run_id": RUN, "of a later release": 1}, version=None)
+
+    assert restored == RunState(
+        integration=ACME, run_id=RUN, trigger=Trigger.SCHEDULE, published_at=began, started_at=began
+    )
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"run_id": "no time"},
+        {"run_id": RUN, "trigger": "odd"},
+        {"run_id": RUN, "hop": "many"},
+        {"run_id": RUN, "document": "{"},
+        {"run_id": RUN, "tables": {"conversations": {"chunks": "[]"}}},
+        {"run_id": RUN, "tables": {"conversations": {"job": {"status": "odd"}}}},
+        {"run_id": RUN, "tables": [1]},
+    ],
+    ids=str,
+)
+def test_a_state_that_makes_no_sense_is_said_to_be_unreadable(document: dict[str, object]) -> None:
+    with pytest.raises(Unreadable):
+        parse_state_document(ACME, document, version=None)
+
+
+def test_rows_of_a_table_that_this_release_does_not_know_are_left_out() -> None:
+    job = Job(job_id="j", run_id=RUN, integration=ACME, table=Table.CONVERSATIONS, config_hash="")
+
+    assert parse_rows([to_row(job), {**to_row(job), "table_name": "of a later release"}]) == [job]
 
 
 def test_a_chunk_takes_twenty_bytes() -> None:
