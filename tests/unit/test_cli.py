@@ -230,7 +230,8 @@ def test_jobs_as_json_tell_all(laptop: Laptop) -> None:
     (job,) = json.loads(laptop.out)
     assert list(job) == [
         "job_id", "run_id", "integration", "table_name", "status", "error_code", "error", "started_at", "finished_at",
-        "published_at", "minutes", "rows", "pages", "bytes", "duplicates", "drift", "retries", "config_hash", "color",
+        "published_at", "minutes", "rows", "expected_rows", "proven_by", "pages", "short_pages", "unreadable_rows",
+        "bytes", "duplicates", "drift", "retries", "config_hash", "columns_added", "columns_removed", "color",
     ]  # fmt: skip
     assert (job["table_name"], job["status"], job["color"]) == ("conversations", "FAILED", "red")
     assert "the key of acme is rejected" in job["error"]
