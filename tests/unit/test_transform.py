@@ -97,6 +97,27 @@ def test_a_value_that_fits(name: str, value: Any, becomes: Any) -> None:
     assert type(row[name]) is type(becomes)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "becomes"),
+    [
+        ("whole", "3", 3),
+        ("whole", "-3.0", -3),
+        ("whole", "1e3", 1000),
+        ("whole", "9007199254740993", "9007199254740993"),
+        ("number", "30", 30.0),
+        ("number", "-0.5", -0.5),
+        ("number", "1E-3", 0.001),
+        ("flag", "true", True),
+        ("flag", "false", False),
+    ],
+)
+def test_the_exact_text_of_a_number_or_boolean_is_converted_and_counted(name: str, value: Any, becomes: Any) -> None:
+    row, rescued, drift = attributes(**{name: value})
+
+    assert (row, rescued, drift) == ({name: becomes}, None, (f"/attributes/{name}",))
+    assert type(row[name]) is type(becomes)
+
+
 @pytest.mark.parametrize("name", [column.name for column in TYPES])
 def test_null_is_no_value_for_any_type(name: str) -> None:
     assert attributes(**{name: None}) == (None, None, ())
@@ -105,7 +126,8 @@ def test_null_is_no_value_for_any_type(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("at", ""), ("texts", []), ("texts", [None]), ("anys", []), ("one", {}), ("one", {"a": None, "b": {}}),
-     ("many", []), ("many", {}), ("many", [None, {}]), ("countByChannel", {})],
+     ("one", []), ("one", ""), ("one", {"b": []}), ("one", {"b": ""}), ("many", []), ("many", {}), ("many", ""),
+     ("many", [None, {}, [], ""]), ("countByChannel", {}), ("countByChannel", "")],
 )  # fmt: skip
 def test_what_holds_no_value_is_left_out(name: str, value: Any) -> None:
     assert attributes(**{name: value}) == (None, None, ())
@@ -139,16 +161,28 @@ def test_a_row_is_in_the_order_of_its_schema() -> None:
         ("text", ["a"]),
         ("texts", 5),
         ("texts", {"a": "b"}),
-        ("whole", "5"),
+        ("whole", "five"),
+        ("whole", "5.5"),
+        ("whole", " 5"),
+        ("whole", "05"),
+        ("whole", "\u0665"),
+        ("whole", "true"),
+        ("whole", "9223372036854775808"),
+        ("whole", "9" * 5_000),
+        ("whole", ""),
         ("whole", True),
         ("whole", 3.5),
         ("whole", 1e300),
         ("whole", 2**63),
-        ("number", "0.5"),
+        ("number", "0,5"),
+        ("number", "1e999"),
+        ("number", "NaN"),
+        ("number", "9007199254740993"),
         ("number", False),
         ("number", 2**53 + 1),
         ("flag", 1),
-        ("flag", "true"),
+        ("flag", "yes"),
+        ("flag", "1"),
         ("at", 1_700_000_000),
         ("at", "yesterday"),
         ("at", "0000-01-01T00:00:00.000Z"),
@@ -164,7 +198,6 @@ def test_a_row_is_in_the_order_of_its_schema() -> None:
         ("at", " "),
         ("anys", {"a": 1}),
         ("anys", "text"),
-        ("one", []),
         ("one", [{"a": "x"}]),
         ("one", "{}"),
         ("one", 0),
@@ -182,11 +215,11 @@ def test_a_value_that_does_not_fit_is_rescued_as_it_came(name: str, value: Any) 
     ("name", "value", "fitting", "rescued", "drift"),
     [
         ("texts", ["a", 1, "b", {}], ["a", "b"], {"1": 1, "3": {}}, ("*", "*")),
-        ("many", [{"n": "1"}, {"n": 2, "a": 3}], [{"n": 2}], {"0/n": "1", "1/a": 3}, ("*/n", "*/a")),
-        ("many", ["a", {"n": 1}, []], [{"n": 1}], {"0": "a", "2": []}, ("*", "*")),
+        ("many", [{"n": "x"}, {"n": 2, "a": 3}], [{"n": 2}], {"0/n": "x", "1/a": 3}, ("*/n", "*/a")),
+        ("many", ["a", {"n": 1}, [1]], [{"n": 1}], {"0": "a", "2": [1]}, ("*", "*")),
         ("many", {"n": 1, "a": 2}, [{"n": 1}], {"a": 2}, ("a",)),
         ("many", [{"n": 1, "new": {"x": 1}}], [{"n": 1}], {"0/new": {"x": 1}}, ("*/new",)),
-        ("one", {"a": "x", "b": {"c": "1"}}, {"a": "x"}, {"b/c": "1"}, ("b/c",)),
+        ("one", {"a": "x", "b": {"c": "y"}}, {"a": "x"}, {"b/c": "y"}, ("b/c",)),
         ("one", {"a": "x", "b": {"c": 1, "d": 2}}, {"a": "x", "b": {"c": 1}}, {"b/d": 2}, ("b/d",)),
         ("countByChannel", {"email": 2, "sms": "many"}, [{"channel": "email", "count": 2}, {"channel": "sms"}],
          {"sms": "many"}, ("sms",)),
@@ -208,7 +241,8 @@ def test_the_rest_of_a_value_stays(name: str, value: Any, fitting: Any, rescued:
     [
         (None, {}),
         ({}, {}),
-        ([], {"_rescued": {"/attributes": []}}),
+        ([], {}),
+        ("", {}),
         ([{"text": "x"}], {"_rescued": {"/attributes": [{"text": "x"}]}}),
         ("gone", {"_rescued": {"/attributes": "gone"}}),
         (7, {"_rescued": {"/attributes": 7}}),
@@ -239,12 +273,19 @@ def test_attributes_of_a_conversation_are_an_array_of_one(value: Any, becomes: A
 
 
 def test_unknown_fields_are_rescued_at_every_depth_and_null_ones_are_nothing() -> None:
-    record = {"new": 0, "gone": None, "attributes": {"new": [1], "gone": None, "one": {"b": {"new": {"x": None}}}}}
+    record = {"new": 0, "gone": None, "attributes": {"new": [1], "gone": None, "one": {"b": {"new": {"x": False}}}}}
 
     row, drift = transform(record)
 
-    assert row["_rescued"] == {"/attributes/one/b/new": {"x": None}, "/attributes/new": [1], "/new": 0}
+    assert row["_rescued"] == {"/attributes/one/b/new": {"x": False}, "/attributes/new": [1], "/new": 0}
     assert drift == ("/attributes/one/b/new", "/attributes/new", "/new")
+
+
+@pytest.mark.parametrize("value", [None, "", [], {}, [None, ""], {"automationId": []}, {"a": [{"b": {}}, None]}])
+def test_an_unknown_field_that_holds_nothing_is_no_drift(value: Any) -> None:
+    row, drift = transform({"new": value, "attributes": {"new": value, "one": {"b": {"new": value}}}})
+
+    assert (row, drift) == ({}, ())
 
 
 def test_fields_of_the_row_that_are_ours_are_unknown_in_a_record() -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from kustomer_extract.transform.mending import mend, mend_text, to_unused
 
 if TYPE_CHECKING:
-    from kustomer_extract.models import JsonValue
+    from collections.abc import Container
+
+    from kustomer_extract.models import JsonObject, JsonValue
 
 Place: TypeAlias = "tuple[Place, str | int] | None"
 """Where a value stands: the place of its parent, and its key or index there. None: the record itself."""
@@ -32,9 +34,26 @@ class Misfits:
         self.note(place)
         self.rescued[to_unused(_to_pointer(place), self.rescued)] = mend(value, _ignore)
 
+    def rescue_unknown(self, members: JsonObject, known: Container[str], place: Place) -> None:
+        """Keep the members of an object that it should not have, unless they hold nothing."""
+        for name, value in members.items():
+            if name not in known and not _holds_nothing(value):
+                self.rescue(value, (place, name))
+
     def note(self, place: Place) -> None:
         """Count a difference whose value is in the row all the same."""
         self.drift.append(_to_pointer(place, index="*"))
+
+
+def _holds_nothing(value: JsonValue) -> bool:
+    """Tell whether a value is null, empty, or made of such values alone, at any depth."""
+    values = [value]
+    for item in values:  # grows while it is read
+        if isinstance(item, dict | list):
+            values.extend(item.values() if isinstance(item, dict) else item)
+        elif item is not None and item != "":
+            return False
+    return True
 
 
 def _ignore() -> None:

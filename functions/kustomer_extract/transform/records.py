@@ -34,6 +34,9 @@ ALIASES: Mapping[tuple[Table, str], Mapping[str, str]] = {
 CHANNEL_COUNT = ("channel", "count")
 """The fields of an array that the API sends as an object: ``{"email": 2}`` → ``[{"channel": "email", "count": 2}]``."""
 
+_UNSET: tuple[JsonValue, ...] = ([], "")
+"""What the API sends in place of an object that has no value (docs/kustomer-api.md)."""
+
 
 class ToRow(Protocol):
     """A compiled transform."""
@@ -124,7 +127,8 @@ def _record(converters: Mapping[str, Convert], selection: Selection) -> Convert:
 
     def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
         if not isinstance(value, dict):
-            misfits.rescue(_prune(value, selection), place)
+            if value not in _UNSET:
+                misfits.rescue(_prune(value, selection), place)
             return None
         row: Row = {}
         known = 0
@@ -140,9 +144,7 @@ def _record(converters: Mapping[str, Convert], selection: Selection) -> Convert:
             if fitted is not None:
                 row[name] = fitted
         if known < len(value):  # the others are unknown, or null
-            for name, item in value.items():
-                if item is not None and name not in converters:
-                    misfits.rescue(item, (place, name))
+            misfits.rescue_unknown(value, converters, place)
         return row or None
 
     return convert
@@ -178,7 +180,8 @@ def _array(convert_item: Convert, selection: Selection, *, lone: type | None) ->
         if lone and isinstance(value, lone):
             fitted = convert_item(value, place, misfits)
             return None if fitted is None else [fitted]
-        misfits.rescue(_prune(value, selection), place)
+        if lone is not dict or value not in _UNSET:
+            misfits.rescue(_prune(value, selection), place)
         return None
 
     return convert

@@ -6,12 +6,13 @@ Values of a row are plain JSON: a TIMESTAMP is RFC 3339 text in UTC, an INTEGER 
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from kustomer_extract.models import JsonValue
 from kustomer_extract.transform.mending import mend, mend_text
@@ -24,6 +25,8 @@ INTEGER_AS_TEXT = 2**53
 (read 2026-11-23)."""
 
 _ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,6})?)?(Z|[+-]\d\d(:?\d\d)?)?)?", flags=re.ASCII)
+_PLAIN_TEXT = re.compile(r"true|false|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", flags=re.ASCII)
+_MAX_DIGITS = 400  # a double has 309 before its point; Python refuses integers of more than 4,300
 _USUAL_LENGTH = len("2031-07-04T07:00:00.000Z")
 
 
@@ -43,31 +46,47 @@ def convert_id(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
     return convert_text(value, place, misfits)
 
 
-def convert_integer(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+def _or_from_text(to_fitting: Callable[[JsonValue], JsonValue]) -> Convert:
+    """Compile a column of numbers or booleans: their exact text is converted, and counted."""
+
+    def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+        fitting = to_fitting(value)
+        if fitting is None and isinstance(value, str):
+            fitting = to_fitting(_read_text(value))
+            if fitting is not None:
+                misfits.note(place)
+        if fitting is None:
+            misfits.rescue(value, place)
+        return fitting
+
+    return convert
+
+
+def _read_text(text: str) -> JsonValue:
+    """Read ``3``, ``-0.5``, ``1e3`` or ``true`` as JSON does; anything else is None."""
+    return cast("JsonValue", json.loads(text)) if len(text) <= _MAX_DIGITS and _PLAIN_TEXT.fullmatch(text) else None
+
+
+def _to_integer(value: JsonValue) -> int | str | None:
     """Take integers of 64 bits, also written as 3.0."""
     whole = int(value) if isinstance(value, float) and value.is_integer() else value
     if type(whole) is int and -(2**63) <= whole < 2**63:  # True is an int as well
         return whole if -INTEGER_AS_TEXT < whole < INTEGER_AS_TEXT else str(whole)
-    misfits.rescue(value, place)
     return None
 
 
-def convert_float(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+def _to_float(value: JsonValue) -> float | None:
     """Take finite numbers that a double holds exactly."""
     if isinstance(value, float) and math.isfinite(value):
         return value
     if type(value) is int and abs(value) <= sys.float_info.max and float(value) == value:
         return float(value)
-    misfits.rescue(value, place)
     return None
 
 
-def convert_boolean(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+def _to_boolean(value: JsonValue) -> bool | None:
     """Take true and false."""
-    if isinstance(value, bool):
-        return value
-    misfits.rescue(value, place)
-    return None
+    return value if isinstance(value, bool) else None
 
 
 def convert_json(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
@@ -88,9 +107,9 @@ def convert_timestamp(value: JsonValue, place: Place, misfits: Misfits) -> JsonV
 
 
 CONVERTERS: Mapping[str, Convert] = {
-    "BOOLEAN": convert_boolean,
-    "FLOAT": convert_float,
-    "INTEGER": convert_integer,
+    "BOOLEAN": _or_from_text(_to_boolean),
+    "FLOAT": _or_from_text(_to_float),
+    "INTEGER": _or_from_text(_to_integer),
     "JSON": convert_json,
     "STRING": convert_text,
     "TIMESTAMP": convert_timestamp,
