@@ -8,9 +8,9 @@ To add one: a writer here, a line in `LISTS`, the two markers in the page.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ def write_columns(table: Table) -> str:
 
 
 def write_events() -> str:
-    """All events, with what makes their severity and with their own fields."""
+    """All events, with their severity, or what decides on it, and with their own fields."""
     return _write_table(
         ("Event", "When", "Severity", "Fields"),
         ((f"`{kind.name}`", _first_line(kind.__doc__), _severity(kind), _fields(kind)) for kind in events.CATALOGUE),
@@ -58,13 +58,13 @@ def _first_line(docstring: str | None) -> str:
 
 
 def _severity(kind: type[events.Event]) -> str:
-    """What decides on the severity: the docstring of the event's own property, else the base's INFO."""
-    own = vars(kind).get("severity")
-    return _first_line(own.__doc__) if own else "INFO"
+    """The severity, or what decides on it: the docstring of the event's own property."""
+    severity = inspect.getattr_static(kind, "severity")
+    return severity.value if isinstance(severity, events.Severity) else _first_line(severity.__doc__).removesuffix(".")
 
 
 def _fields(kind: type[events.Event]) -> str:
-    return ", ".join(f"`{field.name}` {field.type}" for field in fields(kind))
+    return ", ".join(f"`{name}` {annotation}" for name, annotation in inspect.get_annotations(kind).items())
 
 
 def update(page: str, name: str, content: str) -> str:

@@ -13,10 +13,10 @@ import flask
 import functions_framework
 from werkzeug.exceptions import ServiceUnavailable
 
-from kustomer_extract.adapters.google.cloud_event import Unreadable, parse_message
+from kustomer_extract.adapters.google.cloud_event import parse_message
 from kustomer_extract.adapters.google.logs import CloudLog
 from kustomer_extract.bootstrap import Cloud, open_cloud, parse_settings
-from kustomer_extract.errors import NeedsPerson, RetryLater
+from kustomer_extract.errors import NeedsPerson, RetryLater, Unreadable
 from kustomer_extract.pipeline.run import execute
 
 if TYPE_CHECKING:

@@ -5,6 +5,12 @@
     ExtractError
     ├── RetryLater             transient: redelivery (cloud) or another attempt (laptop) cures it
     ├── TakenOver              a newer invocation owns the run: stop quietly, touch nothing more
+    ├── Unreadable             a message that is none of ours: dropped, never redelivered
+    ├── Misused                a command that cannot be understood, or not here
+    ├── Unwanted               a page that nobody waits for any more: its fetch gives up
+    ├── RequestFailed          one attempt of a request: `http` decides whether there is another
+    │   ├── Transient              another attempt may succeed
+    │   └── Unauthorised           the key was not accepted for this request
     └── NeedsPerson            only a person can cure it: the job is FAILED, the message acknowledged
         ├── ConfigInvalid          the configuration document has problems: all of them, in `problems`
         ├── UnknownIntegration     no such document
@@ -16,6 +22,7 @@
         ├── BrokenPage             an answer of Kustomer that no retry mends
         ├── RowRejected            the warehouse refuses a row
         ├── WarehouseRefused       the warehouse refuses a table, a dataset or a right
+        ├── ServiceRefused         Firestore or Pub/Sub refuses a right, or lacks what it needs
         ├── RetriesExhausted       transient failures that went on for too long
         ├── Abandoned              a newer run replaced this one
         └── Stopped                a person paused or deleted the integration in mid-run
@@ -52,6 +59,35 @@ class RetryLater(ExtractError):
 
 class TakenOver(ExtractError):
     """The run state changed since it was read: another invocation goes on with the run."""
+
+
+class Unreadable(ExtractError):
+    """The message is none of ours; redelivery would not change it."""
+
+
+class Misused(ExtractError):
+    """The command cannot be understood, or not here."""
+
+
+class Unwanted(ExtractError):
+    """Raised by a fetch that gave up because nobody waits for its page any more."""
+
+
+class RequestFailed(ExtractError):
+    """One attempt of a request to Kustomer came to nothing. Never leaves the adapter."""
+
+
+class Transient(RequestFailed):
+    """Another attempt may succeed; if none does, `final` is to be raised. A refusal is a 429: no failure of anybody."""
+
+    def __init__(self, final: ExtractError, *, is_refusal: bool = False) -> None:
+        super().__init__(str(final))
+        self.final = final
+        self.is_refusal = is_refusal
+
+
+class Unauthorised(RequestFailed):
+    """The key was not accepted for this request; the message is the API's code, or empty."""
 
 
 class NeedsPerson(ExtractError):
@@ -159,6 +195,22 @@ class WarehouseRefused(NeedsPerson):
     """The warehouse refused something that only a person can change."""
 
     code = "warehouse_refused"
+
+
+class ServiceRefused(NeedsPerson):
+    """A service of Google Cloud's, other than the warehouse, refuses what the function or the command needs.
+
+    Args:
+        where: The service and what of it: ``Firestore database (default) of project acme``.
+        what: What was being done, and the service's answer.
+        cure: What a person does about it, there.
+    """
+
+    code = "service_refused"
+
+    def __init__(self, where: str, *, what: str, cure: str) -> None:
+        super().__init__(f"{where}: {what}. {cure}")
+        self.where = where
 
 
 class RetriesExhausted(NeedsPerson):

@@ -1,4 +1,4 @@
-"""The log catalogue: one frozen class per event, with its fields, its sentence and its severity.
+"""The log catalogue: one frozen class per event, with its name, its severity, its sentence and its fields.
 
 The names and fields are an interface: saved queries, metrics, alerts and the dashboard hold on to them.
 An event never carries a payload, a key or a header; ids, counts, names and times only.
@@ -8,13 +8,14 @@ An event never carries a payload, a key or a header; ids, counts, names and time
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from string import Formatter
+from typing import ClassVar, dataclass_transform
 
 from kustomer_extract.models import Colour, IntegrationName, JobStatus, RunId, Table, Trigger
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+_SHOWN = 5  # names that a sentence lists; the fields have them all
 
 
 class Severity(enum.StrEnum):
@@ -35,49 +36,69 @@ class Scope:
     table: Table | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Event:
-    """Base of the catalogue."""
+    """Base of the catalogue: a subclass is a frozen dataclass of the event's own fields.
+
+    Attributes:
+        name: What is searched for.
+        template: The sentence, in parts that name fields in braces; a part whose field is empty is left out.
+    """
 
     name: ClassVar[str]
+    template: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(cls) -> None:
+        """Make it a dataclass."""
+        dataclass(frozen=True, kw_only=True)(cls)
 
     @property
     def severity(self) -> Severity:
-        """INFO unless the outcome says otherwise."""
+        """INFO."""
         return Severity.INFO
 
     @property
     def sentence(self) -> str:
         """One line for a person: what happened and, where something is wrong, what to do."""
-        raise NotImplementedError
+        words = {name: _to_words(value) for name, value in vars(self).items()}
+        parts = (part for part in self.template if all(words[name] != "" for name in _names(part)))
+        return "".join(part.format(**words) for part in parts)
 
     @property
     def fields(self) -> dict[str, object]:
         """The event's own fields, those without a value left out."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
+def _to_words(value: object) -> object:
+    """Write lists out, as far as a sentence bears it; what is empty is an empty text."""
+    if isinstance(value, Mapping):
+        value = [f"{key} ({item})" for key, item in value.items()]
+    if value is None or isinstance(value, str) or not isinstance(value, Sequence):
+        return "" if value is None else value
+    rest = len(value) - _SHOWN
+    return ", ".join(map(str, value[:_SHOWN])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _names(part: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(part) if name]
+
+
 class RunStarted(Event):
     """An invocation took the run and begins to work on it."""
 
     name = "run_started"
+    template = ("run started by {trigger} (hop {hop}, attempt {attempt})",)
     trigger: Trigger
     hop: int
     attempt: int
 
-    @property
-    def sentence(self) -> str:
-        """Name the invocation."""
-        return f"run started by {self.trigger} (hop {self.hop}, attempt {self.attempt})"
 
-
-@dataclass(frozen=True, kw_only=True)
 class ConfigLoaded(Event):
     """The configuration document was read and is valid; `warnings` are console habits that were read kindly."""
 
     name = "config_loaded"
+    template = ("configuration {config_hash}: {tables}", "; {warnings}")
     config_hash: str
     tables: Sequence[Table]
     warnings: Sequence[str] = ()
@@ -87,31 +108,20 @@ class ConfigLoaded(Event):
         """WARNING if something was read kindly."""
         return Severity.WARNING if self.warnings else Severity.INFO
 
-    @property
-    def sentence(self) -> str:
-        """List the tables and the warnings."""
-        text = f"configuration {self.config_hash}: {', '.join(self.tables)}"
-        return f"{text}; {'; '.join(self.warnings)}" if self.warnings else text
 
-
-@dataclass(frozen=True, kw_only=True)
 class RunSkipped(Event):
     """Nothing was to be done: `paused`, `deleted`, `nothing_selected`, `already_running`, `taken_over` or the like."""
 
     name = "run_skipped"
+    template = ("run skipped: {reason}",)
     reason: str
 
-    @property
-    def sentence(self) -> str:
-        """Give the reason."""
-        return f"run skipped: {self.reason}"
 
-
-@dataclass(frozen=True, kw_only=True)
 class TriggerDropped(Event):
     """A message led to no run: `too_old`, `superseded`, `unreadable` or `unknown_integration`."""
 
     name = "trigger_dropped"
+    template = ("trigger dropped, {reason}", ": {detail}")
     reason: str
     detail: str = ""
     error_code: str | None = None
@@ -121,49 +131,30 @@ class TriggerDropped(Event):
         """INFO where a newer run has taken its place, else ERROR: somebody expects a run."""
         return Severity.INFO if self.reason == "superseded" else Severity.ERROR
 
-    @property
-    def sentence(self) -> str:
-        """Give the reason and the detail."""
-        return f"trigger dropped, {self.reason}: {self.detail}" if self.detail else f"trigger dropped: {self.reason}"
 
-
-@dataclass(frozen=True, kw_only=True)
 class RunContinued(Event):
     """Time was up, or the run was taken from a holder that gave no sign of its end: the next hop has been called."""
 
     name = "run_continued"
+    template = ("the state is saved, hop {hop} goes on from here",)
     hop: int
 
-    @property
-    def sentence(self) -> str:
-        """Name the next hop."""
-        return f"the state is saved, hop {self.hop} goes on from here"
 
-
-@dataclass(frozen=True, kw_only=True)
 class RunInterrupted(Event):
-    """A transient failure: the message is left for redelivery, which goes on where this stopped."""
+    """A transient failure, which mends itself or ends as an ERROR: redelivery goes on where this stopped."""
 
     name = "run_interrupted"
+    severity = Severity.WARNING
+    template = ("interrupted, will be tried again ({failures} time(s) without progress): {error}",)
     error: str
     failures: int
 
-    @property
-    def severity(self) -> Severity:
-        """WARNING: it mends itself, or ends as an ERROR after too many failures."""
-        return Severity.WARNING
 
-    @property
-    def sentence(self) -> str:
-        """Say what failed and how often."""
-        return f"interrupted, will be tried again ({self.failures} time(s) without progress): {self.error}"
-
-
-@dataclass(frozen=True, kw_only=True)
 class RunFinished(Event):
     """The run's closing line."""
 
     name = "run_finished"
+    template = ("run finished {colour} in {elapsed_seconds:.1f} s: {tables}; {rows} rows", "; {error}")
     colour: Colour
     tables: Mapping[str, str]
     rows: int
@@ -176,17 +167,9 @@ class RunFinished(Event):
         """ERROR if a job failed, or if the run could not be recorded."""
         return Severity.INFO if self.colour is Colour.GREEN and not self.error else Severity.ERROR
 
-    @property
-    def sentence(self) -> str:
-        """Sum up the run."""
-        tables = ", ".join(f"{table} {status}" for table, status in self.tables.items())
-        text = f"run finished {self.colour} in {self.elapsed_seconds:.1f} s: {tables}; {self.rows} rows"
-        return f"{text}; {self.error}" if self.error else text
 
-
-@dataclass(frozen=True, kw_only=True)
 class JobStarted(Event):
-    """The extraction of a table begins, or goes on at `cursor`."""
+    """The extraction of a table begins, or goes on where it stopped."""
 
     name = "job_started"
     job_id: str
@@ -198,124 +181,122 @@ class JobStarted(Event):
         return f"job {self.job_id} {'goes on' if self.resumed else 'started'}"
 
 
-@dataclass(frozen=True, kw_only=True)
 class PageRead(Event):
-    """A page came by: what a progress bar moves with. Not written to Cloud Logging."""
+    """A page came by: what a progress bar moves with. Not written to Cloud Logging: there are too many."""
 
     name = "page_read"
+    severity = Severity.DEBUG
+    template = ("{rows} rows read from {pages} pages",)
     rows: int
     pages: int
 
-    @property
-    def severity(self) -> Severity:
-        """DEBUG: one per hundred rows is too much for a log."""
-        return Severity.DEBUG
 
-    @property
-    def sentence(self) -> str:
-        """Count."""
-        return f"{self.rows} rows read from {self.pages} pages"
-
-
-@dataclass(frozen=True, kw_only=True)
 class ChunkLoaded(Event):
     """A chunk lies in its staging table and in the run's state."""
 
     name = "chunk_loaded"
+    template = ("{rows} rows staged from {pages} pages",)
     chunk: str
     chunk_rows: int
     rows: int
     pages: int
 
-    @property
-    def sentence(self) -> str:
-        """Count the rows so far."""
-        return f"{self.rows} rows staged from {self.pages} pages"
 
-
-@dataclass(frozen=True, kw_only=True)
 class RateLimited(Event):
-    """Kustomer answered 429; requests pause."""
+    """Kustomer answered 429; requests pause. Other users of the organisation's budget may feel it."""
 
     name = "rate_limited"
+    severity = Severity.WARNING
+    template = ("Kustomer's rate limit is reached, waiting {wait_seconds:.1f} s; lower rate_share if this is frequent",)
     wait_seconds: float
     limit: int | None = None
     remaining: int | None = None
 
-    @property
-    def severity(self) -> Severity:
-        """WARNING: other users of the organisation's budget may feel it."""
-        return Severity.WARNING
 
-    @property
-    def sentence(self) -> str:
-        """Say for how long."""
-        return (
-            f"Kustomer's rate limit is reached, waiting {self.wait_seconds:.1f} s; lower rate_share if this is frequent"
-        )
+class Waiting(Event):
+    """Something other than the rate limit is waited for; so that a pause in the log has a reason."""
+
+    name = "waiting"
+    template = ("waiting {wait_seconds:.1f} s: {reason}",)
+    reason: str
+    wait_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
 class DriftFound(Event):
     """Values that the schema does not know or that do not fit; they are in the rows' `_rescued` column."""
 
     name = "drift_found"
+    severity = Severity.WARNING
+    template = ("values differ from the schema and went to _rescued: {paths}",)
     paths: Mapping[str, int]
+
+
+class SelectionChanged(Event):
+    """The new table has columns that the published one lacks, or lacks some; `content_added` are words of customers."""
+
+    name = "selection_changed"
+    template = (
+        "the columns of the published table change",
+        "; added: {columns_added}",
+        "; removed: {columns_removed}",
+        "; among those added, words of or about customers: {content_added}",
+    )
+    columns_added: Sequence[str] = ()
+    columns_removed: Sequence[str] = ()
+    content_added: Sequence[str] = ()
 
     @property
     def severity(self) -> Severity:
-        """WARNING: nothing is lost, but typed columns are."""
-        return Severity.WARNING
-
-    @property
-    def sentence(self) -> str:
-        """Name the first paths."""
-        shown = ", ".join(f"{path} ({count})" for path, count in list(self.paths.items())[:5])
-        return f"{len(self.paths)} path(s) differ from the schema and went to _rescued: {shown}"
+        """WARNING if a column is added: it may be one that somebody dropped on purpose."""
+        return Severity.WARNING if self.columns_added or self.content_added else Severity.INFO
 
 
-@dataclass(frozen=True, kw_only=True)
 class GuardRefusal(Event):
-    """The guard kept the published table, because the new one is much smaller."""
+    """The guard kept the published table, because the new one is much smaller: a person decides."""
 
     name = "guard_refused"
+    severity = Severity.ERROR
+    template = ("refused: {rows} rows would replace {published_rows}, a drop of over {max_drop_percent} %",)
     rows: int
     published_rows: int
     max_drop_percent: float
 
-    @property
-    def severity(self) -> Severity:
-        """ERROR: a person decides."""
-        return Severity.ERROR
 
-    @property
-    def sentence(self) -> str:
-        """Compare the counts."""
-        return (
-            f"refused: {self.rows} rows would replace {self.published_rows}, a drop of over {self.max_drop_percent} %"
-        )
+class DropExplained(Event):
+    """The new table is much smaller because the configuration asks for less: it is published."""
+
+    name = "drop_explained"
+    severity = Severity.WARNING
+    template = ("{rows} rows replace {published_rows}: {reason}",)
+    rows: int
+    published_rows: int
+    reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class TablePublished(Event):
     """Readers see the new rows."""
 
     name = "table_published"
+    template = ("{name_in_warehouse} now has {rows} rows",)
     name_in_warehouse: str
     rows: int
     replaced_rows: int | None = None
 
-    @property
-    def sentence(self) -> str:
-        """Count the rows."""
-        return f"{self.name_in_warehouse} now has {self.rows} rows"
+
+class TableLeftPublished(Event):
+    """A table that is switched off is still there, with the rows of its last run."""
+
+    name = "table_left_published"
+    template = ("{name_in_warehouse} is switched off and keeps the rows of its last run; to drop it: {command}",)
+    name_in_warehouse: str
+    command: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class JobFinished(Event):
     """The closing line of a table: all that `_jobs` will say of it."""
 
     name = "job_finished"
+    template = ("job {status}: {rows} rows from {pages} pages in {minutes:.1f} min",)
     job_id: str
     status: JobStatus
     rows: int
@@ -336,9 +317,7 @@ class JobFinished(Event):
     @property
     def sentence(self) -> str:
         """Sum up the job, or say what to do."""
-        if self.error:
-            return f"job {self.status}, {self.error_code}: {self.error}"
-        return f"job {self.status}: {self.rows} rows from {self.pages} pages in {self.minutes:.1f} min"
+        return f"job {self.status}, {self.error_code}: {self.error}" if self.error else super().sentence
 
 
 CATALOGUE: tuple[type[Event], ...] = tuple(Event.__subclasses__())

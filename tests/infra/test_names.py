@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from kustomer_extract.errors import ERROR_CODES
@@ -14,7 +14,7 @@ from kustomer_extract.schema import ALWAYS_SELECTED
 INFRA = Path(__file__).parents[2] / "infra"
 WRITTEN = "\n".join(path.read_text() for path in sorted(INFRA.glob("*.tf")))
 HCL = re.sub(r'(?<!\\)",\n +"', " ", WRITTEN).replace('\\"', '"')  # filters that are joined from lines, on one line
-EVENTS = {event.name: {field.name for field in fields(event)} for event in CATALOGUE}
+EVENTS = {event.name: set(inspect.get_annotations(event)) for event in CATALOGUE}
 
 
 def find_compared(name: str) -> set[str]:

@@ -16,8 +16,8 @@ from kustomer_extract.adapters.clock import SystemClock
 from kustomer_extract.adapters.laptop.terminal import TerminalLog
 from kustomer_extract.bootstrap import open_cloud, open_laptop, parse_settings
 from kustomer_extract.cli.arguments import parse_arguments
-from kustomer_extract.cli.commands import COMMANDS, Misused, Session
-from kustomer_extract.errors import ConfigInvalid, ExtractError, UnknownIntegration
+from kustomer_extract.cli.commands import COMMANDS, Session
+from kustomer_extract.errors import ConfigInvalid, ExtractError, Misused, ServiceRefused, UnknownIntegration
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, *, environment: Mapping[str, st
     try:
         with _open_session(options, os.environ if environment is None else environment) as session:
             return COMMANDS[options.command](session, options)
-    except (ConfigInvalid, UnknownIntegration, Misused) as error:
+    except (ConfigInvalid, UnknownIntegration, ServiceRefused, Misused) as error:
         return _report(error, _USAGE)
     except ExtractError as error:
         return _report(error, _FAILED)

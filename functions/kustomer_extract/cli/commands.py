@@ -12,7 +12,7 @@ from kustomer_extract.bootstrap import LAPTOP_LIMITS
 from kustomer_extract.cli.check import check
 from kustomer_extract.cli.tables import format_time, print_table, say
 from kustomer_extract.config import parse_integration
-from kustomer_extract.errors import ConfigInvalid, NeedsPerson, UnknownIntegration
+from kustomer_extract.errors import ConfigInvalid, Misused, NeedsPerson, UnknownIntegration
 from kustomer_extract.models import JobStatus, Message, RunId, Table, Trigger, colour, to_live_name
 from kustomer_extract.pipeline.run import execute
 from kustomer_extract.schema import iter_paths, load_schema, select
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
     from kustomer_extract.models import Colour, IntegrationName, Job
     from kustomer_extract.ports import Ports
-
-
-class Misused(Exception):
-    """The command cannot be understood, or not here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

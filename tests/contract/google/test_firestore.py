@@ -10,7 +10,7 @@ import grpc  # type: ignore[import-untyped]  # there are no stubs
 import pytest
 from google.cloud import firestore
 
-from kustomer_extract.errors import ConfigInvalid, RetryLater, TakenOver
+from kustomer_extract.errors import RetryLater, ServiceRefused, TakenOver
 from kustomer_extract.models import (
     Cursor,
     IntegrationName,
@@ -315,11 +315,11 @@ def test_a_right_that_is_missing_is_named(
     edit_document(clients, "acme", {"org": "acme"})
     refuse(clients, method, "PERMISSION_DENIED")
 
-    with pytest.raises(ConfigInvalid) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         call(clients, RETRY)
 
-    assert str(caught.value).startswith("Firestore database (default) of project demo-project: 1 problem(s)")
-    assert "allowed: roles/datastore.user on this database for the caller" in str(caught.value)
+    assert str(caught.value).startswith("Firestore database (default) of project demo-project: Firestore: ")
+    assert "Grant the caller roles/datastore.user on this database" in str(caught.value)
 
 
 def test_a_server_that_is_gone_is_for_later(clients: CloudClients) -> None:

@@ -13,7 +13,7 @@ from google.auth.transport.requests import AuthorizedSession
 
 from kustomer_extract.adapters.google.cloud_event import parse_message
 from kustomer_extract.adapters.google.pubsub import PubSubContinuations, connect, to_body
-from kustomer_extract.errors import ConfigInvalid, RetryLater
+from kustomer_extract.errors import RetryLater, ServiceRefused
 from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
 from tests.contract.cloud_adapters import NO_PATIENCE, RETRY
 from tests.standins.google.pubsub import PubSub
@@ -108,16 +108,16 @@ def test_a_topic_out_of_reach_is_for_later(topic: PubSub, session: requests.Sess
 @pytest.mark.parametrize(
     ("status", "cure"),
     [
-        (403, "roles/pubsub.publisher on this topic for the caller"),
-        (404, "a topic of this name: run terraform apply, or correct PUBSUB_TOPIC"),
-        (400, "this was not foreseen; please report it"),
+        (403, "Grant the caller roles/pubsub.publisher on this topic"),
+        (404, "There is no topic of this name: run terraform apply, or correct PUBSUB_TOPIC"),
+        (400, "This was not foreseen; please report it"),
     ],
 )
 def test_a_refusal_is_told_with_its_cure(topic: PubSub, session: requests.Session, status: int, cure: str) -> None:
     topic.faults = [status]
 
-    with pytest.raises(ConfigInvalid) as caught:
+    with pytest.raises(ServiceRefused) as caught:
         build(topic, session).publish(MESSAGE)
 
-    assert str(caught.value).startswith(f"Pub/Sub topic {TOPIC}: 1 problem(s)")
-    assert str(caught.value).endswith(f"allowed: {cure}")
+    assert str(caught.value).startswith(f"Pub/Sub topic {TOPIC}: Pub/Sub: ")
+    assert str(caught.value).endswith(f". {cure}")

@@ -14,8 +14,7 @@ import pytest
 
 from kustomer_extract.adapters.kustomer.gate import Gate
 from kustomer_extract.adapters.kustomer.http import Answer, Http, Request
-from kustomer_extract.adapters.kustomer.prefetch import Unwanted
-from kustomer_extract.errors import BrokenPage, ExtractError, KeyRejected, RetryLater, RoleMissing
+from kustomer_extract.errors import BrokenPage, ExtractError, KeyRejected, RetryLater, RoleMissing, Unwanted
 from kustomer_extract.events import RateLimited
 from kustomer_extract.models import ApiKey, IntegrationName
 from tests.standins.clock import HurriedClock, VirtualClock

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kustomer_extract.adapters.google.cloud_event import Unreadable, parse_message
+from kustomer_extract.adapters.google.cloud_event import parse_message
+from kustomer_extract.errors import Unreadable
 from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
 
 

@@ -126,7 +126,7 @@ def test_a_call_that_was_repeated_in_vain_is_told_by_its_last_failure() -> None:
     [
         (api.NotFound("words"), "make it"),
         (api.PermissionDenied("words"), "allow it"),
-        (api.BadRequest("words"), "this was not foreseen; please report it"),
+        (api.BadRequest("words"), "This was not foreseen; please report it"),
     ],
 )
 def test_a_refusal_comes_with_the_cure_of_its_kind(error: exceptions.GoogleAPICallError, cure: str) -> None:

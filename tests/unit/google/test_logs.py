@@ -9,7 +9,6 @@ import sys
 import threading
 import warnings
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +44,13 @@ EVENTS: list[events.Event] = [
     events.PageRead(rows=100, pages=1),
     events.ChunkLoaded(chunk="acme_conversations__r__1_0", chunk_rows=10, rows=10, pages=1),
     events.RateLimited(wait_seconds=2.5, limit=300, remaining=0),
+    events.Waiting(reason="a short page is asked for again", wait_seconds=2.0),
     events.DriftFound(paths={"/attributes/~1x/*": 2, "\ud800": 1}),
+    events.SelectionChanged(columns_added=["attributes.preview"], content_added=["attributes.preview"]),
     events.GuardRefusal(rows=1, published_rows=100, max_drop_percent=50),
+    events.DropExplained(rows=1, published_rows=100, reason="history_start was changed"),
     events.TablePublished(name_in_warehouse="acme_conversations", rows=1),
+    events.TableLeftPublished(name_in_warehouse="acme_conversations", command="DROP TABLE acme_conversations"),
     events.JobFinished(
         job_id="j",
         status=JobStatus.FAILED,
@@ -111,7 +114,6 @@ def test_an_entry_that_is_too_long_keeps_its_beginning() -> None:
 
 
 def test_times_are_rfc_3339() -> None:
-    @dataclass(frozen=True, kw_only=True)
     class Timed(events.RunContinued):
         at: datetime
 

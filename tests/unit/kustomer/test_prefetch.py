@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kustomer_extract.adapters.kustomer.prefetch import Prefetch, Unwanted
+from kustomer_extract.adapters.kustomer.prefetch import Prefetch
+from kustomer_extract.errors import Unwanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

@@ -61,7 +61,7 @@ def test_lines_have_time_severity_and_subject() -> None:
 
     assert stream.getvalue().splitlines() == [
         "2026-11-23T03:00:00Z INFO    acme: run started by manual (hop 0, attempt 1)",
-        "2026-11-23T03:00:00Z ERROR   acme: trigger dropped: too_old",
+        "2026-11-23T03:00:00Z ERROR   acme: trigger dropped, too_old",
     ]
 
 

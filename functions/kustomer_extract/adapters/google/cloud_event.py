@@ -9,14 +9,11 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from kustomer_extract.errors import Unreadable
 from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
 
 _INTEGRATION = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RUN_ID = re.compile(r"\d{8}t\d{6}z-[0-9a-z]{1,8}")
-
-
-class Unreadable(ValueError):
-    """The message is none of ours; redelivery would not change it."""
 
 
 def parse_message(event: object, *, event_id: str, event_time: str) -> Message:

@@ -37,7 +37,7 @@ _TRANSIENT_REASONS = frozenset({
 })  # fmt: skip
 
 _CREDENTIALS_CURE = (
-    "no usable Google credentials: in the cloud, see whether the function's service account still exists; "
+    "No usable Google credentials: in the cloud, see whether the function's service account still exists; "
     "on a laptop, run: gcloud auth application-default login"
 )
 _MAX_WORDS = 300  # characters of a service's own message
@@ -93,7 +93,7 @@ class Service:
         if is_transient(error):
             return RetryLater(what)
         cures = {**self.cures, auth.GoogleAuthError: _CREDENTIALS_CURE}
-        unexpected = "this was not foreseen; please report it"
+        unexpected = "This was not foreseen; please report it"
         return self.refuse(what, next((cure for kind, cure in cures.items() if isinstance(error, kind)), unexpected))
 
 

@@ -12,7 +12,7 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition, Forbid
 
 from kustomer_extract.adapters.codec import parse_state_document, to_run_document, to_state_document
 from kustomer_extract.adapters.google.errors import SHORT_RETRY, Service
-from kustomer_extract.errors import ConfigInvalid, Problem, TakenOver, UnknownIntegration
+from kustomer_extract.errors import ServiceRefused, TakenOver, UnknownIntegration
 from kustomer_extract.models import IntegrationName, IntegrationStatus
 
 if TYPE_CHECKING:
@@ -138,19 +138,15 @@ class FirestoreRunStore:
 
 
 def _describe_service(client: firestore.Client) -> Service:
-    """Name what a person can do. A refusal counts as an invalid configuration: that is what cannot be had."""
+    """Name what a person can do about a refusal."""
     database = f"{client._database} of project {client.project}"  # noqa: SLF001 - the client names it nowhere else
-
-    def refuse(what: str, cure: str) -> ConfigInvalid:
-        return ConfigInvalid(f"Firestore database {database}", [Problem(path="access", found=what, allowed=cure)])
-
     return Service(
         name="Firestore",
-        refuse=refuse,
+        refuse=lambda what, cure: ServiceRefused(f"Firestore database {database}", what=what, cure=cure),
         cures={
-            Forbidden: "roles/datastore.user on this database for the caller, and the Firestore API switched on",
-            NotFound: "a database of this name: run terraform apply, or correct FIRESTORE_DATABASE",
-            FailedPrecondition: "a database in native mode",
+            Forbidden: "Grant the caller roles/datastore.user on this database, and see that its API is switched on",
+            NotFound: "There is no database of this name: run terraform apply, or correct FIRESTORE_DATABASE",
+            FailedPrecondition: "The database must be in native mode",
         },
     )
 

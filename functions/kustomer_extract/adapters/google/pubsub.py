@@ -15,7 +15,7 @@ from google.api_core.exceptions import Forbidden, NotFound, from_http_response
 from google.auth.transport.requests import AuthorizedSession
 
 from kustomer_extract.adapters.google.errors import SHORT_RETRY, Service
-from kustomer_extract.errors import ConfigInvalid, Problem
+from kustomer_extract.errors import ServiceRefused
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
@@ -80,16 +80,12 @@ def to_body(message: Message) -> dict[str, Any]:
 
 
 def _describe_service(topic: str) -> Service:
-    """Name what a person can do. A refusal counts as an invalid configuration: that of the deployment."""
-
-    def refuse(what: str, cure: str) -> ConfigInvalid:
-        return ConfigInvalid(f"Pub/Sub topic {topic}", [Problem(path="access", found=what, allowed=cure)])
-
+    """Name what a person can do about a refusal."""
     return Service(
         name="Pub/Sub",
-        refuse=refuse,
+        refuse=lambda what, cure: ServiceRefused(f"Pub/Sub topic {topic}", what=what, cure=cure),
         cures={
-            Forbidden: "roles/pubsub.publisher on this topic for the caller",
-            NotFound: "a topic of this name: run terraform apply, or correct PUBSUB_TOPIC",
+            Forbidden: "Grant the caller roles/pubsub.publisher on this topic",
+            NotFound: "There is no topic of this name: run terraform apply, or correct PUBSUB_TOPIC",
         },
     )

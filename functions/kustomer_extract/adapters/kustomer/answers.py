@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from kustomer_extract.errors import BrokenPage, ExtractError, RetryLater
+from kustomer_extract.errors import BrokenPage, RetryLater, Transient, Unauthorised
 from kustomer_extract.transform import parse_json
 
 if TYPE_CHECKING:
@@ -24,19 +24,6 @@ _UNAUTHORISED = {401, 403}
 _MAY_PASS = {408, LIMITED}  # and the server's faults, but for 501: not implemented
 _NOT_IMPLEMENTED = 501
 _CODE = re.compile(r"[a-z0-9_-]{1,40}")
-
-
-class Transient(Exception):
-    """Another attempt may succeed; if none does, `final` is to be raised. A refusal is a 429: no failure of anybody."""
-
-    def __init__(self, final: ExtractError, *, is_refusal: bool = False) -> None:
-        super().__init__(str(final))
-        self.final = final
-        self.is_refusal = is_refusal
-
-
-class Unauthorised(Exception):
-    """The key was not accepted for this request; the message is the API's code, or empty."""
 
 
 def to_page(body: bytes, headers: Mapping[str, str], *, where: str) -> Any:

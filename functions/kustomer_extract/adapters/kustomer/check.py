@@ -7,8 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
-from kustomer_extract.adapters.kustomer.prefetch import Unwanted
-from kustomer_extract.errors import BrokenPage, ExtractError
+from kustomer_extract.errors import BrokenPage, ExtractError, Unwanted
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer import pace
-from kustomer_extract.adapters.kustomer.prefetch import Unwanted
+from kustomer_extract.errors import Unwanted
 from kustomer_extract.events import RateLimited
 
 if TYPE_CHECKING:

@@ -17,16 +17,21 @@ from urllib3.exceptions import HTTPError
 from kustomer_extract.adapters.kustomer.answers import (
     LIMITED,
     OK,
-    Transient,
-    Unauthorised,
     check_status,
     describe_outage,
     to_page,
 )
 from kustomer_extract.adapters.kustomer.connections import Session
 from kustomer_extract.adapters.kustomer.pace import MAX_IN_FLIGHT
-from kustomer_extract.adapters.kustomer.prefetch import Unwanted
-from kustomer_extract.errors import BrokenPage, KeyRejected, RetryLater, RoleMissing
+from kustomer_extract.errors import (
+    BrokenPage,
+    KeyRejected,
+    RetryLater,
+    RoleMissing,
+    Transient,
+    Unauthorised,
+    Unwanted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

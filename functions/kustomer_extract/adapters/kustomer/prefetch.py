@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from kustomer_extract.errors import Unwanted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -21,10 +23,6 @@ T = TypeVar("T")
 _MAX_SPARE = 8  # pages that may wait for a slow one, besides those under way: parsed, each takes 2 MB
 _GLANCE_SECONDS = 0.05
 _MAX_GLANCES = 200  # at threads that are to end: ten seconds
-
-
-class Unwanted(Exception):
-    """Raised by a `fetch` that gave up because nobody waits for its page any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.gate import Gate
 from kustomer_extract.adapters.kustomer.http import CHECK_KEY, Answer, Http, Request
-from kustomer_extract.adapters.kustomer.prefetch import Prefetch, Unwanted
+from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, Leaf, Progress, to_leaf
-from kustomer_extract.errors import BrokenPage, Truncated
+from kustomer_extract.errors import BrokenPage, Truncated, Unwanted
 from kustomer_extract.models import Page, Table
 
 if TYPE_CHECKING:
