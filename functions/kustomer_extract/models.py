@@ -308,6 +308,11 @@ def to_live_name(integration: IntegrationName, table: Table) -> str:
     return f"{integration}_{table}"
 
 
+def to_view_name(integration: IntegrationName, table: Table) -> str:
+    """Name the flat view beside it."""
+    return f"{to_live_name(integration, table)}_flat"
+
+
 def to_staging_name(state: RunState, table: Table, suffix: str | int) -> str:
     """Name a staging table: ``acme_conversations__20261123t030000z_1a2b3c4d__2_7``, unique to this attempt."""
     run_id = state.run_id.replace("-", "_")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Table,
     )
     from kustomer_extract.schema import Field
+    from kustomer_extract.views import FlatView, Measured
 
 
 class Source(Protocol):
@@ -91,6 +92,19 @@ class Warehouse(Protocol):
         Raises:
             WarehouseRefused: the live table is a view, carries policy tags, or may not be written.
         """
+
+    def put_view(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
+        """Make the flat view beside a live table, or put it in the place of an earlier one, with its descriptions.
+
+        Raises:
+            WarehouseRefused: a table has its name.
+        """
+
+    def drop_view(self, integration: IntegrationName, table: Table) -> None:
+        """Drop the flat view; if there is none, do nothing."""
+
+    def measure_durations(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
+        """Count the rows of the live table that tell Kustomer's unit of duration."""
 
     def drop(self, names: Sequence[str]) -> None:
         """Drop staging tables; those that are gone already are no error."""

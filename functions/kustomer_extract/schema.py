@@ -90,6 +90,11 @@ def find(fields: Sequence[Field], path: Sequence[str]) -> Field | None:
     return find(field.fields, below) if field and below else field
 
 
+def list_arrays(fields: Sequence[Field]) -> frozenset[str]:
+    """List the columns that are arrays of one: records at the top, as the source has them."""
+    return frozenset(field.name for field in fields if field.type == "RECORD" and field.mode == "REPEATED")
+
+
 def iter_paths(fields: Sequence[Field]) -> Iterator[tuple[tuple[str, ...], Field]]:
     """Yield every field with its path, at any depth, a RECORD before its fields."""
     for field in fields:

@@ -35,6 +35,15 @@ class Tables(Protocol):
     def create_view(self, name: str) -> None:
         """Put a view where a live table belongs."""
 
+    def create_table(self, name: str) -> None:
+        """Put a table where a flat view belongs."""
+
+    def list_live(self) -> list[str]:
+        """List tables and views that people query, sorted, `_jobs` and its like apart."""
+
+    def query(self, name: str, *, order: str) -> list[dict[str, Any]]:
+        """Read a view or a table whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bench:
@@ -53,7 +62,11 @@ class DuckDbTables:
         return [to_plain(schema, json.loads(text)) for (text,) in rows]
 
     def describe(self, name: str) -> tuple[str, dict[str, str]]:
-        ((description,),) = self.warehouse.query("SELECT comment FROM duckdb_tables() WHERE table_name = ?", [name])
+        found = (
+            "SELECT comment FROM duckdb_tables() WHERE table_name = $1 "
+            "UNION ALL SELECT comment FROM duckdb_views() WHERE view_name = $1"
+        )
+        ((description,),) = self.warehouse.query(found, [name])
         columns = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index"
         return description, dict(self.warehouse.query(columns, [name]))
 
@@ -63,6 +76,18 @@ class DuckDbTables:
 
     def create_view(self, name: str) -> None:
         self.warehouse.query(f"CREATE VIEW kustomer.{name} AS SELECT 'x' AS id")
+
+    def create_table(self, name: str) -> None:
+        self.warehouse.query(f"CREATE TABLE kustomer.{name} AS SELECT 'x' AS id")
+
+    def list_live(self) -> list[str]:
+        names = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kustomer' ORDER BY 1"
+        return [name for (name,) in self.warehouse.query(names) if not name.startswith("_")]
+
+    def query(self, name: str, *, order: str) -> list[dict[str, Any]]:
+        columns = [column for (column,) in self.warehouse.query(f"SELECT column_name FROM (DESCRIBE kustomer.{name})")]
+        rows = self.warehouse.query(f"SELECT * FROM kustomer.{name} ORDER BY {order}")
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +109,19 @@ class BigQueryTables:
         view = bigquery.Table(f"{self.clients.cloud.project}.{DATASET}.{name}")
         view.view_query = "SELECT 'x' AS id"
         self.clients.bigquery.create_table(view)
+
+    def create_table(self, name: str) -> None:
+        field = bigquery.SchemaField("id", "STRING")
+        self.clients.bigquery.create_table(bigquery.Table(f"{self.clients.cloud.project}.{DATASET}.{name}", [field]))
+
+    def list_live(self) -> list[str]:
+        tables = self.clients.bigquery.list_tables(DATASET)
+        return sorted(table.table_id for table in tables if not table.table_id.startswith("_"))
+
+    def query(self, name: str, *, order: str) -> list[dict[str, Any]]:
+        sql = f"SELECT * FROM `{DATASET}.{name}` ORDER BY {order}"
+        rows = self.clients.bigquery.query_and_wait(sql, location="EU")
+        return [dict(row.items()) for row in rows]
 
 
 def to_plain(schema: Sequence[Field], row: dict[str, Any]) -> dict[str, Any]:

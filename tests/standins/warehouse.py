@@ -15,13 +15,15 @@ import orjson
 
 from kustomer_extract.adapters.duckdb.warehouse import ChunkLoad
 from kustomer_extract.errors import RetryLater, WarehouseRefused
-from kustomer_extract.models import Assembled, Staged, to_live_name
+from kustomer_extract.models import Assembled, Staged, to_live_name, to_view_name
+from kustomer_extract.views import Measured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kustomer_extract.models import Chunk, IntegrationName, Job, RunId, Table
     from kustomer_extract.schema import Field
+    from kustomer_extract.views import FlatView
 
 Row = dict[str, Any]
 
@@ -39,6 +41,7 @@ class MemoryWarehouse:
         self.live: dict[str, list[Row]] = {}
         self.staging: dict[str, list[Row]] = {}
         self.jobs: list[Job] = []
+        self.views: dict[str, FlatView] = {}
         self.published: dict[tuple[RunId, Table], list[Row]] = {}
         self._active: set[IntegrationName] = set()
 
@@ -79,6 +82,15 @@ class MemoryWarehouse:
     def drop(self, names: Sequence[str]) -> None:
         for name in names:
             self.staging.pop(name, None)
+
+    def put_view(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:  # noqa: ARG002 - a port
+        self.views[to_view_name(integration, view.table)] = view
+
+    def drop_view(self, integration: IntegrationName, table: Table) -> None:
+        self.views.pop(to_view_name(integration, table), None)
+
+    def measure_durations(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:  # noqa: ARG002 - a port
+        return Measured(rows=0, seconds=0, milliseconds=0)
 
     def append_jobs(self, jobs: Sequence[Job]) -> None:
         known = {job.job_id for job in self.jobs}

@@ -17,6 +17,7 @@ from google.cloud import bigquery
 
 from kustomer_extract.adapters.bigquery.history import BigQueryHistory
 from kustomer_extract.adapters.bigquery.live import LiveTables
+from kustomer_extract.adapters.bigquery.views import BigQueryViews
 from kustomer_extract.adapters.bigquery.work import APPEND, REPLACE, BigQueryJobs, Patience, to_job_id, to_unique_job_id
 from kustomer_extract.adapters.google.errors import Service
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from kustomer_extract.models import Chunk, IntegrationName, Job, Table
     from kustomer_extract.ports import Clock
     from kustomer_extract.schema import Field
+    from kustomer_extract.views import FlatView, Measured
 
 _MAX_COPY_SOURCES = 1200  # https://cloud.google.com/bigquery/quotas#copy_jobs, read 2026-11-23
 _DROPS_AT_ONCE = 8
@@ -74,6 +76,7 @@ class BigQueryWarehouse:
             patience=self._patience,
         )
         self._live = LiveTables(client, dataset=live, jobs=self._jobs, patience=self._patience)
+        self._views = BigQueryViews(client, dataset=live, jobs=self._jobs, patience=self._patience)
         self._history = BigQueryHistory(self._jobs, table=f"{live}._jobs")
         self._service = _describe_service(live, self._staging, location)
 
@@ -201,6 +204,21 @@ class BigQueryWarehouse:
         with self._service.translate("dropping staging tables"), ThreadPoolExecutor(_DROPS_AT_ONCE) as pool:
             for _ in pool.map(delete, names):
                 pass
+
+    def put_view(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
+        """Make the flat view, or put it in the place of an earlier one."""
+        with self._service.translate(f"making the flat view of {to_live_name(integration, view.table)}"):
+            self._views.put(view, integration, schema)
+
+    def drop_view(self, integration: IntegrationName, table: Table) -> None:
+        """Drop the flat view, if there is one."""
+        with self._service.translate(f"dropping the flat view of {to_live_name(integration, table)}"):
+            self._views.drop(integration, table)
+
+    def measure_durations(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
+        """Count the rows of the live table that tell Kustomer's unit of duration."""
+        with self._service.translate(f"measuring durations in {to_live_name(integration, table)}"):
+            return self._views.measure(integration, table, schema)
 
     def append_jobs(self, jobs: Sequence[Job]) -> None:
         """Write jobs of one run into `_jobs`."""

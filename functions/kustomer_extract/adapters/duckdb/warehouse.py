@@ -25,6 +25,7 @@ from kustomer_extract.adapters.duckdb.file import DuckDbFile
 from kustomer_extract.adapters.duckdb.history import DuckDbHistory
 from kustomer_extract.adapters.duckdb.sql import quote, to_literal
 from kustomer_extract.adapters.duckdb.staging import DuckDbStaging
+from kustomer_extract.adapters.duckdb.views import DuckDbViews
 from kustomer_extract.errors import RetryLater, WarehouseRefused
 from kustomer_extract.models import Assembled, IntegrationStatus, Staged, to_live_name
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.models import Chunk, IntegrationName, Job, Table
     from kustomer_extract.schema import Field
+    from kustomer_extract.views import FlatView, Measured
 
 
 class DuckDbWarehouse:
@@ -60,6 +62,7 @@ class DuckDbWarehouse:
         self.staging = DuckDbStaging(file)
         self.staging.clear()
         self._history = DuckDbHistory(file)
+        self._views = DuckDbViews(file)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="duckdb-load")
 
     @classmethod
@@ -141,6 +144,20 @@ class DuckDbWarehouse:
                 "or drop it; the next run publishes"
             )
         return bool(found)
+
+    # --- flat views
+
+    def put_view(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
+        """Make the flat view, or put it in the place of an earlier one."""
+        self._views.put(view, integration, schema)
+
+    def drop_view(self, integration: IntegrationName, table: Table) -> None:
+        """Drop the flat view, if there is one."""
+        self._views.drop(integration, table)
+
+    def measure_durations(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
+        """Count the rows of the live table that tell Kustomer's unit of duration."""
+        return self._views.measure(integration, table, schema)
 
     # --- records
 

@@ -1,10 +1,11 @@
-"""Query jobs: one SELECT, or one INSERT … SELECT, in GoogleSQL; sqlglot translates it, DuckDB runs it on the files.
+"""Query jobs: one SELECT, INSERT … SELECT or CREATE VIEW, in GoogleSQL; sqlglot translates it, DuckDB runs it.
 
 The outcome of a query is a file of rows like any other.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -16,6 +17,8 @@ from tests.standins.google.bigquery.schemas import from_duckdb_type, to_duckdb_t
 from tests.standins.google.bigquery.tables import Rows, TableRef, Version
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.standins.google.bigquery.catalog import Catalog
     from tests.standins.google.bigquery.jobs import Job
     from tests.standins.google.bigquery.schemas import Schema
@@ -36,7 +39,7 @@ def run_query(job: Job, catalog: Catalog, _: bytes) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         query = _Query(job=job, catalog=catalog, connection=connection)
         try:
-            query.insert(statement) if isinstance(statement, exp.Insert) else query.select(statement)
+            _RUN[type(statement)](query, statement)
         except duckdb.Error as error:
             raise Refusal("invalidQuery", str(error).splitlines()[0]) from error
 
@@ -46,9 +49,10 @@ def _parse(text: str) -> exp.Expression:
         statements = [statement for statement in sqlglot.parse(text, read="bigquery") if statement]
     except sqlglot.errors.SqlglotError as error:
         raise Refusal("invalidQuery", f"Syntax error: {error}") from error
-    if len(statements) != 1 or not isinstance(statements[0], (exp.Select, exp.Insert)):
-        raise unsupported("statements other than one SELECT or one INSERT … SELECT")
-    return statements[0]
+    if len(statements) != 1 or type(statements[0]) not in _RUN:
+        raise unsupported("statements other than one SELECT, one INSERT … SELECT or one CREATE VIEW")
+    statement: exp.Expression = statements[0]  # type: ignore[assignment] # one of the three
+    return statement
 
 
 def _to_literal(parameter: dict[str, Any]) -> exp.Expression:
@@ -82,6 +86,7 @@ class _Query:
         self._job = job
         self._catalog = catalog
         self._connection = connection
+        self._numbers = itertools.count()
 
     def select(self, statement: exp.Expression) -> None:
         """Put the rows into a file, and that into the job's result."""
@@ -104,18 +109,42 @@ class _Query:
             self._catalog.commit(table, table.latest.schema, (*table.latest.files, rows))
         self._job.statistics = {"statementType": "INSERT", "numDmlAffectedRows": str(rows.count)}
 
+    def create_view(self, statement: exp.Create) -> None:
+        """Make a view, or replace one, with its descriptions and labels; what it reads must be there."""
+        if statement.args["kind"] != "VIEW" or not statement.args.get("replace"):
+            raise unsupported("CREATE other than CREATE OR REPLACE VIEW")
+        target, query = statement.this, statement.expression.sql("bigquery")
+        schema = self._prepare(statement.expression)
+        described = [(column.name, _read_options(column)) for column in target.expressions]
+        if [name for name, _ in described] != [field["name"] for field in schema]:
+            raise Refusal("invalidQuery", "The view's columns differ from those of its query")
+        fields = [{**field, **options} for field, (_, options) in zip(schema, described, strict=True)]
+        ref, options = self._to_ref(target.this), _read_options(statement)
+        body = {**options, "view": {"query": query, "useLegacySql": False}, "schema": {"fields": fields}}
+        with self._catalog.lock:
+            if (found := self._catalog.find(ref, location=self._job.location)) is not None:
+                if "view" not in found.metadata:
+                    raise invalid(f"{ref} is not allowed for this operation because it is currently a TABLE.")
+                self._catalog.delete_table(ref)
+            self._catalog.create_table(ref, body)
+        self._job.statistics = {"statementType": "CREATE_VIEW", "ddlOperationPerformed": "REPLACE"}
+
     def _prepare(self, statement: exp.Expression) -> Schema:
         """Make the view `outcome` of a SELECT and describe it."""
-        common = {table.alias for table in statement.find_all(exp.CTE)}
-        for number, table in enumerate(list(statement.find_all(exp.Table))):
-            if table.db or table.name not in common:
-                self._make_view(f"table_{number}", table)
-                view = exp.to_table(f"table_{number}")
-                table.replace(exp.alias_(view, table.alias or table.name, table=True))
-        _name_columns(statement)
+        self._bind(statement)
         self._connection.execute(f"CREATE VIEW outcome AS {statement.sql('duckdb')}")
         columns = self._connection.execute("SELECT * FROM outcome LIMIT 0").description or []
         return [from_duckdb_type(name, kind) for name, kind, *_ in columns]
+
+    def _bind(self, statement: exp.Expression) -> None:
+        """Put views of their rows in the place of all tables that a SELECT names."""
+        common = {table.alias for table in statement.find_all(exp.CTE)}
+        for table in list(statement.find_all(exp.Table)):
+            if table.db or table.name not in common:
+                name = f"table_{next(self._numbers)}"
+                self._make_view(name, table)
+                table.replace(exp.alias_(exp.to_table(name), table.alias or table.name, table=True))
+        _name_columns(statement)
 
     def _write(self, schema: Schema) -> Rows:
         """Write the view `outcome` into a file, its columns named as in `schema`."""
@@ -128,7 +157,11 @@ class _Query:
     def _make_view(self, name: str, table: exp.Table) -> None:
         """Make a view of a table's files, as they are or were."""
         stored = self._catalog.table(self._to_ref(table), location=self._job.location)
-        stored.refuse_if_view()  # BigQuery would run it; nothing here asks for that
+        if "view" in stored.metadata:
+            inner: Any = sqlglot.parse_one(stored.metadata["view"]["query"], read="bigquery")
+            self._bind(inner)
+            self._connection.execute(f"CREATE VIEW {name} AS {inner.sql('duckdb')}")
+            return
         moment = table.args.get("version")
         version = self._catalog.version_at(stored, self._to_ms(moment.expression)) if moment else stored.latest
         types = {field["name"]: to_duckdb_type(field) for field in version.schema}
@@ -163,6 +196,28 @@ def _name_columns(statement: exp.Expression) -> None:
     unnamed = (column for column in statement.expressions if not column.output_name and not column.is_star)
     for number, column in enumerate(list(unnamed)):
         column.replace(exp.alias_(column.copy(), f"f{number}_"))
+
+
+def _read_options(node: exp.Expression) -> dict[str, Any]:
+    """Read OPTIONS (description = '…', labels = [('key', 'value')]) of a column or a view."""
+    options: dict[str, Any] = {}
+    for found in node.find_all(exp.Property):
+        if found.find_ancestor(exp.ColumnDef) not in {None, node}:
+            continue  # a column's own
+        if found.name == "labels":
+            options["labels"] = {
+                pair.expressions[0].name: pair.expressions[1].name for pair in found.args["value"].expressions
+            }
+        else:
+            options[found.name] = found.args["value"].name
+    return options
+
+
+_RUN: dict[type, Callable[[_Query, Any], None]] = {
+    exp.Select: _Query.select,
+    exp.Insert: _Query.insert,
+    exp.Create: _Query.create_view,
+}
 
 
 def _quote(text: object) -> str:

@@ -1,0 +1,84 @@
+"""The flat views in a DuckDB file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kustomer_extract.adapters.duckdb.sql import quote, to_literal
+from kustomer_extract.errors import WarehouseRefused
+from kustomer_extract.models import to_live_name, to_view_name
+from kustomer_extract.schema import list_arrays
+from kustomer_extract.views import Dialect, Measured, to_measurement, to_select
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kustomer_extract.adapters.duckdb.file import DuckDbFile
+    from kustomer_extract.models import IntegrationName, Table
+    from kustomer_extract.schema import Field
+    from kustomer_extract.views import FlatView
+
+DIALECT = Dialect(
+    quote='"',
+    literal=to_literal,
+    first="[1]",
+    only="CASE WHEN len({0}) = 1 THEN {0}[1] END",
+    seconds="(epoch_ms({1}) - epoch_ms({0})) / 1000",
+    null_number="NULL::DOUBLE",
+    json="({0} -> {1})",
+    scalar="TRY_CAST(({0} ->> {1}) AS {2})",
+    types={"STRING": "VARCHAR", "FLOAT": "DOUBLE", "TIMESTAMP": "TIMESTAMPTZ", "BOOLEAN": "BOOLEAN"},
+    count_if="COUNT(*) FILTER ({0})",
+)
+
+
+class DuckDbViews:
+    """Makes, drops and measures."""
+
+    def __init__(self, file: DuckDbFile) -> None:
+        self._file = file
+
+    def put(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
+        """Make the view, or put it in the place of an earlier one, in one transaction.
+
+        Raises:
+            WarehouseRefused: a table has its name.
+        """
+        name = to_view_name(integration, view.table)
+        if self._find_kind(name) == "BASE TABLE":
+            raise WarehouseRefused(
+                f"{self._file.path}: kustomer.{name} is a table, and the flat view belongs there: rename or drop it; "
+                "the next run makes the view"
+            )
+        full = self._file.qualify("kustomer", name)
+        source = self._file.qualify("kustomer", to_live_name(integration, view.table))
+        select = to_select(view, source, dialect=DIALECT, arrays=list_arrays(schema))
+        with self._file.transaction():
+            self._file.query(f"CREATE OR REPLACE VIEW {full} AS {select}")
+            self._file.query(f"COMMENT ON VIEW {full} IS {to_literal(describe(view, integration))}")
+            for column in view.columns:
+                text = to_literal(column.description)
+                self._file.query(f"COMMENT ON COLUMN {full}.{quote(column.name)} IS {text}")
+
+    def drop(self, integration: IntegrationName, table: Table) -> None:
+        """Drop the view, if there is one."""
+        name = to_view_name(integration, table)
+        if self._find_kind(name) == "VIEW":
+            self._file.query(f"DROP VIEW {self._file.qualify('kustomer', name)}")
+
+    def measure(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
+        """Count rows that tell Kustomer's unit of duration."""
+        source = self._file.qualify("kustomer", to_live_name(integration, table))
+        sql = to_measurement(source, dialect=DIALECT, arrays=list_arrays(schema))
+        ((rows, seconds, milliseconds),) = self._file.query(sql)
+        return Measured(rows=rows, seconds=seconds, milliseconds=milliseconds)
+
+    def _find_kind(self, name: str) -> str | None:
+        sql = "SELECT table_type FROM information_schema.tables WHERE table_schema = 'kustomer' AND table_name = ?"
+        found = self._file.query(sql, [name])
+        return found[0][0] if found else None
+
+
+def describe(view: FlatView, integration: IntegrationName) -> str:
+    """Say what the view is."""
+    return f"Kustomer {view.table} of {integration}, one flat row each; every run of kustomer-extract makes it anew."

@@ -1,0 +1,19 @@
+"""The flat views: `columns.py` says what is in them, `sql.py` writes them in a warehouse's dialect. Pure."""
+
+from __future__ import annotations
+
+from kustomer_extract.views.columns import FlatView, Measured, ViewColumn, build_view, can_measure, has_view, list_paths
+from kustomer_extract.views.sql import Dialect, to_measurement, to_select
+
+__all__ = [
+    "Dialect",
+    "FlatView",
+    "Measured",
+    "ViewColumn",
+    "build_view",
+    "can_measure",
+    "has_view",
+    "list_paths",
+    "to_measurement",
+    "to_select",
+]

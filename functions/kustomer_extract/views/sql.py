@@ -1,0 +1,124 @@
+"""Flat views → SQL. The adapters bring the dialect; the shape of a query is the same in both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kustomer_extract.views.expressions import (
+    CREATED,
+    CUSTOM_PATH,
+    FIRST_DONE,
+    FIRST_DONE_TIME,
+    Count,
+    Custom,
+    Duration,
+    First,
+    Only,
+    Path,
+    Seconds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from kustomer_extract.views.columns import FlatView
+    from kustomer_extract.views.expressions import Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How a warehouse writes what differs. Braces stand for what is filled in.
+
+    Attributes:
+        quote: The character around a name.
+        literal: Writes a text.
+        first: After an array: its first element, NULL if there is none.
+        only: ``{0}`` an array: its element if it has exactly one.
+        seconds: ``{0}`` and ``{1}`` two moments: the seconds from the first to the second.
+        null_number: A NULL of the type of a duration.
+        json: ``{0}`` a JSON value, ``{1}`` a path in it as a literal: the JSON below.
+        scalar: The same, and ``{2}`` a type: the value below, NULL if it is no such value.
+        types: The names of types, by those of the schema.
+        count_if: ``{0}`` a condition: how often it holds.
+    """
+
+    quote: str
+    literal: Callable[[str], str]
+    first: str
+    only: str
+    seconds: str
+    null_number: str
+    json: str
+    scalar: str
+    types: Mapping[str, str]
+    count_if: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    dialect: Dialect
+    arrays: Collection[str]
+    per_second: int | None = None
+
+    def write(self, expression: Expression) -> str:  # noqa: PLR0911 - one for each kind
+        """Write one column."""
+        match expression:
+            case Path(path):
+                return self.refer(path)
+            case Count(path):
+                return f"COALESCE({self.refer(path)}, 0)"
+            case Only(path):
+                return self.dialect.only.format(self.refer(path))
+            case First(paths):
+                return f"COALESCE({', '.join(map(self.refer, paths))})"
+            case Seconds(since, until):
+                return self.dialect.seconds.format(self.write(First(since)), self.refer(until))
+            case Duration(path):
+                return f"{self.refer(path)} / {self.per_second}" if self.per_second else self.dialect.null_number
+            case Custom(name, kind):
+                custom, key = self.refer(CUSTOM_PATH), self.dialect.literal(_to_json_path(name))
+                if kind == "JSON":
+                    return self.dialect.json.format(custom, key)
+                return self.dialect.scalar.format(custom, key, self.dialect.types[kind])
+
+    def refer(self, path: str) -> str:
+        """Write a path: ``"attributes"[1]."sla"."name"``. What is absent is NULL."""
+        parts = path.split(".")
+        return ".".join(
+            self.quote(part) + (self.dialect.first if ".".join(parts[: place + 1]) in self.arrays else "")
+            for place, part in enumerate(parts)
+        )
+
+    def quote(self, name: str) -> str:
+        """Write a name."""
+        return f"{self.dialect.quote}{name}{self.dialect.quote}"
+
+
+def to_select(view: FlatView, table: str, *, dialect: Dialect, arrays: Collection[str]) -> str:
+    """Write the query of a view on a table (its full name, quoted); `arrays` are its records that are arrays of one."""
+    writer = _Writer(dialect, arrays, view.per_second)
+    columns = [f"{writer.write(column.expression)} AS {writer.quote(column.name)}" for column in view.columns]
+    return f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - our own names
+
+
+def to_measurement(table: str, *, dialect: Dialect, arrays: Collection[str]) -> str:
+    """Write the query that measures Kustomer's unit of duration.
+
+    ``firstDone.time`` is held against ``firstDone.createdAt - createdAt``. The query counts the rows that have both,
+    and those in which the two agree within 1 % if the unit is a second, and if it is a millisecond.
+    """
+    writer = _Writer(dialect, arrays)
+    seconds = writer.write(Seconds((CREATED,), FIRST_DONE))
+    agree = [dialect.count_if.format(f"ABS(told / measured / {unit} - 1) <= 0.01") for unit in (1, 1000)]
+    return (
+        f"SELECT COUNT(*), {', '.join(agree)} FROM ("  # noqa: S608 - our own names
+        f"SELECT {writer.refer(FIRST_DONE_TIME)} AS told, {seconds} AS measured FROM {table}"
+        ") AS durations WHERE told > 0 AND measured > 0"
+    )
+
+
+def _to_json_path(name: str) -> str:
+    """Write the path to a key: ``$."orderNumberStr"``. A name may hold any character."""
+    return "$." + json.dumps(name, ensure_ascii=False)
