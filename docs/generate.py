@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,7 @@ def write_events() -> str:
 
 
 LISTS: Sequence[tuple[str, str, Callable[[], str]]] = (
-    ("tables.md", "satisfaction", lambda: write_columns(Table.SATISFACTION)),
-    ("tables.md", "conversations", lambda: write_columns(Table.CONVERSATIONS)),
+    *(("tables.md", table.value, partial(write_columns, table)) for table in Table),
     ("log-events.md", "events", write_events),
 )
 """Page, name of the markers, writer."""

@@ -5,7 +5,10 @@ locals {
   _firestore_location = coalesce(var.firestore.location, var.region)
 
   # How much a table may shrink, unless a person says otherwise.
-  _max_drop_percent = { conversations = 50, satisfaction = 90 }
+  _max_drop_percent = { conversations = 50, satisfaction = 90, teams = 50, users = 50 }
+
+  # They only name ids of the others: a person switches them on.
+  _lookups = ["teams", "users"]
 
   # The schema files of the package are the single source of the columns.
   _schemas = {
@@ -42,7 +45,7 @@ locals {
       max_drop_percent = {
         integerValue = tostring(local._max_drop_percent[table])
       }
-      selected = { booleanValue = true }
+      selected = { booleanValue = !contains(local._lookups, table) }
     } } }
   }
 

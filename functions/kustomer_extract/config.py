@@ -29,7 +29,6 @@ _ORG = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _KEYS = ("source", "org", "status", "history_start", "rate_share", "tables", "note")
 _TABLE_KEYS = ("selected", "max_drop_percent", "columns")
 _DEFAULT_RATE_SHARE = 0.6
-_DEFAULT_MAX_DROP_PERCENT = {Table.SATISFACTION: 90.0, Table.CONVERSATIONS: 50.0}
 _BOOLEANS = {"true": True, "false": False}
 _SHOWN = 60  # characters of what was found
 
@@ -150,12 +149,12 @@ def _read_table(read: _Reader, value: object, table: Table) -> TableConfig | Non
     path = f"tables.{table}"
     settings = read.mapping(value, path)
     read.check_keys(settings, path, _TABLE_KEYS)
-    selected = read.flag(settings.get("selected"), f"{path}.selected")
+    selected = read.flag(settings.get("selected"), f"{path}.selected", default=not table.is_lookup)
     config = TableConfig(
         max_drop_percent=read.number(
             settings.get("max_drop_percent"),
             f"{path}.max_drop_percent",
-            default=_DEFAULT_MAX_DROP_PERCENT[table],
+            default=table.max_drop_percent,
             to=100,
             example="50",
         ),
@@ -210,10 +209,12 @@ class _Reader:
             self.warn(path, value, word)
         return IntegrationStatus[word]
 
-    def flag(self, value: object, path: str) -> bool:
-        """Read a boolean; absent is true."""
-        if value is None or isinstance(value, bool):
-            return value is not False
+    def flag(self, value: object, path: str, *, default: bool = True) -> bool:
+        """Read a boolean."""
+        if value is None:
+            return default
+        if isinstance(value, bool):
+            return value
         if isinstance(value, str) and value.strip().lower() in _BOOLEANS:
             flag = _BOOLEANS[value.strip().lower()]
             self.warn(path, value, flag)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NewType, TypeAlias
+from typing import TYPE_CHECKING, NewType, Self, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,10 +23,43 @@ Cursor = NewType("Cursor", str)  # where to go on; opaque to everyone but the so
 
 
 class Table(enum.StrEnum):
-    """What can be replicated; the value is the table's name and the API's path."""
+    """What can be replicated. A table is an entry here and a file in `schemas/`; all else follows from the two.
 
-    SATISFACTION = "satisfaction"
-    CONVERSATIONS = "conversations"
+    Attributes:
+        value: The table's name, and its path in the API.
+        record_type: `type` of its records; it stands in where a record has none.
+        max_drop_percent: The guard's limit, where the configuration states none.
+        is_lookup: It only names ids of other tables, and is off unless it is selected.
+    """
+
+    record_type: str
+    max_drop_percent: float
+    is_lookup: bool
+
+    SATISFACTION = "satisfaction", "satisfaction", 90.0
+    CONVERSATIONS = "conversations", "conversation"
+    USERS = "users", "user", 50.0, True
+    TEAMS = "teams", "team", 50.0, True
+
+    def __new__(  # what stands above, in its order
+        cls,
+        value: str,
+        record_type: str = "",
+        max_drop_percent: float = 50.0,
+        is_lookup: bool = False,  # noqa: FBT001, FBT002
+    ) -> Self:
+        """Make a member."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.record_type = record_type
+        member.max_drop_percent = max_drop_percent
+        member.is_lookup = is_lookup
+        return member
+
+    @property
+    def role(self) -> str:
+        """What a key needs: https://developer.kustomer.com/docs/get-started/api-keys-and-roles, read 2026-11-23."""
+        return f"org.permission.{self.record_type}.read"
 
 
 class IntegrationStatus(enum.StrEnum):

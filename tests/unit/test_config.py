@@ -34,6 +34,23 @@ def test_an_org_alone_selects_everything() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "selected"),
+    [({}, []), ({"users": {}}, []), ({"users": {"selected": True}}, ["users"]),
+     ({"users": {"selected": "true"}, "teams": {"selected": True, "max_drop_percent": 5}}, ["users", "teams"])],
+)  # fmt: skip
+def test_lookups_are_off_unless_they_are_selected(settings: dict[str, Any], selected: list[str]) -> None:
+    integration = parse_integration("acme", {"org": "acme", "tables": settings})
+
+    assert [table.value for table in integration.tables if table.is_lookup] == selected
+
+
+def test_a_lookup_has_a_guard_of_its_own() -> None:
+    integration = parse_integration("acme", {"org": "acme", "tables": {"users": {"selected": True}}})
+
+    assert integration.tables[Table.USERS] == TableConfig(max_drop_percent=50, columns=True)
+
+
 def test_six_mistakes_are_reported_in_one_go() -> None:
     found = problems_of(
         {

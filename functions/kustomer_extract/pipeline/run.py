@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from kustomer_extract.config import Integration
     from kustomer_extract.ports import Ports, Source
 
+_ALWAYS_MEANT = tuple(table for table in Table if not table.is_lookup)
+"""The tables whose jobs fail with a configuration that cannot be read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -135,7 +138,7 @@ class _Invocation:
         try:
             integration = parse_integration(self._message.integration, document)
         except ConfigInvalid as error:
-            return self._finish(self._open_ledger(replace(state, tables=_new_tables(Table, state, ""))), error)
+            return self._finish(self._open_ledger(replace(state, tables=_new_tables(_ALWAYS_MEANT, state, ""))), error)
         if not integration.status.runs:
             return self._skip(integration.status.lower())
         if not integration.tables:

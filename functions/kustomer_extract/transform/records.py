@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 Row: TypeAlias = dict[str, JsonValue]
 Drift: TypeAlias = tuple[str, ...]
 
-TYPE_OF = {Table.SATISFACTION: "satisfaction", Table.CONVERSATIONS: "conversation"}
-"""What `type` is on every record of a table; it stands in where a record has none."""
-
 ALIASES: Mapping[tuple[Table, str], Mapping[str, str]] = {
     (Table.SATISFACTION, "attributes"): {"modified": "modifiedAt"},
 }
@@ -78,7 +75,7 @@ def compile_transform(fields: Sequence[Field], selection: Selection, *, table: T
 
     def to_row(record: JsonObject, *, batch: Batch) -> tuple[Row, Drift]:
         if record.get("type") is None:
-            record = {**record, "type": TYPE_OF[table]}
+            record = {**record, "type": table.record_type}
         misfits = Misfits()
         row = cast("Row", convert(record, None, misfits) or {})
         if misfits.rescued and keeps_rescued:

@@ -22,7 +22,10 @@ from tests.standins.log import RecordedLog
 ACME = parse_integration("acme", {"org": "acme"})
 
 
-def check(*, seconds: float = 3600, tables: tuple[Table, ...] = tuple(Table), **settings: Any) -> dict[str, Finding]:
+BOTH = (Table.SATISFACTION, Table.CONVERSATIONS)
+
+
+def check(*, seconds: float = 3600, tables: tuple[Table, ...] = BOTH, **settings: Any) -> dict[str, Finding]:
     clock, key = VirtualClock(), ApiKey("sandbox-key")
     with Sandbox(**{"conversations": 150, **settings}) as sandbox:
         connect = ConnectKustomer(clock=clock, base_url=sandbox.url, seed=1)

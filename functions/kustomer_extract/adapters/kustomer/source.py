@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from kustomer_extract.models import ApiKey, Cursor
     from kustomer_extract.ports import Clock, EventLog
 
-# https://developer.kustomer.com/docs/get-started/api-keys-and-roles, read 2026-11-23
-ROLES = {
-    Table.SATISFACTION: "org.permission.satisfaction.read",
-    Table.CONVERSATIONS: "org.permission.conversation.read",
-}
 _REFUSED = range(400, 500)
 _NEWEST = 20
 
@@ -36,7 +31,7 @@ _NEWEST = 20
 def to_request(table: Table, page: int, *, newest_first: bool = False) -> Request:
     """Ask for a page: https://developer.kustomer.com/api/core-resources/get-conversations, read 2026-11-23."""
     order = {"sort": "desc"} if newest_first else {}
-    return Request(path=f"/v1/{table}", query={"page": page, "pageSize": PAGE_SIZE, **order}, role=ROLES[table])
+    return Request(path=f"/v1/{table}", query={"page": page, "pageSize": PAGE_SIZE, **order}, role=table.role)
 
 
 class KustomerSource:
