@@ -126,7 +126,7 @@ def config_hash(integration: Integration) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def is_running(document: Document) -> bool:
+def may_go_on(document: Document) -> bool:
     """Tell whether a raw document's status lets a run that has begun go on; one that cannot be read does."""
     status = document.get("status")
     return not (isinstance(status, str) and status.strip().upper() in {"PAUSED", "DELETED"})

@@ -272,6 +272,7 @@ class RunState:
         attempt: Grows at every take-over; part of the names of chunks.
         failures: Take-overs since the last progress.
         lease_until: Until when the holder is taken to be alive; None when it let go.
+        next_delivery_due: Until when a message of this run is waited for; None while it is held, or has ended.
         document: The configuration document as the first hop read it.
         version: What the store returned for the last write; None before the first. Opaque.
     """
@@ -285,6 +286,7 @@ class RunState:
     attempt: int = 1
     failures: int = 0
     lease_until: datetime | None = None
+    next_delivery_due: datetime | None = None
     finished_at: datetime | None = None
     document: Document = field(default_factory=dict)
     config_hash: str = ""

@@ -84,6 +84,7 @@ def build_full_state() -> RunState:
         attempt=5,
         failures=1,
         lease_until=NOON,
+        next_delivery_due=NOON,
         finished_at=NOON,
         document={"org": "acme", "history_start": None, "tables": {"satisfaction": {"columns": {"links": False}}}},
         config_hash="0123456789ab",

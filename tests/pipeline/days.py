@@ -14,7 +14,7 @@ from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import JobStatus, Message, Table, Trigger, to_live_name
 from tests.pipeline.faults import Killed, intercept
-from tests.pipeline.world import ACME, BareWorld, ids_only
+from tests.pipeline.world import ACME, TABLES, BareWorld, ids_only
 from tests.standins.warehouse import MemoryWarehouse
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Days:
     def change_rows(self) -> None:
         """Let the organisation have another version of all its rows."""
         self._version += 1
-        self.world.organisation.records = {table: to_rows(table, self._version) for table in Table}
+        self.world.organisation.records = {table: to_rows(table, self._version) for table in TABLES}
 
     def publish(self, trigger: Trigger) -> Message:
         """Publish a trigger; nobody has received it yet."""
@@ -162,7 +162,7 @@ class Days:
 
     def find_halves(self) -> Iterator[str]:
         """Say which live table is neither whole and old nor whole and new."""
-        for table in Table:
+        for table in TABLES:
             runs, rows = self.read(table)
             if len(runs) != 1 or rows not in (self.expect(table), self.expect(table, version=self._version - 1)):
                 yield f"{table} is neither old nor new: {runs} {rows}"
@@ -173,7 +173,7 @@ class Days:
         assert state is not None
         if state.finished_at is None:
             yield f"run {state.run_id} is not finished, and nothing will resume it"
-        for table in Table:
+        for table in TABLES:
             if self.read(table) != ([state.run_id], self.expect(table)):
                 yield f"{table} is not what run {state.run_id} should show: {self.read(table)}"
         if any(job.status is not JobStatus.SUCCEEDED for job in state.jobs):

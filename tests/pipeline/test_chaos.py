@@ -32,7 +32,7 @@ from kustomer_extract.models import JobStatus, Message, RunId, Table, Trigger, t
 from kustomer_extract.pipeline.delivery import Decision, decide
 from tests.pipeline.faults import Killed, Kind, Zombie, intercept
 from tests.pipeline.test_kill_matrix import record_calls
-from tests.pipeline.world import ACME, BareWorld, ids_only
+from tests.pipeline.world import ACME, TABLES, BareWorld, ids_only
 from tests.standins.warehouse import MemoryWarehouse
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Edit:
     what: str
     document: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict, repr=False)
-    of: tuple[Table, ...] = field(default=tuple(Table), repr=False)
+    of: tuple[Table, ...] = field(default=TABLES, repr=False)
 
 
 EDITS = [
@@ -92,10 +92,10 @@ EDITS = [
     Edit("rate", {"rate_share": 7}),  # no document with it is valid
     Edit("limits", tables={"max_drop_percent": 10}),
     Edit("limits", tables={"max_drop_percent": 100}),
-    *(Edit(f"deselect {table}", tables={"selected": False}, of=(table,)) for table in Table),
+    *(Edit(f"deselect {table}", tables={"selected": False}, of=(table,)) for table in TABLES),
     *(
         Edit(f"columns {table}", tables={"columns": {**ids_only(table), "_rescued": True}}, of=(table,))
-        for table in Table
+        for table in TABLES
     ),
 ]
 
@@ -207,7 +207,7 @@ class Chaos(RuleBasedStateMachine):
     def change_rows(self) -> None:
         """The organisation has other rows; never while a run reads them, so that a complete extract is one version."""
         self.version += 1
-        self.world.organisation.records = {table: to_records(table, self.version) for table in Table}
+        self.world.organisation.records = {table: to_records(table, self.version) for table in TABLES}
 
     @rule(edit=st.sampled_from(EDITS), corrected=st.booleans())
     def edit_the_document(self, edit: Edit, *, corrected: bool) -> None:
@@ -221,7 +221,7 @@ class Chaos(RuleBasedStateMachine):
 
     @invariant()
     def every_table_is_one_complete_extract(self) -> None:
-        for table in Table:
+        for table in TABLES:
             rows = self.warehouse.live.get(to_live_name(ACME, table))
             if rows is None:
                 continue
@@ -327,7 +327,7 @@ class Chaos(RuleBasedStateMachine):
             self.world.delete()
             return
         document: dict[str, Any] = {}
-        tables: dict[Table, dict[str, Any]] = {table: {} for table in Table}
+        tables: dict[Table, dict[str, Any]] = {table: {} for table in TABLES}
         for edit in self.edits.values():
             document |= edit.document
             for table in edit.of:
@@ -347,7 +347,7 @@ class Chaos(RuleBasedStateMachine):
         self.what_has_ended_stays_as_it_ended()
         state = self.world.runs.fetch(ACME)
         assert state is not None
-        assert {job.table: job.status for job in state.jobs} == dict.fromkeys(Table, JobStatus.SUCCEEDED)
+        assert {job.table: job.status for job in state.jobs} == dict.fromkeys(TABLES, JobStatus.SUCCEEDED)
         assert set(self.shown.values()) == {state.run_id}
         listed = {chunk.name for table in state.tables.values() for chunk in table.chunks}
         assert not listed & set(self.warehouse.staging)

@@ -50,7 +50,8 @@ def record_calls() -> tuple[str, ...]:
 
 
 def pass_lease(days: Days) -> None:
-    days.world.clock.advance(seconds=days.world.limits.lease_seconds + 1)
+    limits = days.world.limits
+    days.world.clock.advance(seconds=max(limits.lease_seconds, limits.redelivery_seconds) + 1)
 
 
 def redeliver(days: Days) -> None:

@@ -17,8 +17,9 @@ from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.adapters.laptop.local import Activations, EnvironmentSecretStore, MemoryRunStore, YamlConfigStore
 from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import Cursor, IntegrationName, Message, Page, Table, Trigger, to_live_name
+from kustomer_extract.pipeline.invocation import Outcome
 from kustomer_extract.pipeline.limits import Limits
-from kustomer_extract.pipeline.run import Outcome, execute
+from kustomer_extract.pipeline.run import execute
 from kustomer_extract.ports import Ports, Warehouse
 from kustomer_extract.schema import ALWAYS_SELECTED, load_schema
 from tests.standins.clock import VirtualClock
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from kustomer_extract.ports import EventLog
 
 ACME = IntegrationName("acme")
+TABLES = (Table.SATISFACTION, Table.CONVERSATIONS)
+"""What is selected unless somebody says otherwise."""
 _PAGE = 2
 _KEPT = {"name", "createdAt", "updatedAt"}
 
@@ -170,7 +173,7 @@ class BareWorld:
     def configure(self, tables: dict[str, Any] | None = None, **changes: Any) -> None:
         """Edit the configuration document, as a person would."""
         chosen = {
-            table.value: {"columns": self._columns(table), **(tables or {}).get(table.value, {})} for table in Table
+            table.value: {"columns": self._columns(table), **(tables or {}).get(table.value, {})} for table in TABLES
         }
         self._file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
 

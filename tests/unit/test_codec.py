@@ -98,6 +98,7 @@ states = builds(
     attempt=counts,
     failures=counts,
     lease_until=maybe_moments,
+    next_delivery_due=maybe_moments,
     finished_at=maybe_moments,
     document=st.dictionaries(st.text(), json_values, max_size=5),
     config_hash=st.text(),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kustomer_extract.config import Integration, TableConfig, config_hash, is_running, parse_integration, to_document
+from kustomer_extract.config import Integration, TableConfig, config_hash, may_go_on, parse_integration, to_document
 from kustomer_extract.errors import ConfigInvalid, Problem
 from kustomer_extract.models import IntegrationName, IntegrationStatus, Table
 
@@ -212,4 +212,4 @@ def test_the_hash_follows_the_settings_and_not_the_status() -> None:
     [("ACTIVE", True), ("PENDING", True), (None, True), (7, True), ("paused ", False), ("DELETED", False)],
 )
 def test_only_a_readable_stop_stops_a_run(status: object, *, running: bool) -> None:
-    assert is_running({"status": status}) is running
+    assert may_go_on({"status": status}) is running

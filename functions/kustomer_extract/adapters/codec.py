@@ -7,7 +7,7 @@ default of its dataclass, a field that this release does not know is ignored. Pu
 The state document, whole::
 
     {"run_id", "trigger", "config_hash", "schema_hash": str,
-     "published_at", "started_at", "finished_at" | None, "lease_until" | None: timestamp,
+     "published_at", "started_at", "finished_at" | None, "lease_until" | None, "next_delivery_due" | None: timestamp,
      "hop", "attempt", "failures": int,
      "document": str,                                   JSON: the configuration as the first hop read it
      "tables": {<table>: {"cursor" | None: str, "extracted": bool,
@@ -97,6 +97,7 @@ _RUN: Mapping[str, Callable[[Any], Any]] = {
     "started_at": _read_time,
     "finished_at": _read_time,
     "lease_until": _read_time,
+    "next_delivery_due": _read_time,
     "hop": int,
     "attempt": int,
     "failures": int,

@@ -33,7 +33,7 @@ def to_target_run(message: Message) -> RunId:
 
 
 def decide(state: RunState | None, message: Message, now: datetime, limits: Limits) -> Decision:
-    """Weigh a message against the state.
+    """Decide what a message means, given the state.
 
     A message of the run itself takes over whatever its holder is doing, unless a later hop is alive: it was delivered
     again because its holder died, timed out or let go, and the fence stops a holder that is still there. A later hop
@@ -45,7 +45,7 @@ def decide(state: RunState | None, message: Message, now: datetime, limits: Limi
     older = state is not None and (message.published_at, run_id) < (state.published_at, state.run_id)
     if older or message.trigger is Trigger.CONTINUE:
         return Decision.SUPERSEDED
-    if state is not None and is_held(state, now):
+    if state is not None and (is_held(state, now) or is_due(state, now)):
         return Decision.ALREADY_RUNNING
     too_old = now - message.published_at > timedelta(hours=limits.max_trigger_age_hours)
     return Decision.TOO_OLD if too_old else Decision.START
@@ -60,3 +60,8 @@ def _of_this_run(state: RunState, message: Message, now: datetime) -> Decision:
 def is_held(state: RunState, now: datetime) -> bool:
     """Whether somebody is likely to be at work on the run."""
     return state.finished_at is None and state.lease_until is not None and state.lease_until > now
+
+
+def is_due(state: RunState, now: datetime) -> bool:
+    """Whether the run was let go and waits for its next message."""
+    return state.finished_at is None and state.next_delivery_due is not None and state.next_delivery_due > now

@@ -1,56 +1,149 @@
-"""The run's state as this invocation last wrote it. Every write is conditional: the fence against other invocations."""
+"""The run's state as this invocation last wrote it, and every transition it can make.
+
+`docs/architecture.md` has the table of states; each transition there is a method here, of the same name.
+Every write is conditional on the one before: that is the fence against other invocations.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kustomer_extract.errors import NeedsPerson, Stopped
+from kustomer_extract.models import JobStatus
 
 if TYPE_CHECKING:
-    from kustomer_extract.models import RunState, Table, TableState
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from kustomer_extract.models import Job, RunState, Staged, Table, TableState
     from kustomer_extract.pipeline.limits import Limits
     from kustomer_extract.ports import Clock, RunStore
 
 
 class Ledger:
-    """Holds the state, changes it in memory, and commits it with a fresh lease.
+    """Keeps the state of one run.
 
-    A commit that finds the stored state changed raises `TakenOver`, and `run.py` weighs the message anew. So does one
-    after a commit whose answer was lost: if that took effect, the invocation has overtaken itself.
+    Each method writes the state; each may raise `TakenOver` (another invocation has written it since: `run.py` decides
+    anew what the message means) and `RetryLater` (the store cannot be reached: whether the write took effect is
+    unknown; if it did, the next write raises `TakenOver`).
 
     Attributes:
-        state: As it stands in memory; at any time it may be written.
+        state: As it was last written.
+        has_progressed: This invocation has brought the run forward.
     """
 
     def __init__(self, state: RunState, *, runs: RunStore, clock: Clock, limits: Limits) -> None:
         self.state = state
+        self.has_progressed = False
         self._runs = runs
         self._clock = clock
         self._lease = timedelta(seconds=limits.lease_seconds)
+        self._redelivery = timedelta(seconds=limits.redelivery_seconds)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this invocation holds the lease, as far as it knows."""
+        return self.state.lease_until is not None
 
     def table(self, table: Table) -> TableState:
         """Look up how far a table has come."""
         return self.state.tables[table]
 
-    def change_table(self, table: Table, changed: TableState) -> None:
-        """Put a table's new state in place, in memory."""
-        self.state = replace(self.state, tables={**self.state.tables, table: changed})
+    # --- the run
 
-    def change_job(self, table: Table, **changes: Any) -> None:
-        """Change fields of a table's job, in memory."""
+    def start(self) -> None:
+        """Write a new run's first state."""
+        self._hold(self.state)
+
+    def take_over(self, *, hop: int) -> None:
+        """Take the run from a holder that died, timed out or let go. An older message does not set `hop` back."""
+        state = self.state
+        self._hold(
+            replace(state, hop=max(hop, state.hop), attempt=state.attempt + 1, failures=state.failures + 1),
+        )
+
+    def start_over(self, fresh: Mapping[Table, TableState], *, schema_hash: str) -> None:
+        """Begin anew with the tables that still run: rows of two schemas do not mix."""
+        self._hold(replace(self.state, schema_hash=schema_hash, tables={**self.state.tables, **fresh}))
+
+    def hand_over(self) -> None:
+        """Let go of the run for the next hop, whose message follows."""
+        self._release(replace(self.state, hop=self.state.hop + 1), due=self._redelivery)
+
+    def let_go(self) -> None:
+        """Let go of the run for another delivery of the same message."""
+        self._release(self.state, due=self._redelivery)
+
+    def give_up(self, error: NeedsPerson) -> None:
+        """Fail the jobs that still run, for good. No lease: whoever comes next may write the records, and finish."""
+        now = self._clock.now()
+        failed = {table: _fail(state, error, now) for table, state in self.state.tables.items() if _runs(state)}
+        state = self.state
+        self._release(replace(state, tables={**state.tables, **failed}, failures=state.failures + 1), due=None)
+
+    def finish(self, *, finished_at: datetime) -> None:
+        """End the run: its last write."""
+        self._release(replace(self.state, finished_at=finished_at), due=None)
+
+    # --- its tables
+
+    def start_job(self, table: Table) -> None:
+        """Note when the job began; in memory, for the first chunk to write."""
         known = self.table(table)
-        self.change_table(table, replace(known, job=replace(known.job, **changes)))
+        started = replace(known, job=replace(known.job, started_at=known.job.started_at or self._clock.now()))
+        self.state = self._with(table, started)
 
-    def commit(self, **changes: Any) -> None:
-        """Write the state, with these changes and a lease that counts from now.
+    def record(self, table: Table, position: TableState, staged: Sequence[Staged] = ()) -> None:
+        """Put down how far a table was read, together with the chunk that was staged since `position.chunks`."""
+        self._advance(table, replace(position, chunks=(*position.chunks, *staged)))
 
-        Raises:
-            TakenOver: another invocation has written it since.
-            RetryLater: the store cannot be reached; whether the write took effect is unknown.
-        """
+    def announce_publish(self, table: Table, job: Job) -> None:
+        """Write what is about to be published. Whoever has lost the run does not get past this."""
+        self._hold(self._with(table, replace(self.table(table), job=job)))
+
+    def end_job(self, table: Table) -> None:
+        """End a job whose rows are published."""
+        known, now = self.table(table), self._clock.now()
+        done = replace(known.job, status=JobStatus.SUCCEEDED, published_at=now, finished_at=now)
+        self._advance(table, replace(known, job=done))
+
+    def fail_job(self, table: Table, error: NeedsPerson) -> None:
+        """End a job that a person must look after: FAILED, or SKIPPED if a person stopped it."""
+        self._advance(table, _fail(self.table(table), error, self._clock.now()))
+
+    # --- how
+
+    def _with(self, table: Table, changed: TableState) -> RunState:
+        return replace(self.state, tables={**self.state.tables, table: changed})
+
+    def _advance(self, table: Table, changed: TableState) -> None:
+        self._hold(replace(self._with(table, changed), failures=0))
+        self.has_progressed = True
+
+    def _hold(self, state: RunState) -> None:
+        """Write a state with a lease that counts from now."""
         lease_until = self._clock.now() + self._lease
-        self.state = self._runs.save(replace(self.state, **{"lease_until": lease_until, **changes}))
+        self.state = self._runs.save(replace(state, lease_until=lease_until, next_delivery_due=None))
 
-    def release(self, **changes: Any) -> None:
-        """Write the state without a lease: whoever comes next may take over at once."""
-        self.commit(lease_until=None, **changes)
+    def _release(self, state: RunState, *, due: timedelta | None) -> None:
+        """Write a state without a lease: a message of this run may take over at once, others once `due` has passed."""
+        next_due = None if due is None else self._clock.now() + due
+        self.state = self._runs.save(replace(state, lease_until=None, next_delivery_due=next_due))
+
+
+def _runs(state: TableState) -> bool:
+    return state.job.status is JobStatus.RUNNING
+
+
+def _fail(state: TableState, error: NeedsPerson, now: datetime) -> TableState:
+    job = replace(
+        state.job,
+        status=JobStatus.SKIPPED if isinstance(error, Stopped) else JobStatus.FAILED,
+        error_code=error.code,
+        error=str(error),
+        started_at=state.job.started_at or now,
+        finished_at=now,
+    )
+    return replace(state, job=job)

@@ -14,6 +14,8 @@ class Limits:
         soft_deadline_seconds: After this no new request starts, and the next hop is called.
         load_seconds: What is left after the soft deadline for the last load and the hand-over.
         lease_seconds: How long a holder is taken to be alive; longer than the function's timeout.
+        redelivery_seconds: How long the next delivery of a run that was let go may take; longer than Pub/Sub's slowest
+            repetition. Until then no other run takes its place.
         max_trigger_age_hours: Older triggers start no run.
         max_failures: Take-overs without progress before the run gives up.
         max_hops: Hops of one run.
@@ -25,6 +27,7 @@ class Limits:
     soft_deadline_seconds: float = 450
     load_seconds: float = 80
     lease_seconds: float = 600
+    redelivery_seconds: float = 900
     max_trigger_age_hours: float = 6
     max_failures: int = 20
     max_hops: int = 400

@@ -1,0 +1,126 @@
+"""The end of a run: jobs that fail, the records people look at, and, last of all, `finished_at`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kustomer_extract import events
+from kustomer_extract.errors import Abandoned, NeedsPerson, RetriesExhausted, RetryLater
+from kustomer_extract.models import JobStatus, colour, to_staging_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from kustomer_extract.models import Job, RunState
+    from kustomer_extract.pipeline.invocation import Invocation
+    from kustomer_extract.pipeline.ledger import Ledger
+    from kustomer_extract.ports import Ports
+
+
+def end_run(ledger: Ledger, invocation: Invocation, *, error: NeedsPerson | None = None) -> RunState:
+    """End a run. Jobs that still run fail with `error`; each step may be repeated after a crash.
+
+    How the jobs ended is committed first. So whoever repeats the rest, however late, writes the same records.
+
+    Raises:
+        RetryLater: a record could not be written; the run is not finished yet. A run that is given up or abandoned
+            is finished all the same, and says so.
+        TakenOver: another invocation ends it.
+    """
+    ports = invocation.ports
+    if error is not None:
+        _give_up(ledger, error, ports)
+    now = ports.clock.now()
+    finished_at = max((job.finished_at or now for job in ledger.state.jobs), default=now)
+    finished = replace(ledger.state, finished_at=finished_at)
+    is_last_attempt = isinstance(error, RetriesExhausted | Abandoned)
+    is_worn_out = is_last_attempt and ledger.state.failures > invocation.limits.max_failures
+    problems = [
+        # Without its staging a stalled invocation has nothing left to publish: that is worth many attempts.
+        *_try_steps([partial(drop_staging, finished, ports)], is_last_attempt=is_worn_out),
+        *_try_steps(_list_records(finished, ports), is_last_attempt=is_last_attempt),
+    ]
+    ledger.finish(finished_at=finished_at)
+    event = events.RunFinished(
+        colour=colour(finished.jobs),
+        tables={job.table.value: job.status.value for job in finished.jobs},
+        rows=sum(job.rows for job in finished.jobs if job.status is JobStatus.SUCCEEDED),
+        hops=finished.hop + 1,
+        elapsed_seconds=(ports.clock.now() - finished.started_at).total_seconds(),
+        error=f"the records of this run are incomplete: {'; '.join(problems)}" if problems else None,
+    )
+    ports.log.emit(events.Scope(integration=finished.integration, run_id=finished.run_id), event)
+    return ledger.state
+
+
+def emit_job_finished(job: Job, ports: Ports) -> None:
+    """Write a job's closing line."""
+    scope = events.Scope(integration=job.integration, run_id=job.run_id, table=job.table)
+    event = events.JobFinished(
+        job_id=job.job_id,
+        status=job.status,
+        rows=job.rows,
+        pages=job.pages,
+        bytes=job.bytes,
+        duplicates=job.duplicates,
+        retries=job.retries,
+        drift_paths=len(job.drift),
+        minutes=job.minutes or 0.0,
+        error_code=job.error_code,
+        error=job.error,
+    )
+    ports.log.emit(scope, event)
+
+
+def drop_staging(state: RunState, ports: Ports) -> None:
+    """Drop the staging tables that the state knows of; chunks that no attempt listed expire by themselves.
+
+    Of every attempt, what it put together goes: an invocation that stalled just before it published could still do so.
+    """
+    names = [
+        name
+        for table, progress in state.tables.items()
+        for name in (
+            *(chunk.name for chunk in progress.chunks),
+            to_staging_name(state, table, len(progress.chunks)),  # begun, perhaps, when the job ended
+            *(
+                to_staging_name(replace(state, attempt=attempt), table, suffix)
+                for attempt in range(1, state.attempt + 1)
+                for suffix in ("all", "unique")
+            ),
+        )
+    ]
+    ports.warehouse.drop(names)
+
+
+def _give_up(ledger: Ledger, error: NeedsPerson, ports: Ports) -> None:
+    running = [table for table, progress in ledger.state.tables.items() if progress.job.status is JobStatus.RUNNING]
+    ledger.give_up(error)
+    for table in running:
+        emit_job_finished(ledger.table(table).job, ports)
+
+
+def _list_records(state: RunState, ports: Ports) -> list[Callable[[], None]]:
+    """List what writes down, for people, how the run went."""
+    steps: list[Callable[[], None]] = [
+        partial(ports.warehouse.append_jobs, state.jobs),
+        partial(ports.runs.record, state),
+    ]
+    if any(job.status is JobStatus.SUCCEEDED for job in state.jobs):
+        steps.insert(0, partial(ports.configs.activate, state.integration))
+    return steps
+
+
+def _try_steps(steps: Sequence[Callable[[], None]], *, is_last_attempt: bool) -> Iterator[str]:
+    """Take every step; say what went wrong for good: that holds up neither the others nor the run's end."""
+    for step in steps:
+        try:
+            step()
+        except NeedsPerson as error:
+            yield str(error)
+        except RetryLater as error:
+            if not is_last_attempt:
+                raise
+            yield str(error)

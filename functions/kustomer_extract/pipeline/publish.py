@@ -1,0 +1,60 @@
+"""What is read becomes what people see: put together, counted, compared with the published table, then published."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kustomer_extract import events
+from kustomer_extract.errors import GuardRefused, WarehouseRefused
+from kustomer_extract.models import to_live_name, to_staging_name
+from kustomer_extract.pipeline.guard import check_drop
+
+if TYPE_CHECKING:
+    from kustomer_extract.models import Assembled
+    from kustomer_extract.pipeline.table import TableWork
+
+
+def publish(work: TableWork) -> None:
+    """Replace the published table by what is staged.
+
+    Raises:
+        NeedsPerson: the published table is as it was.
+    """
+    warehouse, ledger, table = work.invocation.ports.warehouse, work.ledger, work.table
+    assembled = _assemble(work)
+    published_rows = warehouse.count_published(work.integration.name, table)
+    _check_guard(work, assembled.rows, published_rows)
+    work.check_wanted()
+    job = replace(work.state.job, rows=assembled.rows, duplicates=work.state.loaded_rows - assembled.rows)
+    ledger.announce_publish(table, job)
+    warehouse.publish(assembled, job, work.schema)
+    ledger.end_job(table)
+    live_name = to_live_name(work.integration.name, table)
+    work.emit(events.TablePublished(name_in_warehouse=live_name, rows=assembled.rows, replaced_rows=published_rows))
+
+
+def _assemble(work: TableWork) -> Assembled:
+    """Put the chunks together, count, and remove repeats."""
+    state, table, warehouse = work.ledger.state, work.state, work.invocation.ports.warehouse
+    assembled = warehouse.assemble(to_staging_name(state, work.table, "all"), table.chunks, work.schema)
+    if assembled.rows != table.loaded_rows:
+        raise WarehouseRefused(
+            f"{table.loaded_rows} rows were loaded, but staging table {assembled.name} has {assembled.rows}: "
+            "nothing was published. Look for somebody else's writes to the staging dataset, then run again"
+        )
+    if assembled.distinct_ids == assembled.rows:
+        return assembled
+    unique = warehouse.deduplicate(to_staging_name(state, work.table, "unique"), assembled, work.schema)
+    if not unique.rows == unique.distinct_ids == assembled.distinct_ids:
+        raise WarehouseRefused(f"{unique.name} has {unique.rows} rows for {assembled.distinct_ids} ids; report this")
+    return unique
+
+
+def _check_guard(work: TableWork, rows: int, published_rows: int | None) -> None:
+    limit = work.config.max_drop_percent
+    try:
+        check_drop(rows, published_rows, limit)
+    except GuardRefused:
+        work.emit(events.GuardRefusal(rows=rows, published_rows=published_rows or 0, max_drop_percent=limit))
+        raise

@@ -1,0 +1,131 @@
+"""The reading of a table: pages into rows, rows into chunks, chunks into staging, from where it stopped."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kustomer_extract import events
+from kustomer_extract.errors import NeedsPerson, RetryLater
+from kustomer_extract.models import Batch, Chunk, Page, TableState, to_staging_name
+from kustomer_extract.pipeline.chunks import ChunkBuilder
+from kustomer_extract.pipeline.rows import RowReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kustomer_extract.models import Staged
+    from kustomer_extract.pipeline.table import TableWork
+    from kustomer_extract.ports import Load
+
+
+def read(work: TableWork) -> None:
+    """Read a table to its end, or until time is up.
+
+    Raises:
+        NeedsPerson: the extract cannot be completed.
+        RetryLater: it cannot for now. The whole pages until then are staged and recorded.
+    """
+    reading = _Reading(work)
+    with closing(work.source.iter_pages(work.table, start=work.state.cursor, until=work.invocation.until)) as pages:
+        while isinstance(taken := _take(pages), Page):
+            reading.add(taken)
+    if isinstance(taken, RetryLater):
+        with suppress(RetryLater):  # the first failure is the one to tell of
+            reading.close()
+        raise taken
+    reading.close()
+    if work.state.extracted and work.state.job.drift:
+        work.emit(events.DriftFound(paths=work.state.job.drift))
+
+
+def _take(pages: Iterator[Page]) -> Page | RetryLater | None:
+    """Take the next page, or what keeps it from coming; None where there is none."""
+    try:
+        return next(pages, None)
+    except RetryLater as error:
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    """A chunk on its way, and the table's state, but for the chunk itself, once it is staged."""
+
+    load: Load
+    position: TableState
+
+
+class _Reading:
+    """Collects pages; one chunk loads while the next is read."""
+
+    def __init__(self, work: TableWork) -> None:
+        self._work = work
+        limits, state = work.invocation.limits, work.ledger.state
+        self._builder = ChunkBuilder(max_rows=limits.chunk_rows, max_bytes=limits.chunk_bytes)
+        batch = Batch(run_id=state.run_id, started_at=state.started_at)
+        self._rows = RowReader(work.table, work.integration, batch=batch, job=work.state.job)
+        self._position = work.state
+        self._number = len(work.state.chunks)
+        self._loading: _Loading | None = None
+        self._void: tuple[Staged, ...] = ()
+
+    def add(self, page: Page) -> None:
+        """Add the rows of a page."""
+        if page.restart:
+            self._discard()
+        self._builder.add(self._rows.to_lines(page))
+        job = self._rows.job
+        self._position = replace(self._position, job=job, cursor=page.next, extracted=page.next is None)
+        self._work.emit(events.PageRead(rows=job.rows, pages=job.pages))
+        if self._builder.is_full and not self._position.extracted:
+            self._load()
+
+    def close(self) -> None:
+        """Load what is left, and record how far the table was read."""
+        if self._builder.rows:
+            self._load()
+        self._settle()
+        known = self._work.state
+        if replace(self._position, job=known.job) != known:
+            self._record(self._position)
+
+    def _discard(self) -> None:
+        """Discard what was read so far: the source begins anew. The state follows with its next write."""
+        self._builder.close()
+        if self._loading is not None:
+            self._void += (self._wait(self._loading),)
+            self._loading = None
+        self._void += self._position.chunks
+        self._rows.reset()
+        self._position = replace(self._position, chunks=())
+
+    def _load(self) -> None:
+        """Begin to load the chunk, then wait for the one before."""
+        name = to_staging_name(self._work.ledger.state, self._work.table, self._number)
+        chunk = Chunk(name=name, rows=self._builder.rows, data=self._builder.close())
+        load = self._work.invocation.ports.warehouse.begin_load(chunk, self._work.schema)
+        self._number += 1
+        self._settle(begun=_Loading(load, self._position))
+
+    def _settle(self, begun: _Loading | None = None) -> None:
+        """Record the chunk that was loading; another may have begun meanwhile."""
+        loading, self._loading = self._loading, begun
+        if loading is None:
+            return
+        staged, job = self._wait(loading), loading.position.job
+        self._record(replace(loading.position, chunks=self._position.chunks), staged)
+        event = events.ChunkLoaded(chunk=staged.name, chunk_rows=staged.rows, rows=job.rows, pages=job.pages)
+        self._work.emit(event)
+        self._work.check_wanted()
+
+    def _wait(self, loading: _Loading) -> Staged:
+        return loading.load.wait(until=self._work.invocation.until + self._work.invocation.limits.load_time)
+
+    def _record(self, position: TableState, *staged: Staged) -> None:
+        self._work.ledger.record(self._work.table, position, staged)
+        self._position = replace(self._position, chunks=self._work.state.chunks)
+        void, self._void = self._void, ()
+        if void:
+            with suppress(NeedsPerson, RetryLater):  # what stays expires with the staging dataset
+                self._work.invocation.ports.warehouse.drop([chunk.name for chunk in void])

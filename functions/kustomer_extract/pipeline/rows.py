@@ -1,0 +1,88 @@
+"""Pages → lines of a chunk, and the job's counts up to the last page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kustomer_extract.models import Evidence, Table
+from kustomer_extract.schema import load_schema
+from kustomer_extract.transform import compile_transform, read_created_at, to_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from kustomer_extract.config import Integration
+    from kustomer_extract.models import Batch, Job, JsonObject, Page
+
+_MAX_DRIFT_PATHS = 50
+_MAX_PATH_LENGTH = 200  # characters: keys are Kustomer's, and the job is written with every chunk
+
+
+class RowReader:
+    """Transforms pages, and counts.
+
+    Attributes:
+        job: With all counts up to the last page.
+    """
+
+    def __init__(self, table: Table, integration: Integration, *, batch: Batch, job: Job) -> None:
+        self.job = job
+        self._to_row = compile_transform(load_schema(table), integration.tables[table].columns, table=table)
+        self._batch = batch
+        self._history_start = integration.history_start if table is Table.CONVERSATIONS else None
+
+    def to_lines(self, page: Page) -> list[bytes]:
+        """Transform the records of a page that are young enough."""
+        drift: Counter[str] = Counter()
+        lines = []
+        for record in self._select(page.records):
+            row, differences = self._to_row(record, batch=self._batch)
+            lines.append(to_line(row))
+            drift.update(differences)
+        self.job = replace(
+            _add_evidence(self.job, page.evidence),
+            rows=self.job.rows + len(lines),
+            pages=self.job.pages + 1,
+            bytes=self.job.bytes + page.size_bytes,
+            retries=self.job.retries + page.retries,
+            drift=_add_drift(self.job.drift, drift) if drift else self.job.drift,
+        )
+        return lines
+
+    def reset(self) -> None:
+        """Count from nothing again; requests that had to be repeated were repeated all the same."""
+        self.job = replace(_add_evidence(self.job, Evidence()), rows=0, pages=0, bytes=0, drift={})
+
+    def _select(self, records: Iterable[JsonObject]) -> Iterable[JsonObject]:
+        if self._history_start is None:
+            return records
+        return [record for record in records if not _is_before(record, self._history_start)]
+
+
+def _add_evidence(job: Job, evidence: Evidence) -> Job:
+    return replace(
+        job,
+        expected_rows=evidence.expected_rows,
+        proven_by=evidence.proven_by,
+        short_pages=evidence.short_pages,
+        unreadable_rows=evidence.unreadable_rows,
+    )
+
+
+def _is_before(record: JsonObject, start: datetime) -> bool:
+    """Whether a conversation was created before `start`; one without a readable `createdAt` was not."""
+    created_at = read_created_at(record)
+    return created_at is not None and created_at < start
+
+
+def _add_drift(known: Mapping[str, int], new: Counter[str]) -> dict[str, int]:
+    """Add counts, for at most 50 paths, the long ones shortened."""
+    total = dict(known)
+    for path, count in new.items():
+        shown = path if len(path) <= _MAX_PATH_LENGTH else f"{path[:_MAX_PATH_LENGTH]}…"
+        if shown in total or len(total) < _MAX_DRIFT_PATHS:
+            total[shown] = total.get(shown, 0) + count
+    return total

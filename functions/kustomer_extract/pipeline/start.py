@@ -1,0 +1,77 @@
+"""The start of a run, after whatever a dead one has left behind is closed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kustomer_extract import events
+from kustomer_extract.config import config_hash, parse_integration, to_document
+from kustomer_extract.errors import Abandoned, ConfigInvalid, NeedsPerson, UnknownIntegration
+from kustomer_extract.models import RunState, Table
+from kustomer_extract.pipeline.delivery import to_target_run
+from kustomer_extract.pipeline.end import end_run
+from kustomer_extract.pipeline.invocation import Outcome
+from kustomer_extract.pipeline.table import build_tables, hash_schemas
+from kustomer_extract.pipeline.work import work
+
+if TYPE_CHECKING:
+    from kustomer_extract.pipeline.invocation import Invocation
+
+_ALWAYS_MEANT = tuple(table for table in Table if not table.is_lookup)
+"""The tables whose jobs fail with a configuration that cannot be read."""
+
+
+def start(previous: RunState | None, invocation: Invocation) -> Outcome:
+    """Begin the run that the message asks for."""
+    message, ports = invocation.message, invocation.ports
+    try:
+        document = ports.configs.fetch(message.integration)
+    except UnknownIntegration as error:
+        return invocation.drop("unknown_integration", str(error), error_code=error.code)
+    if previous is not None and previous.finished_at is None:
+        previous = _abandon(previous, invocation)
+    state = _build_state(previous, invocation)
+    try:
+        integration = parse_integration(message.integration, document)
+    except ConfigInvalid as error:
+        ledger = invocation.open_ledger(replace(state, tables=build_tables(_ALWAYS_MEANT, state, config_hash="")))
+        return Outcome(state=end_run(ledger, invocation, error=error))
+    if not integration.status.runs:
+        return invocation.skip(integration.status.lower())
+    if not integration.tables:
+        return invocation.skip("nothing_selected")
+    digest, tables = config_hash(integration), tuple(integration.tables)
+    invocation.emit(events.ConfigLoaded(config_hash=digest, tables=tables, warnings=integration.warnings))
+    ledger = invocation.open_ledger(
+        replace(
+            state,
+            document=to_document(integration),
+            config_hash=digest,
+            schema_hash=hash_schemas(integration),
+            tables=build_tables(tables, state, config_hash=digest),
+        )
+    )
+    ledger.start()
+    with suppress(NeedsPerson):  # the end of the run tells, if it stays so
+        ports.runs.record(ledger.state)
+    return work(ledger, integration, invocation)
+
+
+def _build_state(previous: RunState | None, invocation: Invocation) -> RunState:
+    message = invocation.message
+    return RunState(
+        integration=message.integration,
+        run_id=to_target_run(message),
+        trigger=message.trigger,
+        published_at=message.published_at,
+        started_at=invocation.began,
+        version=previous.version if previous else None,
+    )
+
+
+def _abandon(state: RunState, invocation: Invocation) -> RunState:
+    """Close an unfinished run for good; its staging goes, so that nothing of it can be published any more."""
+    error = Abandoned("left unfinished and replaced by a newer run")
+    return end_run(invocation.open_ledger(state), invocation, error=error)
