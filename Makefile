@@ -5,11 +5,11 @@
 .PHONY: bench chaos golden docs format lock clean
 SHELL := /bin/bash
 
-VENV ?= .venv
+VENV := .venv
 # The oldest supported Python that runs here; tests also run on the function's run time, where that is installed.
-PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-NEWEST ?= $(shell for p in python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python); do \
+PYTHON := $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$p && break; done)
+NEWEST := $(shell for p in python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13*/bin/python); do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$p && break; done)
 TERRAFORM ?= terraform
 CHECKOV_VENV ?= .venv-checkov
@@ -20,15 +20,31 @@ PYTEST = $(VENV)/bin/python -m pytest
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/installed: requirements-dev.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found"; exit 1; }
-	@echo "installing into $(VENV) ($$($(PYTHON) --version)) …"
-	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# Exactly the compiled lists are installed, nothing is resolved. A person's settings of pip count where they say whence
+# (index, proxy, certificate), and not where they say whither (`user = yes`, PIP_TARGET, …); nor does PYTHONPATH (-I).
+PIP = env -u PIP_CONSTRAINT -u PIP_REQUIREMENT -u PIP_ROOT $(VENV)/bin/python -I -m pip --disable-pip-version-check
+PIP_INSTALL = $(PIP) install --no-user --target= --prefix="$$(cd $(VENV) && pwd)" --no-deps
+INSTALL_LIST = set -o pipefail; $(PIP_INSTALL) --progress-bar off --require-hashes -r $< | while read -r line; do \
+	case $$line in *.metadata*) ;; Downloading*|"Using cached"*|"Building wheel"*) echo "  $$line" ;; esac; done
+
+$(VENV)/laptop: requirements-laptop.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12, 3.13 or 3.14 with its venv module is needed and was not found." \
+	  "On Debian and Ubuntu: apt install python3-venv. One elsewhere: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 1; }
+	@echo "Making $(VENV) with $$("$(PYTHON)" --version) …"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@echo "Installing $$(grep -c == $<) packages that a laptop needs ($<) …"
+	@$(INSTALL_LIST)
+	@$(PIP_INSTALL) --quiet --no-build-isolation --editable .
+	@$(PIP) check
 	@touch $@
 
-demo: $(VENV)/installed ## sandbox → DuckDB: what the product does, in a minute, without an account
+$(VENV)/installed: requirements-dev.txt $(VENV)/laptop
+	@echo "Installing what the tests and checks need on top ($<) …"
+	@$(INSTALL_LIST)
+	@$(PIP) check
+	@touch $@
+
+demo: $(VENV)/laptop ## sandbox → DuckDB: what the product does, in a minute, without an account
 	@$(VENV)/bin/python -m tests.standins.kustomer.demo
 
 test: $(VENV)/installed ## all tests that a machine with Python, make and git can run
@@ -86,10 +102,8 @@ docs: $(VENV)/installed ## rewrite the generated parts of the documentation
 format: $(VENV)/installed ## format and mend what can be mended
 	@$(VENV)/bin/ruff format --quiet . && $(VENV)/bin/ruff check --fix --quiet .
 
-lock: $(VENV)/installed ## compile requirements.txt and requirements-dev.txt anew
-	@for list in requirements requirements-dev; do env -u PIP_FIND_LINKS $(VENV)/bin/uv pip compile --quiet --universal \
-	  --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	  $$list.in --output-file $$list.txt; done
+lock: $(VENV)/installed ## compile requirements*.txt anew from pyproject.toml; newer releases: make lock UPGRADE=--upgrade
+	@$(VENV)/bin/python tools/lock.py $(UPGRADE)
 
 clean: ## remove what the other commands made
 	rm -rf .venv .venv-3.13 .venv-checkov infra/.build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.duckdb
