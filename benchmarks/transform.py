@@ -16,7 +16,7 @@ import orjson
 from isal import isal_zlib
 
 from kustomer_extract.models import Batch, RunId, Table
-from kustomer_extract.schema import load_schema
+from kustomer_extract.schema import choose, load_schema
 from kustomer_extract.transform import compile_transform, parse_json, to_line
 from tests.standins.kustomer.records import Conversations
 
@@ -35,12 +35,12 @@ def build_page() -> bytes:
 
 def build_steps(body: bytes) -> Mapping[str, Callable[[], object]]:
     """What is measured; each step includes those before it, but for the transform, which stands alone."""
-    to_row = compile_transform(load_schema(Table.CONVERSATIONS), True, table=Table.CONVERSATIONS)
+    to_row = compile_transform(choose(load_schema(Table.CONVERSATIONS), True), table=Table.CONVERSATIONS)
     records: list[Any] = orjson.loads(body)["data"]
 
     def to_lines() -> bytes:
         page: Any = parse_json(body)
-        return b"".join([to_line(to_row(record, batch=BATCH)[0]) for record in page["data"]])
+        return b"".join([to_line(to_row(record, batch=BATCH).row) for record in page["data"]])
 
     def to_gzip() -> bytes:
         compressor = isal_zlib.compressobj(1, wbits=31)

@@ -28,8 +28,11 @@ DOCS = Path(__file__).parent
 def write_columns(table: Table) -> str:
     """All columns of a table, at every depth."""
     return _write_table(
-        ("Column", "Type", "Mode", "What it is"),
-        ((f"`{'.'.join(path)}`", f.type, f.mode, f.description) for path, f in iter_paths(load_schema(table))),
+        ("Column", "Type", "Mode", "Personal", "What it is"),
+        (
+            (f"`{'.'.join(path)}`", f.type, f.mode, f.personal or "", f.description)
+            for path, f in iter_paths(load_schema(table))
+        ),
     )
 
 

@@ -193,10 +193,10 @@ def test_every_column_can_be_listed(laptop: Laptop) -> None:
     laptop.configure(acme={"org": "acme", "tables": {"conversations": {"columns": columns}}})
 
     assert laptop.type("tables", "acme", "--columns") == 0
-    assert ["conversations", "attributes", "RECORD REPEATED", "yes"] in laptop.cells
-    assert ["conversations", "attributes.preview", "STRING", "no"] in laptop.cells
-    assert ["conversations", "links.self", "STRING", "no"] in laptop.cells
-    assert ["satisfaction", "id", "STRING", "yes"] in laptop.cells
+    assert ["conversations", "attributes", "RECORD REPEATED", "-", "yes"] in laptop.cells
+    assert ["conversations", "attributes.preview", "STRING", "content", "no"] in laptop.cells
+    assert ["conversations", "links.self", "STRING", "-", "no"] in laptop.cells
+    assert ["satisfaction", "id", "STRING", "-", "yes"] in laptop.cells
 
 
 def test_jobs_are_shown_newest_first_with_the_runs_colour(laptop: Laptop) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kustomer_extract.models import Batch, RunId, Table
-from kustomer_extract.schema import load_schema, select
+from kustomer_extract.schema import choose, load_schema, select
 from kustomer_extract.transform import compile_transform, parse_json, to_line
 from tests.row_rules import iter_faults
 
@@ -26,10 +26,10 @@ BATCH = Batch(run_id=RunId("20261123t030000z-1a2b3c4d"), started_at=datetime(202
 
 def to_rows(case: Path) -> list[dict[str, Any]]:
     table = Table(case.name.split("-")[0])
-    to_row = compile_transform(load_schema(table), read_selection(case), table=table)
+    to_row = compile_transform(choose(load_schema(table), read_selection(case)), table=table)
     page: Any = parse_json((case / "input.json").read_bytes())
     results = [to_row(record, batch=BATCH) for record in page["data"]]
-    return [{"row": json.loads(to_line(row)), "drift": list(drift)} for row, drift in results]
+    return [{"row": json.loads(to_line(row)), "drift": list(drift)} for row, drift, _ in results]
 
 
 def read_selection(case: Path) -> Any:

@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kustomer_extract import schema
 from kustomer_extract.models import Table
-from kustomer_extract.schema import Field, Selection, find, iter_paths, load_schema, part, schema_hash, select, to_json
+from kustomer_extract.schema import (
+    Field,
+    Personal,
+    Selection,
+    choose,
+    find,
+    iter_paths,
+    load_schema,
+    part,
+    schema_hash,
+    select,
+    to_json,
+)
 
 TYPES = {"STRING", "INTEGER", "FLOAT", "BOOLEAN", "TIMESTAMP", "JSON"}
 SCHEMAS = Path(schema.__file__).parent / "schemas"
@@ -38,11 +51,16 @@ def names(fields: tuple[Field, ...]) -> list[str]:
     return [".".join(path) for path, field in iter_paths(fields) if not field.fields]
 
 
+def without_marks(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    plain = [{key: value for key, value in item.items() if key != "personal"} for item in items]
+    return [item | ({"fields": without_marks(item["fields"])} if "fields" in item else {}) for item in plain]
+
+
 @pytest.mark.parametrize("table", Table)
-def test_what_is_loaded_and_written_again_is_the_file(table: Table) -> None:
+def test_what_is_loaded_and_written_again_is_the_file_without_its_marks(table: Table) -> None:
     written = to_json(load_schema(table))
 
-    assert written == json.loads((SCHEMAS / f"{table}.json").read_bytes())
+    assert written == without_marks(json.loads((SCHEMAS / f"{table}.json").read_bytes()))
 
 
 @pytest.mark.parametrize("table", Table)
@@ -207,3 +225,137 @@ def test_the_hash_depends_on_names_types_modes_and_order_but_not_on_descriptions
 
     assert len(hashes) == len(variants)
     assert schema_hash([described]) == schema_hash([leaf("id")]) == "566fdc9b31b0"
+
+
+# Personal data
+
+CONTENT = {
+    Table.SATISFACTION: [
+        "attributes.questions.followupQuestion", "attributes.positiveQuestions.followupQuestion",
+        "attributes.negativeQuestions.followupQuestion", "attributes.allQuestions.followupQuestion",
+        "attributes.followupQuestion", "attributes.criteria.and", "attributes.criteria.or",
+    ],
+    Table.CONVERSATIONS: [
+        "attributes.externalId", "attributes.name", "attributes.preview", "attributes.accessOverride",
+        "attributes.skills", "attributes.predictions", "attributes.matchedTimeBasedRules",
+        "attributes.linkedConversations", "attributes.satisfactionLevel.firstAnswer",
+        "attributes.satisfactionLevel.answers", "attributes.firstMessageIn.meta", "attributes.firstMessageOut.meta",
+        "attributes.lastMessageIn.meta", "attributes.lastMessageOut.meta", "attributes.lastMessageUnrespondedTo.meta",
+        "attributes.lastMessageUnrespondedToSinceLastDone.meta", "attributes.firstCompany.name",
+        "attributes.lastDeflection.query.rawText", "attributes.custom",
+    ],
+    Table.USERS: ["attributes.email", "attributes.mobile"],
+    Table.TEAMS: [],
+}  # fmt: skip
+
+
+def marked(table: Table, personal: Personal) -> list[str]:
+    return [".".join(path) for path, field in iter_paths(load_schema(table)) if field.personal is personal]
+
+
+@pytest.mark.parametrize("table", Table)
+def test_content_is_marked(table: Table) -> None:
+    assert marked(table, Personal.CONTENT) == CONTENT[table]
+
+
+@pytest.mark.parametrize("table", Table)
+def test_all_json_of_the_api_is_content(table: Table) -> None:
+    unmarked = [
+        path
+        for path, field in iter_paths(load_schema(table))
+        if field.type == "JSON" and field.personal is not Personal.CONTENT and path != ("_rescued",)
+    ]
+
+    assert unmarked == []
+
+
+def test_ids_of_customers_are_marked() -> None:
+    assert marked(Table.CONVERSATIONS, Personal.CUSTOMER) == [
+        "attributes.firstCompany.id", "relationships.customer.links.self", "relationships.customer.data.id",
+        "relationships.endedBy.links.self", "relationships.endedBy.data.id",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("table", Table)
+def test_every_id_of_a_user_is_marked_as_staff(table: Table) -> None:
+    named = {"assignedUsers", "sentBy"}
+    users = [
+        ".".join(path)
+        for path, field in iter_paths(load_schema(table))
+        if not field.fields and (path[-1] in named or (path[-1] == "createdBy" and path[0] == "attributes"))
+    ]
+
+    assert set(users) <= set(marked(table, Personal.STAFF))
+
+
+@pytest.mark.parametrize("table", Table)
+def test_without_personal_data_all_but_content_is_selected(table: Table) -> None:
+    fields = load_schema(table)
+    left = [".".join(path) for path, field in iter_paths(select(fields, True, personal_data=False)) if not field.fields]
+
+    assert left == [path for path in names(fields) if path not in CONTENT[table] or path == "attributes.custom"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "ticked"),
+    [
+        ({"attributes": True}, []),
+        ({"attributes": {"satisfactionLevel": True}}, []),
+        ({"attributes": {"preview": True}}, ["attributes.preview"]),
+        ({"attributes": {"preview": False}}, []),
+        (
+            {"attributes": {"satisfactionLevel": {"firstAnswer": True}, "lastMessageIn": {"meta": True}}},
+            ["attributes.satisfactionLevel.firstAnswer", "attributes.lastMessageIn.meta"],
+        ),
+    ],
+)
+def test_without_personal_data_content_is_selected_by_its_own_name_only(
+    selection: Selection, ticked: list[str]
+) -> None:
+    columns = select(load_schema(Table.CONVERSATIONS), selection, personal_data=False)
+
+    content = [".".join(path) for path, field in iter_paths(columns) if field.personal is Personal.CONTENT]
+    assert content == [*ticked, "attributes.custom"]
+
+
+def test_a_record_of_nothing_but_content_goes_without_personal_data() -> None:
+    columns = select(load_schema(Table.CONVERSATIONS), True, personal_data=False)
+
+    assert find(columns, ["attributes", "lastDeflection", "status"]) is not None
+    assert find(columns, ["attributes", "lastDeflection", "query"]) is None
+
+
+def test_custom_can_be_switched_off() -> None:
+    selection: Selection = {"attributes": {"custom": False}}
+
+    assert find(select(load_schema(Table.CONVERSATIONS), selection), ["attributes", "custom"]) is None
+
+
+CUSTOM: dict[str, Any] = {
+    "orderNumberStr": "A-5512", "noteTxt": "words", "siteUrl": "https://a.example", "refundNum": 12.5,
+    "countNum": [1, None], "shippedAt": "2031-06-30", "vipBool": False, "kobjectId": "6a", "reasonTree": "a.b",
+    "other": 1, "wrongNum": "words", "wrongBool": 1, "wrongId": {"a": "words"}, "wrongAt": [["words"]],
+}  # fmt: skip
+IMPERSONAL = ["refundNum", "countNum", "shippedAt", "vipBool", "kobjectId"]
+
+
+@pytest.mark.parametrize(
+    ("custom", "personal_data", "taken"),
+    [
+        (True, True, list(CUSTOM)),
+        ({}, True, list(CUSTOM)),
+        ({"orderNumberStr": True}, True, list(CUSTOM)),
+        ({"orderNumberStr": False, "unseenNum": False}, True, list(CUSTOM)[1:]),
+        (True, False, IMPERSONAL),
+        ({"vipBool": True}, False, IMPERSONAL),
+        ({"orderNumberStr": True}, False, ["orderNumberStr", *IMPERSONAL]),
+        ({"refundNum": False, "wrongNum": True}, False, [*IMPERSONAL[1:], "wrongNum"]),
+    ],
+)
+def test_which_custom_attributes_are_taken(custom: Selection, personal_data: Any, taken: list[str]) -> None:
+    selection: Selection = {"attributes": {"custom": custom}}
+
+    choice = choose(load_schema(Table.CONVERSATIONS), selection, personal_data=personal_data)
+
+    assert [name for name, value in CUSTOM.items() if choice.takes_custom(name, value)] == taken
+    assert find(choice.columns, ["attributes", "custom"]) is not None

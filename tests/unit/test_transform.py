@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kustomer_extract.models import Batch, RunId, Table
-from kustomer_extract.schema import Selection, load_schema
+from kustomer_extract.schema import Selection, choose, load_schema
 from kustomer_extract.transform import compile_transform, parse_json, read_created_at, to_line
 from tests.small_table import SMALL_TABLE, TYPES
 
@@ -20,8 +20,8 @@ STAMP = {"_batch_id": "20261123t030000z-1", "_batch_runtime": "2026-11-23T03:00:
 
 def transform(record: Any, selection: Selection = ALL) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Transform with the small table; `type`, `id` and the batch, always the same, are taken off."""
-    to_row = compile_transform(SMALL_TABLE, selection, table=Table.CONVERSATIONS)
-    row, drift = to_row({"type": "conversation", "id": "1", **record}, batch=BATCH)
+    to_row = compile_transform(choose(SMALL_TABLE, selection), table=Table.CONVERSATIONS)
+    row, drift, _ = to_row({"type": "conversation", "id": "1", **record}, batch=BATCH)
     to_line(row)  # whatever comes out can be written
     return {name: value for name, value in row.items() if name not in {"type", "id", *STAMP}}, drift
 
@@ -33,7 +33,8 @@ def attributes(**values: Any) -> tuple[Any, Any, tuple[str, ...]]:
 
 
 def table_row(table: Table, record: Any, selection: Selection = ALL) -> tuple[dict[str, Any], tuple[str, ...]]:
-    return compile_transform(load_schema(table), selection, table=table)(record, batch=BATCH)
+    row, drift, _ = compile_transform(choose(load_schema(table), selection), table=table)(record, batch=BATCH)
+    return row, drift
 
 
 def nested(levels: int) -> Any:
@@ -140,7 +141,7 @@ def test_a_row_is_in_the_order_of_its_schema() -> None:
         "type": "conversation",
     }
 
-    row, _ = compile_transform(SMALL_TABLE, True, table=Table.CONVERSATIONS)(record, batch=BATCH)
+    row = compile_transform(choose(SMALL_TABLE, True), table=Table.CONVERSATIONS)(record, batch=BATCH).row
 
     assert to_line(row) == (
         b'{"type":"conversation","id":"1","attributes":{"text":"t","one":{"a":"x","b":{"c":1}}},'
@@ -548,9 +549,127 @@ def test_without_rescued_drift_is_counted_all_the_same() -> None:
 
 @pytest.mark.parametrize("selection", [False, {"id": False, "type": False, "_batch_id": False, "attributes": False}])
 def test_id_type_and_batch_cannot_be_deselected(selection: Selection) -> None:
-    row, _ = compile_transform(SMALL_TABLE, selection, table=Table.CONVERSATIONS)({"id": "1"}, batch=BATCH)
+    row, *_ = compile_transform(choose(SMALL_TABLE, selection), table=Table.CONVERSATIONS)({"id": "1"}, batch=BATCH)
 
     assert row == {"id": "1", "type": "conversation", **STAMP}
+
+
+# Personal data
+
+
+def impersonal(record: Any, selection: Selection = ALL) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Transform a conversation without personal data; return its attributes and what was rescued, and the drift."""
+    choice = choose(load_schema(Table.CONVERSATIONS), selection, personal_data=False)
+    row, drift, _ = compile_transform(choice, table=Table.CONVERSATIONS)({"id": "1", **record}, batch=BATCH)
+    return {name: row[name] for name in ("attributes", "_rescued") if name in row}, drift
+
+
+def test_without_personal_data_content_is_left_out_without_a_word() -> None:
+    sent = {"status": "open", "preview": "secret", "lastMessageIn": {"id": "6f", "meta": {"from": "secret"}}}
+
+    row, drift = impersonal({"attributes": sent})
+
+    assert (row, drift) == ({"attributes": [{"status": "open", "lastMessageIn": {"id": "6f"}}]}, ())
+
+
+def test_content_that_is_ticked_is_taken_without_personal_data() -> None:
+    sent = {"preview": "told", "name": "secret", "lastMessageIn": {"meta": {"from": "told"}}}
+    selection: Selection = {"attributes": {"preview": True, "lastMessageIn": {"meta": True}}}
+
+    row, drift = impersonal({"attributes": sent}, selection)
+
+    assert (row, drift) == ({"attributes": [{"preview": "told", "lastMessageIn": {"meta": {"from": "told"}}}]}, ())
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [("secret", "string"), (1, "number"), (0.5, "number"), (True, "boolean"), ({"a": 1}, "object"), ([1], "array")],
+)
+def test_without_personal_data_unknown_fields_are_counted_by_path_and_type(value: Any, kind: str) -> None:
+    row, drift = impersonal({"new": value, "attributes": [{"sla": {"new": value}}], "links": [{"new": value}]})
+
+    assert row == {}
+    assert drift == (f"/attributes/*/sla/new ({kind})", f"/links/*/new ({kind})", f"/new ({kind})")
+
+
+def test_without_personal_data_what_holds_nothing_is_still_no_drift() -> None:
+    assert impersonal({"new": {"a": []}, "attributes": {"new": ""}}) == ({}, ())
+
+
+def test_without_personal_data_values_of_known_fields_without_a_mark_are_rescued() -> None:
+    sent = {"priority": "high", "tags": [7, "a"], "sla": "gold", "spam": {"secret": 1}, "locked": [1, ["x"]]}
+
+    row, drift = impersonal({"attributes": sent})
+
+    assert row == {
+        "attributes": [{"tags": ["a"]}],
+        "_rescued": {
+            "/attributes/priority": "high", "/attributes/locked": [1, ["x"]], "/attributes/tags/0": 7,
+            "/attributes/sla": "gold",
+        },
+    }  # fmt: skip
+    assert sorted(drift) == [f"/attributes/{name}" for name in ("locked", "priority", "sla", "spam", "tags/*")]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"preview": 5},
+        {"satisfactionLevel": "secret"},
+        {"satisfactionLevel": {"firstAnswer": ["secret"]}},
+        {"firstCompany": ["secret"]},
+        {"lastDeflection": {"query": "secret"}},
+        {"custom": "secret"},
+        {"custom": ["secret"]},
+    ],
+)
+def test_without_personal_data_no_misfit_is_kept_that_may_be_content(sent: Any) -> None:
+    ticked: Selection = {
+        "attributes": {"preview": True, "satisfactionLevel": {"firstAnswer": True}, "firstCompany": {"name": True}}
+    }
+
+    for selection in (ALL, ticked):
+        row, _ = impersonal({"attributes": sent}, selection)
+
+        assert row == {}
+
+
+def test_attributes_that_are_no_object_are_not_kept_without_personal_data() -> None:
+    assert impersonal({"attributes": "secret"}) == ({}, ("/attributes",))
+
+
+def test_custom_attributes_are_taken_by_name_and_value() -> None:
+    sent = {"custom": {"orderNumberStr": "A-1", "noteTxt": "secret", "refundNum": 12.5, "wrongNum": "secret"}}
+
+    row, drift = impersonal({"attributes": sent}, {"attributes": {"custom": {"orderNumberStr": True}}})
+
+    assert (row, drift) == ({"attributes": [{"custom": {"orderNumberStr": "A-1", "refundNum": 12.5}}]}, ())
+
+
+def test_a_custom_attribute_can_be_deselected_by_name() -> None:
+    record = {"id": "1", "attributes": {"custom": {"secretStr": "s", "refundNum": 1}}}
+    selection: Selection = {"attributes": {"custom": {"secretStr": False}}}
+
+    row, _ = table_row(Table.CONVERSATIONS, record, selection)
+    misfit, drift = table_row(
+        Table.CONVERSATIONS, {"id": "1", "attributes": {"custom": [{"secretStr": "s"}]}}, selection
+    )
+
+    assert row["attributes"] == [{"custom": {"refundNum": 1}}]
+    assert misfit == {"id": "1", "type": "conversation", **STAMP}
+    assert drift == ("/attributes/custom",)
+
+
+@pytest.mark.parametrize(
+    ("custom", "names"),
+    [({"aStr": "x", "bNum": None}, ("aStr", "bNum")), ({}, ()), (None, ()), ("x", ()), ([{"aStr": 1}], ())],
+)
+def test_the_names_of_custom_attributes_are_told(custom: Any, names: tuple[str, ...]) -> None:
+    for personal_data in (True, False):
+        choice = choose(load_schema(Table.CONVERSATIONS), ALL, personal_data=personal_data)
+        record: Any = {"id": "1", "attributes": {"custom": custom}}
+
+        assert compile_transform(choice, table=Table.CONVERSATIONS)(record, batch=BATCH).custom_names == names
 
 
 # JSON in

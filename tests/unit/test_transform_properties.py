@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kustomer_extract.models import Batch, RunId, Table
-from kustomer_extract.schema import ALWAYS_SELECTED, Field, Selection, load_schema, part, select
+from kustomer_extract.schema import ALWAYS_SELECTED, Field, Personal, Selection, choose, load_schema, part, select
 from kustomer_extract.transform import compile_transform, parse_json, to_line
 from tests.row_rules import iter_faults
 from tests.small_table import SMALL_TABLE
@@ -51,7 +51,8 @@ SECRETS = st.sampled_from(["S3CRET", ["S3CRET"], {"S3CRET": 1}, {"a": [{"b": "S3
 
 
 def transform(case: Case) -> tuple[dict[str, Any], tuple[str, ...]]:
-    return compile_transform(case.fields, case.selection, table=case.table)(case.record, batch=BATCH)
+    row, drift, _ = compile_transform(choose(case.fields, case.selection), table=case.table)(case.record, batch=BATCH)
+    return row, drift
 
 
 @steady
@@ -89,6 +90,18 @@ def test_nothing_deselected_leaks(case: Case, secret: Any) -> None:
 
 
 @steady
+@given(cases(), SECRETS)
+def test_nothing_of_what_customers_write_leaks_without_personal_data(case: Case, secret: Any) -> None:
+    choice = choose(case.fields, True, personal_data=False)
+    record = plant(case.record, content_of(case.fields), secret)
+
+    row, _, _ = compile_transform(choice, table=case.table)(record | {"new": secret}, batch=BATCH)
+
+    assert b"S3CRET" not in to_line(row)
+    assert list(iter_faults(row, choice.columns)) == []
+
+
+@steady
 @given(cases())
 def test_selecting_every_field_is_selecting_all(case: Case) -> None:
     every_field, everything = replace(case, selection=choose_all(case.fields)), replace(case, selection=True)
@@ -106,6 +119,15 @@ def test_what_is_written_as_json_is_read_exactly(values: list[Any]) -> None:
 
 def choose_all(fields: Sequence[Field]) -> Selection:
     return {field.name: choose_all(field.fields) if field.fields else True for field in fields}
+
+
+def content_of(fields: Sequence[Field]) -> dict[str, Selection]:
+    """A selection without what is marked as content."""
+    return {
+        field.name: content_of(field.fields) if field.fields else False
+        for field in fields
+        if field.fields or field.personal is Personal.CONTENT
+    }
 
 
 def plant(value: Any, selection: Selection, secret: Any) -> Any:

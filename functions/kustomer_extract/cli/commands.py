@@ -123,14 +123,20 @@ def show_tables(session: Session, options: Namespace) -> int:
         selected = {path for path, _ in iter_paths(select(schema, config.columns))} if config else set()
         if options.columns:
             rows += [
-                (table, ".".join(path), _to_type(field.type, field.mode), _tick(path in selected))
+                (
+                    table,
+                    ".".join(path),
+                    _to_type(field.type, field.mode),
+                    field.personal or "-",
+                    _tick(path in selected),
+                )
                 for path, field in iter_paths(schema)
             ]
         else:
             total, limit = sum(1 for _ in iter_paths(schema)), config.max_drop_percent if config else None
             rows.append((table, _tick(config is not None), f"{len(selected)} of {total}", limit))
     if options.columns:
-        print_table(("TABLE", "COLUMN", "TYPE", "SELECTED"), rows)
+        print_table(("TABLE", "COLUMN", "TYPE", "PERSONAL", "SELECTED"), rows)
     else:
         print_table(("TABLE", "SELECTED", "COLUMNS", "MAX DROP %"), rows)
     return 0

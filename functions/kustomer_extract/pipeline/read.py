@@ -64,7 +64,7 @@ class _Reading:
         limits, state = work.invocation.limits, work.ledger.state
         self._builder = ChunkBuilder(max_rows=limits.chunk_rows, max_bytes=limits.chunk_bytes)
         batch = Batch(run_id=state.run_id, started_at=state.started_at)
-        self._rows = RowReader(work.table, work.integration, batch=batch, job=work.state.job)
+        self._rows = RowReader(work.integration, work.choice, table=work.table, batch=batch, job=work.state.job)
         self._position = work.state
         self._number = len(work.state.chunks)
         self._loading: _Loading | None = None

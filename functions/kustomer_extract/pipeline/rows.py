@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kustomer_extract.models import Evidence, Table
-from kustomer_extract.schema import load_schema
 from kustomer_extract.transform import compile_transform, read_created_at, to_line
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.config import Integration
     from kustomer_extract.models import Batch, Job, JsonObject, Page
+    from kustomer_extract.schema import Choice
 
 _MAX_DRIFT_PATHS = 50
 _MAX_PATH_LENGTH = 200  # characters: keys are Kustomer's, and the job is written with every chunk
@@ -28,9 +28,9 @@ class RowReader:
         job: With all counts up to the last page.
     """
 
-    def __init__(self, table: Table, integration: Integration, *, batch: Batch, job: Job) -> None:
+    def __init__(self, integration: Integration, choice: Choice, *, table: Table, batch: Batch, job: Job) -> None:
         self.job = job
-        self._to_row = compile_transform(load_schema(table), integration.tables[table].columns, table=table)
+        self._to_row = compile_transform(choice, table=table)
         self._batch = batch
         self._history_start = integration.history_start if table is Table.CONVERSATIONS else None
 
@@ -39,9 +39,9 @@ class RowReader:
         drift: Counter[str] = Counter()
         lines = []
         for record in self._select(page.records):
-            row, differences = self._to_row(record, batch=self._batch)
-            lines.append(to_line(row))
-            drift.update(differences)
+            fitted = self._to_row(record, batch=self._batch)
+            lines.append(to_line(fitted.row))
+            drift.update(fitted.drift)
         self.job = replace(
             _add_evidence(self.job, page.evidence),
             rows=self.job.rows + len(lines),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kustomer_extract.config import may_go_on
 from kustomer_extract.errors import Stopped, UnknownIntegration
 from kustomer_extract.models import Job, TableState, to_job_id
-from kustomer_extract.schema import load_schema, schema_hash, select
+from kustomer_extract.schema import choose, load_schema, schema_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kustomer_extract.pipeline.invocation import Invocation
     from kustomer_extract.pipeline.ledger import Ledger
     from kustomer_extract.ports import Source
-    from kustomer_extract.schema import Field
+    from kustomer_extract.schema import Choice, Field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +27,20 @@ class TableWork:
     """What it takes to bring a table forward.
 
     Attributes:
-        schema: Its selected columns.
+        choice: What it takes of its schema.
     """
 
     table: Table
     integration: Integration
     invocation: Invocation
     ledger: Ledger
-    schema: Sequence[Field]
+    choice: Choice
     source: Source
+
+    @property
+    def schema(self) -> Sequence[Field]:
+        """Its selected columns."""
+        return self.choice.columns
 
     @property
     def config(self) -> TableConfig:
@@ -61,14 +66,14 @@ class TableWork:
             raise Stopped(f"stopped, because the integration is {document['status']}; the published table stays")
 
 
-def select_columns(integration: Integration, table: Table) -> tuple[Field, ...]:
-    """List the columns that a table of an integration has."""
-    return select(load_schema(table), integration.tables[table].columns)
+def choose_columns(integration: Integration, table: Table) -> Choice:
+    """Decide what a table of an integration takes of its schema."""
+    return choose(load_schema(table), integration.tables[table].columns)
 
 
 def hash_schemas(integration: Integration) -> str:
     """Hash what the selected tables will look like."""
-    return schema_hash([field for table in integration.tables for field in select_columns(integration, table)])
+    return schema_hash([field for table in integration.tables for field in choose_columns(integration, table).columns])
 
 
 def build_tables(tables: Iterable[Table], state: RunState, *, config_hash: str) -> dict[Table, TableState]:

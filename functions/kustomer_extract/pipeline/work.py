@@ -13,7 +13,7 @@ from kustomer_extract.pipeline.hand_over import hand_over
 from kustomer_extract.pipeline.invocation import Outcome
 from kustomer_extract.pipeline.publish import publish
 from kustomer_extract.pipeline.read import read
-from kustomer_extract.pipeline.table import TableWork, select_columns
+from kustomer_extract.pipeline.table import TableWork, choose_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _iter_running(
                 integration=integration,
                 invocation=invocation,
                 ledger=ledger,
-                schema=select_columns(integration, table),
+                choice=choose_columns(integration, table),
                 source=source,
             )
 

@@ -1,4 +1,4 @@
-"""A schema and a selection → one converter for all records of a table.
+"""What a table takes of its schema → one converter for all records of a table.
 
 Every column becomes a function that takes a value and its place in the record, and returns the value for the row, or
 None for "no value". What does not fit goes to `Misfits`: nothing is lost, and nothing raises.
@@ -7,18 +7,18 @@ None for "no value". What does not fit goes to `Misfits`: nothing is lost, and n
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, cast
 
 from kustomer_extract.models import JsonObject, JsonValue, Table
-from kustomer_extract.schema import ALWAYS_SELECTED, Field, Selection, part
 from kustomer_extract.transform.misfits import Misfits, Place
 from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id, convert_text, parse_timestamp, to_rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from kustomer_extract.models import Batch
+    from kustomer_extract.schema import Choice, Field
 
 Row: TypeAlias = dict[str, JsonValue]
 Drift: TypeAlias = tuple[str, ...]
@@ -35,10 +35,24 @@ _UNSET: tuple[JsonValue, ...] = ([], "")
 """What the API sends in place of an object that has no value (docs/kustomer-api.md)."""
 
 
+class Fitted(NamedTuple):
+    """What became of a record.
+
+    Attributes:
+        drift: A JSON Pointer per misfit with ``*`` for array indices, for example ``/attributes/tags/*``; where
+            personal data is left out, ``(type)`` follows it if the field is unknown.
+        custom_names: Of the custom attributes that the record has.
+    """
+
+    row: Row
+    drift: Drift
+    custom_names: tuple[str, ...]
+
+
 class ToRow(Protocol):
     """A compiled transform."""
 
-    def __call__(self, record: JsonObject, *, batch: Batch) -> tuple[Row, Drift]:
+    def __call__(self, record: JsonObject, *, batch: Batch) -> Fitted:
         """Turn one API object into one row of its table, and say what did not fit.
 
         From ``{"id": str, "type": str, "attributes": {"createdAt": ISO 8601, ...}, "relationships": {...}}``
@@ -49,40 +63,35 @@ class ToRow(Protocol):
         Args:
             record: One element of the response's ``data`` list; its ``id`` is a non-empty string, or an integer.
             batch: Run id and start of the run (UTC), the same for every row of the run.
-
-        Returns:
-            The row, and a JSON Pointer per misfit with ``*`` for array indices, for example ``/attributes/tags/*``.
         """
 
 
-def compile_transform(fields: Sequence[Field], selection: Selection, *, table: Table) -> ToRow:
+def compile_transform(choice: Choice, *, table: Table) -> ToRow:
     """Prepare the conversion of a table's records.
 
     Args:
-        fields: All columns of the table, selected or not: only so are deselected fields told from unknown ones.
-        selection: As for `schema.select`; what it leaves out reaches neither the row nor `_rescued`.
+        choice: What it leaves out reaches neither the row nor `_rescued`.
         table: Decides on the constant `type` and on aliases.
     """
     converters: dict[str, Convert] = {}
-    for field in fields:
+    for field in choice.fields:
         if field.name == "id":
             converters["id"] = convert_id
         elif not field.name.startswith("_"):
-            selected = field.name in ALWAYS_SELECTED or part(selection, field.name)
-            converters[field.name] = _column(field, selected, ALIASES.get((table, field.name), {}))
-    convert = _record(converters, selection)
-    keeps_rescued = part(selection, "_rescued") is not False
+            converters[field.name] = _column(field, choice, ALIASES.get((table, field.name), {}))
+    convert = _record(converters, {field.name: field for field in choice.fields if field.name in converters})
+    keeps_rescued = any(field.name == "_rescued" for field in choice.columns)
 
-    def to_row(record: JsonObject, *, batch: Batch) -> tuple[Row, Drift]:
+    def to_row(record: JsonObject, *, batch: Batch) -> Fitted:
         if record.get("type") is None:
             record = {**record, "type": table.record_type}
-        misfits = Misfits()
+        misfits = Misfits(keeps_unknown=choice.personal_data)
         row = cast("Row", convert(record, None, misfits) or {})
         if misfits.rescued and keeps_rescued:
             row["_rescued"] = misfits.rescued
         row["_batch_id"] = batch.run_id
         row["_batch_runtime"] = to_rfc3339(batch.started_at)
-        return row, tuple(misfits.drift)
+        return Fitted(row, tuple(misfits.drift), tuple(misfits.custom_names))
 
     return to_row
 
@@ -94,23 +103,61 @@ def read_created_at(record: JsonObject) -> datetime | None:
     return parse_timestamp(created_at) if isinstance(created_at, str) else None
 
 
-def _column(field: Field, selection: Selection, aliases: Mapping[str, str] = MappingProxyType({})) -> Convert:
+def _column(field: Field, choice: Choice, aliases: Mapping[str, str] = MappingProxyType({})) -> Convert:
     """Compile a column, or a field of one; `aliases` are other names of the fields directly below it."""
-    if selection is False:
+    if not field.is_selected:
         return _drop
-    if field.type != "RECORD":
-        lone = str if field.type == "STRING" else None
-        convert = CONVERTERS[field.type]
-        return _array(convert, selection, lone=lone) if field.mode == "REPEATED" else convert
+    keeps = choice.personal_data or not field.holds_content
+    if field.type == "RECORD":
+        return _object(field, choice, aliases, keeps=keeps)
+    return _value(field, choice) if keeps else _count_only(_value(field, choice))
+
+
+def _value(field: Field, choice: Choice) -> Convert:
+    convert = CONVERTERS[field.type]
+    if field.is_custom:
+        return _custom(convert, choice)
+    lone = str if field.type == "STRING" else None
+    return _array(convert, {}, lone=lone) if field.mode == "REPEATED" else convert
+
+
+def _object(field: Field, choice: Choice, aliases: Mapping[str, str], *, keeps: bool) -> Convert:
     fields = {inner.name: inner for inner in field.fields}
     fields |= {alias: fields[name] for alias, name in aliases.items()}
-    selected = {key: part(selection, inner.name) for key, inner in fields.items()}
-    converters = {key: _column(inner, selected[key]) for key, inner in fields.items()}
-    convert = _with_aliases(_record(converters, selected), aliases) if aliases else _record(converters, selected)
+    converters = {key: _column(inner, choice) for key, inner in fields.items()}
+    convert = _record(converters, fields, keeps=keeps)
+    if aliases:
+        convert = _with_aliases(convert, aliases)
     if field.mode != "REPEATED":
         return convert
-    convert = _array(convert, selected, lone=dict)
+    convert = _array(convert, fields, lone=dict, keeps=keeps)
     return _channel_counts(converters, convert) if tuple(fields) == CHANNEL_COUNT else convert
+
+
+def _count_only(convert: Convert) -> Convert:
+    """Compile a column whose misfits may hold what customers wrote: none is kept."""
+
+    def convert_and_count(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+        with misfits.counting():
+            return convert(value, place, misfits)
+
+    return convert_and_count
+
+
+def _custom(convert: Convert, choice: Choice) -> Convert:
+    """Compile the organisation's own attributes: their names are noted, and some of them may be left out."""
+
+    def convert_custom(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+        if isinstance(value, dict):
+            misfits.custom_names.extend(value)
+            if not choice.takes_every_custom_name:
+                value = {name: item for name, item in value.items() if choice.takes_custom(name, item)}
+        elif not choice.takes_every_custom_name:
+            misfits.note(place)
+            return None
+        return convert(value, place, misfits)
+
+    return convert_custom
 
 
 def _drop(_value: JsonValue, _place: Place, _misfits: Misfits) -> JsonValue:
@@ -118,14 +165,20 @@ def _drop(_value: JsonValue, _place: Place, _misfits: Misfits) -> JsonValue:
     return None
 
 
-def _record(converters: Mapping[str, Convert], selection: Selection) -> Convert:
-    """Compile an object; `converters` are in the order that its row will have."""
+def _record(converters: Mapping[str, Convert], fields: Mapping[str, Field], *, keeps: bool = True) -> Convert:
+    """Compile an object.
+
+    Args:
+        converters: In the order that its row will have.
+        fields: Those of the same names.
+        keeps: Whether what comes in its place is rescued, not only counted.
+    """
     columns = tuple((name, convert_field is convert_text, convert_field) for name, convert_field in converters.items())
 
     def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
         if not isinstance(value, dict):
             if value not in _UNSET:
-                misfits.rescue(_prune(value, selection), place)
+                misfits.reject(_prune(value, fields), place, keeps=keeps)
             return None
         row: Row = {}
         known = 0
@@ -141,7 +194,7 @@ def _record(converters: Mapping[str, Convert], selection: Selection) -> Convert:
             if fitted is not None:
                 row[name] = fitted
         if known < len(value):  # the others are unknown, or null
-            misfits.rescue_unknown(value, converters, place)
+            misfits.rescue_unknown(value, fields, place)
         return row or None
 
     return convert
@@ -162,7 +215,7 @@ def _with_aliases(convert: Convert, aliases: Mapping[str, str]) -> Convert:
     return convert_either
 
 
-def _array(convert_item: Convert, selection: Selection, *, lone: type | None) -> Convert:
+def _array(convert_item: Convert, fields: Mapping[str, Field], *, lone: type | None, keeps: bool = True) -> Convert:
     """Compile an array; a value of type `lone` becomes an array of one."""
 
     def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
@@ -178,7 +231,7 @@ def _array(convert_item: Convert, selection: Selection, *, lone: type | None) ->
             fitted = convert_item(value, place, misfits)
             return None if fitted is None else [fitted]
         if lone is not dict or value not in _UNSET:
-            misfits.rescue(_prune(value, selection), place)
+            misfits.reject(_prune(value, fields), place, keeps=keeps)
         return None
 
     return convert
@@ -203,11 +256,15 @@ def _channel_counts(converters: Mapping[str, Convert], convert_array: Convert) -
     return convert
 
 
-def _prune(value: JsonValue, selection: Selection) -> JsonValue:
+def _prune(value: JsonValue, fields: Mapping[str, Field]) -> JsonValue:
     """Take deselected fields out of a value that is about to be rescued in place of a RECORD."""
     if isinstance(value, list):
-        return [_prune(item, selection) for item in value]
-    if isinstance(value, dict):
-        below = {key: part(selection, key) for key in value}
-        return {key: _prune(item, below[key]) for key, item in value.items() if below[key] is not False}
-    return value
+        return [_prune(item, fields) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: item for key, item in value.items() if key not in fields or fields[key].is_selected}
+    return {key: _prune(item, _below(fields, key)) for key, item in kept.items()}
+
+
+def _below(fields: Mapping[str, Field], key: str) -> Mapping[str, Field]:
+    return {inner.name: inner for inner in fields[key].fields} if key in fields else {}
