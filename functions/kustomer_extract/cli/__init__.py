@@ -27,6 +27,11 @@ _FAILED = 1
 _USAGE = 2
 _INTERRUPTED = 130
 
+_EXTRAS = dict.fromkeys(("duckdb", "tqdm", "yaml"), "laptop") | dict.fromkeys(
+    ("google", "google_crc32c"), "laptop,cloud"
+)
+"""Packages that a small installation lacks, and the extras of pyproject.toml that bring them."""
+
 
 def main(arguments: Sequence[str] | None = None, *, environment: Mapping[str, str] | None = None) -> int:
     """Run one command.
@@ -49,9 +54,13 @@ def main(arguments: Sequence[str] | None = None, *, environment: Mapping[str, st
     except KeyboardInterrupt:
         return _report("interrupted: the published tables are as they were, and the next run starts over", _INTERRUPTED)
     except ModuleNotFoundError as error:
-        if error.name not in {"duckdb", "tqdm", "yaml"}:
+        extras = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extras is None:
             raise
-        return _report(f"the package {error.name} is missing: pip install 'kustomer-extract[laptop]'", _USAGE)
+        return _report(
+            f"the package {error.name} is missing. What to do: pip install '.[{extras}]' in the project's folder",
+            _USAGE,
+        )
 
 
 def _report(problem: object, exit_code: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ def _build_parser() -> argparse.ArgumentParser:
         prog="kustomer-extract",
         description="Kustomer's conversations and satisfaction surveys, complete, in DuckDB or BigQuery.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_read_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     place = _build_place()
 
@@ -66,6 +68,13 @@ def _build_place() -> argparse.ArgumentParser:
     cloud.add_argument("--location", metavar="L", help="of the dataset; default: BIGQUERY_LOCATION, or where it is")
     cloud.add_argument("--topic", metavar="T", help="Pub/Sub; default: PUBSUB_TOPIC, or kustomer-trigger")
     return place
+
+
+def _read_version() -> str:
+    try:
+        return version("kustomer-extract")
+    except PackageNotFoundError:
+        return "(not installed, run from its source)"
 
 
 def _parse_limit(text: str) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SETTINGS: dict[str, str | int | float | bool | list[str]] = {
     "autoinstall_known_extensions": False,  # never a download: JSON and time zones are built in
     "memory_limit": "2GB",
+    "storage_compatibility_version": "v1.0.0",  # of new files: every DuckDB since 2024 opens them
     "threads": 2,  # while publishing, each holds 122,880 rows uncompressed: about 400 MB of conversations
 }
 
