@@ -5,7 +5,7 @@ locals {
   _firestore_location = coalesce(var.firestore.location, var.region)
 
   # How much a table may shrink, unless a person says otherwise.
-  _max_drop_percent = { conversations = 50, satisfaction = 90, teams = 50, users = 50 }
+  _max_drop_percent = { conversations = 10, satisfaction = 90, teams = 50, users = 50 }
 
   # They only name ids of the others: a person switches them on.
   _lookups = ["teams", "users"]

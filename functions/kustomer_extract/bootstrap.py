@@ -145,7 +145,7 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
         log=log,
         open_source=ConnectKustomer(clock=clock, base_url=settings.kustomer_api_url),
         runs=FirestoreRunStore(documents),
-        secrets=SecretManagerStore(secrets, project=settings.project, clock=clock),
+        secrets=SecretManagerStore(secrets, project=settings.project),
         warehouse=BigQueryWarehouse(
             client,
             dataset=settings.dataset,

@@ -114,8 +114,8 @@ class Problem:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        hint = f" (did you mean {self.nearest!r}?)" if self.nearest else ""
-        return f"{self.path}: found {self.found}, allowed: {self.allowed}{hint}"
+        hint = f" (did you mean {self.nearest}?)" if self.nearest else ""
+        return f"{self.path}: found {self.found}{hint}, allowed: {self.allowed}"
 
 
 class ConfigInvalid(NeedsPerson):

@@ -37,7 +37,7 @@ class Table(enum.StrEnum):
     is_lookup: bool
 
     SATISFACTION = "satisfaction", "satisfaction", 90.0
-    CONVERSATIONS = "conversations", "conversation"
+    CONVERSATIONS = "conversations", "conversation", 10.0
     USERS = "users", "user", 50.0, True
     TEAMS = "teams", "team", 50.0, True
 
@@ -45,7 +45,7 @@ class Table(enum.StrEnum):
         cls,
         value: str,
         record_type: str = "",
-        max_drop_percent: float = 50.0,
+        max_drop_percent: float = 10.0,
         is_lookup: bool = False,  # noqa: FBT001, FBT002
     ) -> Self:
         """Make a member."""

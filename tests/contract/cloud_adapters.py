@@ -106,7 +106,7 @@ def build_run_store(clients: CloudClients, *, retry: Retry = RETRY) -> Firestore
 
 def build_secret_store(clients: CloudClients, *, retry: Retry = RETRY) -> SecretManagerStore:
     """Build the store of the keys that `add_key` adds."""
-    return SecretManagerStore(clients.secrets, project=clients.cloud.project, clock=clients.clock, retry=retry)
+    return SecretManagerStore(clients.secrets, project=clients.cloud.project, retry=retry)
 
 
 def edit_document(clients: CloudClients, name: str, document: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from kustomer_extract.adapters.laptop.local import YamlConfigStore
 from kustomer_extract.config import parse_integration
 from kustomer_extract.errors import UnknownIntegration
 from kustomer_extract.models import IntegrationName, IntegrationStatus
+from tests.configurations import NOW
 from tests.contract.cloud_adapters import build_config_store, edit_document
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ def test_a_document_is_read_as_it_was_written(console: Console) -> None:
 def test_an_edit_is_seen_at_the_next_reading(console: Console) -> None:
     console.edit("acme", {"org": "acme"})
     console.store.fetch(ACME)
-    console.edit("acme", {"org": "other"})
+    console.edit("acme", {"org": "other", "status": "PAUSED"})
 
-    assert console.store.fetch(ACME) == {"org": "other"}
+    assert console.store.fetch(ACME) == {"org": "other", "status": "PAUSED"}
 
 
 def test_an_unknown_name_is_told_with_those_that_are_known(console: Console) -> None:
@@ -103,16 +104,16 @@ def test_an_unknown_name_is_told_with_those_that_are_known(console: Console) -> 
         console.store.fetch(ACME)
 
 
-@pytest.mark.parametrize("status", [{}, {"status": "PENDING"}, {"status": "pending "}], ids=str)
-def test_an_unchanged_pending_document_becomes_active(console: Console, status: dict[str, str]) -> None:
-    console.edit("acme", {"org": "acme", **status})
+@pytest.mark.parametrize("status", ["PENDING", "pending "])
+def test_an_unchanged_pending_document_becomes_active(console: Console, status: str) -> None:
+    console.edit("acme", {"org": "acme", "status": status})
     console.store.fetch(ACME)
 
     console.store.activate(ACME)
     console.store.activate(ACME)
 
     document = console.store.fetch(ACME)
-    assert parse_integration("acme", document).status is IntegrationStatus.ACTIVE
+    assert parse_integration("acme", document, now=NOW).status is IntegrationStatus.ACTIVE
     assert document["org"] == "acme"
 
 
@@ -127,19 +128,43 @@ def test_what_is_not_pending_stays(console: Console, status: str) -> None:
 
 
 def test_a_document_that_was_edited_since_it_was_read_is_not_touched(console: Console) -> None:
-    console.edit("acme", {"org": "acme"})
+    console.edit("acme", {"org": "acme", "status": "PENDING"})
     console.store.fetch(ACME)
-    console.edit("acme", {"org": "acme", "rate_share": 0.5})
+    edited = {"org": "acme", "status": "PENDING", "rate_share": 0.5}
+    console.edit("acme", edited)
 
     console.store.activate(ACME)
 
-    assert console.store.fetch(ACME) == {"org": "acme", "rate_share": 0.5}
+    assert console.store.fetch(ACME) == edited
 
 
 def test_a_person_has_the_last_word_on_what_was_active(console: Console) -> None:
-    console.edit("acme", {"org": "acme"})
+    console.edit("acme", {"org": "acme", "status": "PENDING"})
     console.store.fetch(ACME)
     console.store.activate(ACME)
     console.edit("acme", {"org": "acme", "status": "PAUSED"})
 
     assert console.store.fetch(ACME)["status"] == "PAUSED"
+
+
+def test_on_a_laptop_a_document_without_a_status_is_pending_and_becomes_active(tmp_path: Path) -> None:
+    warehouse = DuckDbWarehouse.open(":memory:")
+    console = YamlConsole(tmp_path, warehouse)
+    console.edit("acme", {"org": "acme"})
+
+    before = console.store.fetch(ACME)
+    console.store.activate(ACME)
+    after = console.store.fetch(ACME)
+    warehouse.close()
+
+    assert (before["status"], after["status"]) == ("PENDING", "ACTIVE")
+
+
+def test_in_firestore_a_document_without_a_status_stays_without(clients: CloudClients) -> None:
+    console = FirestoreConsole(clients)
+    console.edit("acme", {"org": "acme"})
+    console.store.fetch(ACME)
+
+    console.store.activate(ACME)
+
+    assert console.store.fetch(ACME) == {"org": "acme"}

@@ -15,8 +15,9 @@ from google.cloud import bigquery
 from kustomer_extract.adapters.codec import load_columns, parse_state_document
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.adapters.kustomer.progress import Progress
-from kustomer_extract.config import parse_integration
+from kustomer_extract.config import parse_integration, restore_integration
 from kustomer_extract.models import Cursor, IntegrationName, Job, JobStatus, Proof, Table
+from tests.configurations import NOW
 from tests.contract.cloud_adapters import DATASET, CloudClients, build_run_store, build_warehouse
 
 STORED = Path(__file__).parents[1] / "stored"
@@ -55,7 +56,7 @@ def test_a_state_is_read(version: str) -> None:
         "20261123t030000z-1a2b3c4d", 1, 2, START + timedelta(seconds=1),
     )  # fmt: skip
     assert [chunk.rows for chunk in state.tables[Table.CONVERSATIONS].chunks] == [20_000, 20_000]
-    assert parse_integration(ACME, state.document).org == "acme"
+    assert restore_integration(ACME, state.document, now=state.started_at).org == "acme"
 
 
 def test_a_state_in_firestore_is_gone_on_with(clients: CloudClients, version: str) -> None:
@@ -77,7 +78,7 @@ def test_every_cursor_says_where_to_go_on(version: str) -> None:
 
 
 def test_the_document_that_terraform_seeded_is_valid(version: str) -> None:
-    integration = parse_integration(ACME, read(version, "configuration"))
+    integration = parse_integration(ACME, read(version, "configuration"), now=NOW)
 
     assert (integration.org, set(integration.tables)) == ("acme", {Table.SATISFACTION, Table.CONVERSATIONS})
 

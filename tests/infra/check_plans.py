@@ -21,6 +21,7 @@ from kustomer_extract.bootstrap import Settings, parse_settings
 from kustomer_extract.config import parse_integration
 from kustomer_extract.models import Table
 from kustomer_extract.schema import ALWAYS_SELECTED, load_schema
+from tests.configurations import NOW, build_integration
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("golden")
@@ -225,9 +226,9 @@ def test_the_seeded_document_has_a_boolean_for_every_column_to_two_levels() -> N
 
 
 def test_the_seeded_document_is_the_configuration_with_everything_selected() -> None:
-    seeded = parse_integration("acme", _seeded_document())
+    seeded = parse_integration("acme", _seeded_document(), now=NOW)
 
-    assert seeded == parse_integration("acme", {"org": "acme"})
+    assert seeded == build_integration()
     assert seeded.warnings == ()
 
 

@@ -64,4 +64,4 @@ def test_the_seeded_tables_and_columns_are_those_of_the_code() -> None:
     assert always is not None
     assert set(re.findall(r'"(\w+)"', always[1])) == ALWAYS_SELECTED
     assert tables is not None
-    assert set(re.findall(r"(\w+) =", tables[1])) == {table.value for table in Table}
+    assert dict(re.findall(r"(\w+) = (\d+)", tables[1])) == {t.value: f"{t.max_drop_percent:g}" for t in Table}

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 ACME = IntegrationName("acme")
 TABLES = (Table.SATISFACTION, Table.CONVERSATIONS)
 """What is selected unless somebody says otherwise."""
+SETTINGS: dict[Table, dict[str, Any]] = {Table.SATISFACTION: {}, Table.CONVERSATIONS: {"max_drop_percent": 50}}
+"""One of seven conversations may be deleted without the guard's objection."""
 _PAGE = 2
 _KEPT = {"name", "createdAt", "updatedAt"}
 
@@ -173,7 +175,8 @@ class BareWorld:
     def configure(self, tables: dict[str, Any] | None = None, **changes: Any) -> None:
         """Edit the configuration document, as a person would."""
         chosen = {
-            table.value: {"columns": self._columns(table), **(tables or {}).get(table.value, {})} for table in TABLES
+            table.value: {"columns": self._columns(table), **SETTINGS[table], **(tables or {}).get(table.value, {})}
+            for table in TABLES
         }
         self._file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
 

@@ -78,7 +78,7 @@ def build_configuration() -> dict[str, Any]:
 
 def build_running() -> RunState:
     """Build the state between two hops: one table has ended, the other is under way."""
-    integration = parse_integration(ACME, build_configuration())
+    integration = parse_integration(ACME, build_configuration(), now=START)
     done, reading = (build_job(table, config_hash(integration)) for table in (Table.SATISFACTION, Table.CONVERSATIONS))
     done = replace(
         done,

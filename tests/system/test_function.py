@@ -147,7 +147,7 @@ def test_a_document_as_people_leave_it_is_one_error_with_every_problem() -> None
             if entry.json_payload["event"] == "job_finished"
         }
         (error,) = errors
-        for part in ("rate_share", "extra", "did you mean 'preview'"):
+        for part in ("rate_share", "extra", "did you mean preview"):
             assert part in error
         assert {job["error_code"] for job in installation.read_jobs()} == {"config_invalid"}
 

@@ -34,7 +34,7 @@ def check(ports: Ports, name: IntegrationName, *, as_json: bool = False) -> int:
     Raises:
         ConfigInvalid: nothing else can be tried.
     """
-    integration = parse_integration(name, ports.configs.fetch(name))
+    integration = parse_integration(name, ports.configs.fetch(name), now=ports.clock.now())
     findings = [_describe(integration), *_check_kustomer(ports, integration), *_check_warehouse(ports, name)]
     exit_code = 0 if all(finding.ok for finding in findings) else 1
     if as_json:

@@ -108,7 +108,7 @@ def list_integrations(session: Session, _options: Namespace) -> int:
 
 def _fetch_status(session: Session, name: IntegrationName) -> str:
     try:
-        return parse_integration(name, session.ports.configs.fetch(name)).status.value
+        return parse_integration(name, session.ports.configs.fetch(name), now=session.ports.clock.now()).status.value
     except NeedsPerson:
         return "INVALID"  # `check` tells why
 
@@ -116,7 +116,7 @@ def _fetch_status(session: Session, name: IntegrationName) -> str:
 def show_tables(session: Session, options: Namespace) -> int:
     """Show what can be selected, and what is."""
     name = session.resolve(options.name)
-    integration = parse_integration(name, session.ports.configs.fetch(name))
+    integration = parse_integration(name, session.ports.configs.fetch(name), now=session.ports.clock.now())
     rows: list[tuple[object, ...]] = []
     for table in Table:
         config, schema = integration.tables.get(table), load_schema(table)

@@ -34,7 +34,7 @@ def start(previous: RunState | None, invocation: Invocation) -> Outcome:
         previous = _abandon(previous, invocation)
     state = _build_state(previous, invocation)
     try:
-        integration = parse_integration(message.integration, document)
+        integration = parse_integration(message.integration, document, now=state.started_at)
     except ConfigInvalid as error:
         ledger = invocation.open_ledger(replace(state, tables=build_tables(_ALWAYS_MEANT, state, config_hash="")))
         return Outcome(state=end_run(ledger, invocation, error=error))

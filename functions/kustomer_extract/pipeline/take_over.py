@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kustomer_extract.config import parse_integration
+from kustomer_extract.config import restore_integration
 from kustomer_extract.errors import ConfigInvalid, RetriesExhausted
 from kustomer_extract.models import JobStatus
 from kustomer_extract.pipeline.delivery import is_held
@@ -36,7 +36,7 @@ def take_over(state: RunState, invocation: Invocation) -> Outcome:
     if exhausted is not None or not any(job.status is JobStatus.RUNNING for job in state.jobs):
         return Outcome(state=end_run(ledger, invocation, error=exhausted))
     try:
-        integration = parse_integration(state.integration, state.document)
+        integration = restore_integration(state.integration, state.document, now=state.started_at)
     except ConfigInvalid as error:  # the code was changed between two hops, and a column is gone
         return Outcome(state=end_run(ledger, invocation, error=error))
     schema_hash = hash_schemas(integration)

@@ -89,7 +89,7 @@ def refuse(clients: CloudClients, method: str, code: str, **how: Any) -> None:
 
 def test_only_documents_that_exist_are_integrations(anywhere: CloudClients) -> None:
     edit_document(anywhere, "beta", {"org": "beta"})
-    edit_document(anywhere, "acme", {"org": "acme"})
+    edit_document(anywhere, "acme", {"org": "acme", "status": "PENDING"})
     anywhere.firestore.document("integrations/gone/state/run").set({"run_id": RUN})
 
     assert build_config_store(anywhere).list_names() == ["acme", "beta"]
@@ -107,7 +107,7 @@ def test_what_yaml_could_not_say_is_text(anywhere: CloudClients) -> None:
 
 
 def test_an_activation_whose_answer_was_lost_is_done(clients: CloudClients) -> None:
-    edit_document(clients, "acme", {"org": "acme"})
+    edit_document(clients, "acme", {"org": "acme", "status": "PENDING"})
     refuse(clients, "Commit", "UNAVAILABLE", after_effect=True)
 
     build_config_store(clients).activate(ACME)
@@ -287,7 +287,7 @@ CALLS = [
 def test_a_call_that_fails_once_is_repeated(
     clients: CloudClients, call: Callable[[CloudClients, Retry], None], method: str, code: str
 ) -> None:
-    edit_document(clients, "acme", {"org": "acme"})
+    edit_document(clients, "acme", {"org": "acme", "status": "PENDING"})
     refuse(clients, method, code)
 
     call(clients, RETRY)
@@ -301,7 +301,7 @@ def test_a_call_that_fails_once_is_repeated(
 def test_a_call_that_keeps_failing_is_for_later(
     clients: CloudClients, call: Callable[[CloudClients, Retry], None], method: str, code: str
 ) -> None:
-    edit_document(clients, "acme", {"org": "acme"})
+    edit_document(clients, "acme", {"org": "acme", "status": "PENDING"})
     refuse(clients, method, code, times=ALWAYS)
 
     with pytest.raises(RetryLater, match="Firestore: "):
@@ -312,7 +312,7 @@ def test_a_call_that_keeps_failing_is_for_later(
 def test_a_right_that_is_missing_is_named(
     clients: CloudClients, call: Callable[[CloudClients, Retry], None], method: str
 ) -> None:
-    edit_document(clients, "acme", {"org": "acme"})
+    edit_document(clients, "acme", {"org": "acme", "status": "PENDING"})
     refuse(clients, method, "PERMISSION_DENIED")
 
     with pytest.raises(ServiceRefused) as caught:

@@ -9,9 +9,9 @@ import pytest
 
 from kustomer_extract.adapters.kustomer.check import Finding, check_source
 from kustomer_extract.adapters.kustomer.source import ConnectKustomer
-from kustomer_extract.config import parse_integration
 from kustomer_extract.events import Scope
 from kustomer_extract.models import ApiKey, IntegrationName, Table
+from tests.configurations import build_integration
 from tests.standins.clock import VirtualClock
 from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.limits import RateLimit
@@ -19,7 +19,7 @@ from tests.standins.kustomer.paging import Paging
 from tests.standins.kustomer.server import Sandbox
 from tests.standins.log import RecordedLog
 
-ACME = parse_integration("acme", {"org": "acme"})
+ACME = build_integration()
 
 
 BOTH = (Table.SATISFACTION, Table.CONVERSATIONS)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kustomer_extract.adapters.kustomer.source import ConnectKustomer, KustomerSource
-from kustomer_extract.config import parse_integration
 from kustomer_extract.errors import BrokenPage, KeyRejected, RetryLater, RoleMissing, Truncated
 from kustomer_extract.events import RateLimited, Scope
 from kustomer_extract.models import ApiKey, Cursor, IntegrationName, Page, RunId, Table
+from tests.configurations import build_integration
 from tests.standins.clock import HurriedClock, VirtualClock
 from tests.standins.kustomer.faults import CATALOGUE, Fault
 from tests.standins.kustomer.limits import RateLimit
@@ -28,7 +28,7 @@ from tests.standins.log import RecordedLog
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-ACME = parse_integration("acme", {"org": "acme", "rate_share": 0.6})
+ACME = build_integration()
 SCOPE = Scope(integration=IntegrationName("acme"), run_id=RunId("20261123t030000z-1"))
 
 

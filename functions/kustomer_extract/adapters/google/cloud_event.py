@@ -9,10 +9,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from kustomer_extract.config import is_integration_name
 from kustomer_extract.errors import Unreadable
 from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
 
-_INTEGRATION = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RUN_ID = re.compile(r"\d{8}t\d{6}z-[0-9a-z]{1,8}")
 
 
@@ -33,7 +33,7 @@ def parse_message(event: object, *, event_id: str, event_time: str) -> Message:
         raise Unreadable("the event holds no Pub/Sub message")
     body = _decode(envelope.get("data"))
     integration = body.get("integration")
-    if not isinstance(integration, str) or not _INTEGRATION.fullmatch(integration):
+    if not is_integration_name(integration):
         raise Unreadable('no "integration" with the name of one: expected {"integration": "acme"}')
     trigger = body.get("trigger", Trigger.SCHEDULE.value)
     if trigger not in list(Trigger):

@@ -12,6 +12,7 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition, Forbid
 
 from kustomer_extract.adapters.codec import parse_state_document, to_run_document, to_state_document
 from kustomer_extract.adapters.google.errors import SHORT_RETRY, Service
+from kustomer_extract.config import to_status
 from kustomer_extract.errors import ServiceRefused, TakenOver, UnknownIntegration
 from kustomer_extract.models import IntegrationName, IntegrationStatus
 
@@ -65,8 +66,7 @@ class FirestoreConfigStore:
         if integration not in self._read:
             self.fetch(integration)
         snapshot = self._read[integration]
-        status = (snapshot.to_dict() or {}).get("status") or IntegrationStatus.PENDING
-        if str(status).strip().upper() != IntegrationStatus.PENDING:
+        if to_status((snapshot.to_dict() or {}).get("status")) is not IntegrationStatus.PENDING:
             return
         unchanged = self._client.write_option(last_update_time=snapshot.update_time)
         with self._service.translate(f"activating integrations/{integration}"):

@@ -1,14 +1,14 @@
-"""Secret Manager: the API key of an integration, fresh within five minutes, verified by its checksum."""
+"""Secret Manager: the API key of an integration, read anew by every run, verified by its checksum."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import google_crc32c
 from google.api_core.exceptions import FailedPrecondition, Forbidden, NotFound
 
 from kustomer_extract.adapters.google.errors import SHORT_RETRY, Service
+from kustomer_extract.config import is_api_key
 from kustomer_extract.errors import RetryLater, SecretUnavailable
 from kustomer_extract.models import ApiKey
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from google.cloud.secretmanager import SecretManagerServiceClient
 
     from kustomer_extract.models import IntegrationName
-    from kustomer_extract.ports import Clock
-
-_KEPT_SECONDS = 300
 
 
 class SecretManagerStore:
@@ -28,7 +25,6 @@ class SecretManagerStore:
     Args:
         client: For another endpoint, build it with `client_options`.
         project: Where the secrets are.
-        clock: Tells how old a kept key is.
         retry: Repeats one call.
         call_seconds: How long one call may take.
     """
@@ -38,27 +34,17 @@ class SecretManagerStore:
         client: SecretManagerServiceClient,
         *,
         project: str,
-        clock: Clock,
         retry: Retry = SHORT_RETRY,
         call_seconds: float = 20.0,
     ) -> None:
         self._client = client
         self._project = project
-        self._clock = clock
         self._retry = retry
         self._call_seconds = call_seconds
-        self._kept: dict[IntegrationName, tuple[float, ApiKey]] = {}
 
     def fetch_api_key(self, integration: IntegrationName) -> ApiKey:
-        """Read the key, or take the one that was read within the last five minutes."""
-        read_at, key = self._kept.get(integration, (0.0, None))
-        now = self._clock.monotonic()
-        if key is None or now - read_at >= _KEPT_SECONDS:
-            key = self._read(f"{integration}-kustomer-api-key")
-            self._kept[integration] = now, key
-        return key
-
-    def _read(self, secret: str) -> ApiKey:
+        """Read the key."""
+        secret = f"{integration}-kustomer-api-key"
         service = _describe_service(secret, self._project)
         name = f"projects/{self._project}/secrets/{secret}/versions/latest"
         with service.translate(f"reading {secret}"):
@@ -66,7 +52,7 @@ class SecretManagerStore:
         if google_crc32c.value(answer.payload.data) != answer.payload.data_crc32c:
             raise RetryLater(f"Secret Manager: {secret} arrived damaged: its checksum is wrong")
         value = answer.payload.data.decode(errors="replace").strip()
-        if not re.fullmatch("[!-~]+", value):  # a key goes into a header; what cannot must not get that far
+        if not is_api_key(value):
             fault = "holds characters that no key has" if value else "is empty"
             cure = _describe_adding(secret, self._project)
             raise SecretUnavailable(f"Secret Manager: the latest version of {secret} {fault}. {cure}")

@@ -5,7 +5,6 @@ The host is fixed at construction: neither a redirect nor a link can change it.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from kustomer_extract.adapters.kustomer.answers import (
 )
 from kustomer_extract.adapters.kustomer.connections import Session
 from kustomer_extract.adapters.kustomer.pace import MAX_IN_FLIGHT
+from kustomer_extract.config import is_api_key
 from kustomer_extract.errors import (
     BrokenPage,
     KeyRejected,
@@ -119,7 +119,7 @@ class Http:
         self._clock = clock
         self._rng = rng
         self._timeout = (_CONNECT_SECONDS, read_seconds)
-        self._key_is_text = bool(re.fullmatch(r"[!-~]+", key.value))
+        self._key_is_text = is_api_key(key.value)
         self._session = Session(base_url, size=MAX_IN_FLIGHT)
         self._session.auth = _Bearer(key)
         self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip"})

@@ -6,7 +6,6 @@ These are the fakes of the tests too, so they keep the promises of their ports t
 from __future__ import annotations
 
 import itertools
-import re
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import yaml
 
+from kustomer_extract.config import is_api_key, to_status
 from kustomer_extract.errors import ConfigInvalid, Problem, SecretUnavailable, TakenOver, UnknownIntegration
 from kustomer_extract.models import ApiKey, IntegrationName, IntegrationStatus
 
@@ -40,7 +40,8 @@ class Activations(Protocol):
 class YamlConfigStore:
     """Implements `ConfigStore` on a file ``integrations: {<name>: <document>}``, read anew at every call.
 
-    A document without a status, or with PENDING, reads as ACTIVE once it was activated.
+    A document without a status is PENDING: whoever runs the command wants it to run.
+    What is PENDING reads as ACTIVE once it was activated.
     """
 
     def __init__(self, path: Path, activations: Activations) -> None:
@@ -74,7 +75,7 @@ class YamlConfigStore:
         documents = self._read()
         if integration not in documents:
             raise UnknownIntegration(integration, sorted(documents))
-        return documents[integration]
+        return {"status": IntegrationStatus.PENDING.value, **documents[integration]}
 
     def _read(self) -> Mapping[IntegrationName, Document]:
         try:
@@ -109,8 +110,7 @@ def _describe(error: Exception) -> str:
 
 
 def _is_pending(document: Document) -> bool:
-    """Read the status as kindly as `config.parse_integration` does."""
-    return str(document.get("status") or IntegrationStatus.PENDING).strip().upper() == IntegrationStatus.PENDING
+    return to_status(document["status"]) is IntegrationStatus.PENDING
 
 
 class MemoryRunStore:
@@ -157,7 +157,7 @@ class EnvironmentSecretStore:
     def fetch_api_key(self, integration: IntegrationName) -> ApiKey:
         """Read the key."""
         value = self._environment.get(_KEY_VARIABLE, "").strip()
-        if re.fullmatch("[!-~]+", value):  # a key goes into a header; what cannot must not get that far
+        if is_api_key(value):
             return ApiKey(value)
         fault = "holds characters that no key has" if value else "is missing or empty"
         raise SecretUnavailable(

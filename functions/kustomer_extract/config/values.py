@@ -1,0 +1,130 @@
+"""What may stand in a document → what it means; None where it means nothing. Pure: a value in, a value out."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeGuard
+
+from kustomer_extract.models import IntegrationStatus
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_KEY = re.compile(r"[!-~]+")
+_ORG = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_PERIOD = re.compile(r"([0-9]{1,4})\s*(day|week|month|year)s?")
+_BOOLEANS = {"true": True, "false": False}
+_MONTHS_A_YEAR = 12
+_MOST = 1_000_000  # where nothing smaller is said
+
+
+def is_integration_name(text: object) -> TypeGuard[str]:
+    """Tell whether a text can name an integration: it begins the names of tables."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
+
+def is_api_key(text: str) -> bool:
+    """Tell whether a text can be an API key: it goes into a header, so what cannot must not get that far."""
+    return _KEY.fullmatch(text) is not None
+
+
+def to_org(value: object) -> str | None:
+    """Read the first part of the host name that people sign in at."""
+    return value if isinstance(value, str) and _ORG.fullmatch(value) else None
+
+
+def to_status(value: object) -> IntegrationStatus | None:
+    """Read a status, in any letters."""
+    word = value.strip().upper() if isinstance(value, str) else ""
+    return IntegrationStatus.__members__.get(word)
+
+
+def to_flag(value: object) -> bool | None:
+    """Read a boolean, or its text."""
+    if isinstance(value, str):
+        return _BOOLEANS.get(value.strip().lower())
+    return value if isinstance(value, bool) else None
+
+
+def to_anything(value: object) -> object | None:
+    """Read what nothing depends on."""
+    return value
+
+
+def to_source(value: object) -> str | None:
+    """Read the name of the one source there is."""
+    return value if isinstance(value, str) and value == "kustomer" else None
+
+
+def to_number(value: object, *, least: float = 0, above: float | None = None, most: float = _MOST) -> float | None:
+    """Read a number within limits, or its text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):
+        return None
+    too_low = above is not None and number <= above
+    return number if least <= number <= most and not too_low else None  # which also refuses not-a-number
+
+
+def _to_moment(value: object) -> datetime | None:
+    """Read a date, a timestamp, or the text of one; without a zone it is UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time())
+    if not isinstance(value, datetime):
+        return None
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:  # the first or last hours of the calendar
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """How far back conversations are read.
+
+    Attributes:
+        start: The first moment; None: all of them.
+        period: The rolling period it was reckoned from; None: the start is fixed.
+    """
+
+    start: datetime | None = None
+    period: str | None = None
+
+
+def to_history(value: object, *, now: datetime) -> History | None:
+    """Read a moment in the past, or a rolling period before `now`."""
+    period = _to_period(value)
+    start = _go_back(now, period) if period else _to_moment(value)
+    return History(start=start, period=period) if start and start <= now else None
+
+
+def _to_period(value: object) -> str | None:
+    """Read a rolling period: ``24 months``, in these very words."""
+    match = _PERIOD.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if match is None or int(match[1]) == 0:
+        return None
+    return f"{int(match[1])} {match[2]}s"
+
+
+def _go_back(now: datetime, period: str) -> datetime | None:
+    """Find the day that lies a period before `now`, its first moment; None before the calendar begins."""
+    text, unit = period.split()
+    number, today = int(text), now.date()
+    try:
+        if unit in {"days", "weeks"}:
+            day = today - timedelta(**{unit: number})
+        else:
+            months = today.year * _MONTHS_A_YEAR + today.month - 1 - number * (_MONTHS_A_YEAR if unit == "years" else 1)
+            year, month = months // _MONTHS_A_YEAR, months % _MONTHS_A_YEAR + 1
+            day = date(year, month, min(today.day, monthrange(year, month)[1]))
+    except (OverflowError, ValueError):
+        return None
+    return datetime.combine(day, time(), UTC)

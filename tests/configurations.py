@@ -1,0 +1,15 @@
+"""Integrations for tests: what a document with little more than `org` in it comes to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from kustomer_extract.config import Integration, parse_integration
+
+NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
+"""When runs start, where a test does not say."""
+
+
+def build_integration(name: str = "acme", /, **settings: object) -> Integration:
+    """Read a document of `org`, `status` and these settings."""
+    return parse_integration(name, {"org": "acme", "status": "PENDING", **settings}, now=NOW)
