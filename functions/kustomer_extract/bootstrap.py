@@ -12,19 +12,54 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.clock import SystemClock
 from kustomer_extract.adapters.kustomer.source import ConnectKustomer
-from kustomer_extract.errors import ConfigInvalid, Problem
+from kustomer_extract.adapters.laptop.messages import QueuedContinuations
+from kustomer_extract.errors import ConfigInvalid, Problem, RetryLater
 from kustomer_extract.pipeline.limits import Limits
+from kustomer_extract.pipeline.run import execute, stop
 from kustomer_extract.ports import Ports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from kustomer_extract.models import IntegrationName, Message, RunState
+    from kustomer_extract.pipeline.invocation import Outcome
     from kustomer_extract.ports import EventLog
 
-LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=5_000)
-"""On a laptop nobody ends a run after nine minutes: it has one hop. Nor does anybody count loads: the smaller the
-chunks, the more of DuckDB's work is done while pages are read (a fifth of the time of 20,000 rows)."""
+LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=5_000, max_failures=1)
+"""On a laptop nobody ends a run after nine minutes. Nor does anybody count loads: the smaller the chunks, the more of
+DuckDB's work is done while pages are read (a fifth of the time of 20,000 rows). The source has waited out an outage as
+long as it is worth it; one more failure without progress ends the run, and its jobs say why."""
+
+
+def run_here(message: Message, ports: Ports) -> Outcome:
+    """Run an integration in this process to its end, and deliver its own messages, as Pub/Sub does in the cloud."""
+    queue = ports.continuations
+    assert isinstance(queue, QueuedContinuations)
+    while True:
+        try:
+            outcome = execute(message, ports, limits=LAPTOP_LIMITS)
+        except RetryLater:
+            continue  # the next delivery goes on from the state, or ends the run as failed
+        if not queue.messages:
+            return outcome
+        message = queue.messages.pop(0)
+
+
+def stop_here(message: Message, ports: Ports) -> RunState | None:
+    """End the run that `run_here` was interrupted in: what is published stays, the rest is recorded as stopped."""
+    return stop(message, ports, limits=LAPTOP_LIMITS, reason="interrupted by Ctrl-C; the next run starts over")
+
+
+def read_names(config_path: Path) -> Sequence[IntegrationName]:
+    """List the integrations of a YAML file.
+
+    Raises:
+        ConfigInvalid: it cannot be read.
+    """
+    from kustomer_extract.adapters.laptop.local import YamlConfigStore
+
+    return YamlConfigStore(config_path).list_names()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +194,16 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
 
 @contextmanager
 def open_laptop(
-    *, config_path: Path, warehouse_path: Path, environment: Mapping[str, str], log: EventLog
+    *, config_path: Path, warehouse_path: Path, environment: Mapping[str, str], log: EventLog, read_only: bool = False
 ) -> Iterator[Ports]:
     """Open a YAML file and a DuckDB file; the key comes from KUSTOMER_API_KEY.
+
+    Args:
+        config_path: Read anew at every look.
+        warehouse_path: Made if need be, but not where it is only looked at: then it reads as an empty one.
+        environment: Of the process.
+        log: Gets the events.
+        read_only: Change nothing, and let others look at the same time.
 
     Raises:
         ConfigInvalid, WarehouseRefused: a file cannot be used, and what to do.
@@ -170,17 +212,20 @@ def open_laptop(
     from kustomer_extract.adapters.laptop.local import (
         EnvironmentSecretStore,
         MemoryRunStore,
-        NoContinuations,
         YamlConfigStore,
     )
 
     _spare_collections()
-    clock, warehouse = SystemClock(), DuckDbWarehouse.open(warehouse_path)
+    clock = SystemClock()
+    if read_only and not warehouse_path.exists() and warehouse_path.parent.is_dir():
+        warehouse = DuckDbWarehouse.open(":memory:")
+    else:
+        warehouse = DuckDbWarehouse.open(warehouse_path, read_only=read_only)
     try:
         yield Ports(
             clock=clock,
             configs=YamlConfigStore(config_path, warehouse),
-            continuations=NoContinuations(),
+            continuations=QueuedContinuations(),
             log=log,
             open_source=ConnectKustomer(clock=clock, base_url=environment.get("KUSTOMER_API_URL") or None),
             runs=MemoryRunStore(),

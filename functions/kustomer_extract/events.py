@@ -189,6 +189,7 @@ class PageRead(Event):
     template = ("{rows} rows read from {pages} pages",)
     rows: int
     pages: int
+    expected_rows: int | None = None
 
 
 class ChunkLoaded(Event):

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from kustomer_extract.cli import main
-from kustomer_extract.cli.tables import print_table
+from kustomer_extract.cli.output import print_table
 from kustomer_extract.config import parse_integration
 from kustomer_extract.config.document import KEYS
 from kustomer_extract.models import Table
@@ -79,6 +79,8 @@ def test_a_run_says_what_lies_where(laptop: Laptop) -> None:
         ["TABLE", "STATUS", "ROWS"],
         ["kustomer.acme_satisfaction", "SUCCEEDED", "3"],
         ["kustomer.acme_conversations", "SUCCEEDED", "120"],
+        [""],
+        [f"To look at the data: duckdb {laptop.warehouse}"],
     ]
     assert "acme: run finished green" in laptop.err
 
@@ -123,7 +125,7 @@ def test_a_missing_key_is_a_failed_job(laptop: Laptop) -> None:
     assert "the environment variable KUSTOMER_API_KEY is missing" in laptop.err
 
 
-def test_an_interrupted_run_is_exit_code_130_and_publishes_nothing(laptop: Laptop) -> None:
+def test_an_interrupted_run_is_exit_code_130_and_tells_what_is_published(laptop: Laptop) -> None:
     with Sandbox(conversations=5000, latency_seconds=0.2) as slow:
         environment = {**os.environ, **laptop.environment, "KUSTOMER_API_URL": slow.url, "PYTHONPATH": "functions"}
         places = ["--config", str(laptop.config), "--warehouse", str(laptop.warehouse)]
@@ -139,11 +141,94 @@ def test_an_interrupted_run_is_exit_code_130_and_publishes_nothing(laptop: Lapto
         _, rest = process.communicate(timeout=30)
 
     assert process.returncode == 130
-    assert rest.splitlines() == [
-        "kustomer-extract: interrupted: the published tables are as they were, and the next run starts over"
+    assert rest.splitlines()[-1] == (
+        "kustomer-extract: interrupted: satisfaction is published; conversations stayed as before; "
+        "the next run starts over"
+    )
+    assert laptop.type("jobs") == 0
+    assert [row[2:4] + row[6:7] for row in laptop.cells[1:]] == [
+        ["conversations", "SKIPPED", "stopped"],
+        ["satisfaction", "SUCCEEDED", "-"],
     ]
     assert laptop.type("check") == 0
     assert laptop.cells[-1] == ["published conversations", "ok", "nothing yet"]
+
+
+def test_a_table_that_is_named_runs_alone(laptop: Laptop) -> None:
+    assert laptop.type("run", "acme", "satisfaction") == 0
+    assert [row[0] for row in laptop.cells[1:2]] == ["kustomer.acme_satisfaction"]
+    assert laptop.type("jobs") == 0
+    assert [row[2] for row in laptop.cells[1:]] == ["satisfaction"]
+
+
+def test_a_table_may_be_named_alone_where_there_is_one_integration(laptop: Laptop) -> None:
+    assert laptop.type("run", "satisfaction") == 0
+    assert [row[0] for row in laptop.cells[1:2]] == ["kustomer.acme_satisfaction"]
+
+
+def test_a_word_that_is_no_table_is_exit_code_2(laptop: Laptop) -> None:
+    assert laptop.type("run", "acme", "messages") == 2
+    assert "'messages' is no table; the tables are satisfaction, conversations" in laptop.err
+
+
+def test_a_run_as_json_tells_all(laptop: Laptop) -> None:
+    assert laptop.type("run", "--json") == 0
+    assert [(job["table_name"], job["status"], job["rows"]) for job in json.loads(laptop.out)] == [
+        ("satisfaction", "SUCCEEDED", 3),
+        ("conversations", "SUCCEEDED", 120),
+    ]
+
+
+def test_a_quiet_run_says_nothing_but_its_outcome(laptop: Laptop) -> None:
+    laptop.configure(acme={"org": "acme", "tables": {"satisfaction": {"selected": True}}})
+
+    assert laptop.type("run", "-q") == 0
+    assert laptop.err == ""
+
+
+def test_a_dry_run_says_what_it_takes_and_makes_nothing(laptop: Laptop, sandbox: Sandbox) -> None:
+    laptop.type("run")
+    before = len(sandbox.requests)
+
+    assert laptop.type("run", "--dry-run") == 0
+    assert laptop.cells[1:3] == [["satisfaction", "3", "1", "0.0"], ["conversations", "120", "2", "0.0"]]
+    assert len(sandbox.requests) == before
+
+
+def test_a_dry_run_before_the_first_run_makes_no_file(laptop: Laptop) -> None:
+    assert laptop.type("run", "--dry-run") == 0
+    assert laptop.cells[1] == ["satisfaction", "-", "-", "-"]
+    assert not laptop.warehouse.exists()
+
+
+@pytest.mark.parametrize("words", [["acmee"], ["acme", "conversation"]])
+def test_a_run_that_is_mistyped_makes_no_file(laptop: Laptop, words: list[str]) -> None:
+    assert laptop.type("run", *words) == 2
+    assert not laptop.warehouse.exists()
+
+
+def test_a_run_into_memory_is_refused(laptop: Laptop) -> None:
+    laptop.warehouse = Path(":memory:")
+
+    assert laptop.type("run") == 2
+    assert "name a file" in laptop.err
+
+
+@pytest.mark.parametrize("name", ["kustomer_staging.duckdb", "Kustomer.duckdb", "KUSTOMER.DUCKDB", "kustomer.db"])
+def test_a_file_may_have_any_name(laptop: Laptop, name: str) -> None:
+    laptop.warehouse = laptop.warehouse.with_name(name)
+
+    assert laptop.type("run") == 0
+    shown = laptop.cells[2][0]
+    with duckdb.connect(str(laptop.warehouse), read_only=True) as connection:
+        assert connection.execute(f"SELECT count(*) FROM {shown}").fetchall() == [(120,)]
+
+
+def test_an_integration_may_have_a_key_of_its_own(laptop: Laptop) -> None:
+    laptop.environment["KUSTOMER_API_KEY_ACME"] = laptop.environment["KUSTOMER_API_KEY"]
+    laptop.environment["KUSTOMER_API_KEY"] = "of somebody else"
+
+    assert laptop.type("run") == 0
 
 
 # --- which integration
@@ -243,9 +328,75 @@ def test_jobs_as_json_tell_all(laptop: Laptop) -> None:
     assert job["published_at"] is None
 
 
-def test_no_jobs_are_an_empty_table(laptop: Laptop) -> None:
-    assert laptop.type("jobs", "acme") == 0
-    assert len(laptop.cells) == 1
+HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]{}); print(1, flush=True); input()"
+LOOKS = ["list", "jobs", "tables", "check"]
+
+
+@pytest.mark.parametrize("command", LOOKS)
+def test_a_look_makes_no_file(laptop: Laptop, command: str) -> None:
+    files = set(laptop.config.parent.iterdir())
+
+    assert laptop.type(command) == 0
+    assert set(laptop.config.parent.iterdir()) == files
+
+
+@pytest.mark.parametrize("command", LOOKS)
+def test_a_look_works_beside_another_reader_and_changes_nothing(laptop: Laptop, command: str) -> None:
+    laptop.type("run")
+    reader = subprocess.Popen(
+        [sys.executable, "-c", HOLD.format(", read_only=True"), str(laptop.warehouse)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert reader.stdout is not None
+    reader.stdout.readline()
+    before = laptop.warehouse.read_bytes()
+
+    exit_code = laptop.type(command)
+
+    reader.communicate("\n")
+    assert exit_code == 0
+    assert laptop.warehouse.read_bytes() == before
+
+
+def test_a_look_into_somebody_elses_file_finds_nothing_and_leaves_it(laptop: Laptop) -> None:
+    with duckdb.connect(str(laptop.warehouse)) as connection:
+        connection.execute("CREATE SCHEMA kustomer_staging; CREATE TABLE kustomer_staging.mine AS SELECT 1 AS id")
+
+    assert [laptop.type(command) for command in LOOKS] == [0, 0, 0, 0]
+    with duckdb.connect(str(laptop.warehouse), read_only=True) as connection:
+        assert connection.execute("SELECT * FROM kustomer_staging.mine").fetchall() == [(1,)]
+
+
+def test_a_look_beside_a_writer_says_which_process_it_is(laptop: Laptop) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD.format(""), str(laptop.warehouse)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as writer:  # fmt: skip
+        assert writer.stdout is not None
+        writer.stdout.readline()
+
+        exit_code = laptop.type("jobs")
+
+        writer.communicate("\n")
+    assert exit_code == 1
+    assert f"PID {writer.pid}" in laptop.err
+
+
+def test_jobs_in_an_empty_folder_say_where_they_looked(laptop: Laptop) -> None:
+    assert laptop.type("jobs") == 0
+    assert laptop.out == f"no jobs yet in {laptop.warehouse}\n"
+
+
+def test_lists_as_json_tell_the_same(laptop: Laptop) -> None:
+    laptop.type("run")
+
+    laptop.type("list", "--json")
+    (integration,) = json.loads(laptop.out)
+    laptop.type("tables", "--json")
+    tables = json.loads(laptop.out)
+
+    assert (integration["name"], integration["status"], integration["rows"]) == ("acme", "ACTIVE", 123)
+    assert [table["table"] for table in tables] == ["satisfaction", "conversations", "users", "teams"]
 
 
 # --- check
@@ -311,6 +462,84 @@ def test_a_check_of_an_invalid_document_is_exit_code_2(laptop: Laptop) -> None:
     assert 'org: found "ac me"' in laptop.err
 
 
+# --- init
+
+
+def test_init_writes_every_table_and_column_and_checks(laptop: Laptop) -> None:
+    laptop.config.unlink()
+
+    exit_code = laptop.type("init", "acme", "--org", "acme", "--history-start", "2024-01-01", "--no-personal-data")
+
+    document = yaml.safe_load(laptop.config.read_text())["integrations"]["acme"]
+    integration = parse_integration("acme", {"status": "PENDING", **document}, now=NOW)
+    assert exit_code == 0
+    assert laptop.cells[1] == ["CHECKED", "RESULT", "FOUND"]
+    assert (document["org"], str(document["history_start"])) == ("acme", "2024-01-01")
+    assert set(document["tables"]) == set(Table)
+    assert integration.warnings == ()
+    assert document["tables"]["conversations"]["columns"]["attributes"]["status"] is True
+    assert all(" # " in line for line in laptop.config.read_text().splitlines() if line.startswith(" " * 12))
+
+
+def test_init_never_overwrites(laptop: Laptop) -> None:
+    before = laptop.config.read_bytes()
+
+    assert laptop.type("init", "other", "--org", "other") == 2
+    assert laptop.config.read_bytes() == before
+    assert "is there already" in laptop.err
+
+
+def test_init_refuses_what_is_not_allowed_and_writes_nothing(laptop: Laptop) -> None:
+    laptop.config.unlink()
+
+    assert laptop.type("init", "acme", "--org", "ac me", "--personal-data") == 2
+    assert not laptop.config.exists()
+
+
+# --- help and output
+
+
+def test_without_arguments_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([], environment={})
+
+    assert caught.value.code == 0
+    assert "Begin with: kustomer-extract init" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["init", "run", "list", "check", "tables", "jobs", "rollback"])
+def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"], environment={})
+
+    assert f"Example: kustomer-extract {command}" in capsys.readouterr().out
+
+
+def run_process(
+    laptop: Laptop, command: str, *, shell: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Type a command into a shell."""
+    places = f"--config '{laptop.config}' --warehouse '{laptop.warehouse}'"
+    line = f"set -o pipefail; '{sys.executable}' -m kustomer_extract {command} {places} {shell}"
+    known = {**os.environ, **laptop.environment, "PYTHONPATH": "functions", **environment}
+    return subprocess.run(["bash", "-c", line], cwd=ROOT, env=known, capture_output=True, text=True, check=False)
+
+
+def test_a_closed_pipe_ends_quietly(laptop: Laptop) -> None:
+    done = run_process(laptop, "tables --columns", shell="| head -n 1")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("TABLE")
+
+
+def test_a_terminal_that_knows_ascii_alone_is_no_reason_to_fail(laptop: Laptop) -> None:
+    laptop.configure(acme={"org": "acme", "status": "PAUSED"})
+
+    done = run_process(laptop, "check", PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0
+
+
 # --- what cannot be done
 
 
@@ -321,7 +550,7 @@ def test_a_roll_back_needs_bigquery(laptop: Laptop) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["jump"], ["jobs", "--limit", "0"], ["jobs", "--limit", "x"], ["rollback", "acme", "messages", "--to", "r"]],
+    [["jump"], ["jobs", "--limit", "0"], ["jobs", "--limit", "x"], ["rollback", "acme", "messages", "--to", "r"]],
     ids=str,
 )
 def test_what_cannot_be_understood_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,45 +16,81 @@ _NAME_HELP = "the integration; may be left out where there is only one"
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the arguments; what cannot be read ends the process with exit code 2."""
-    return _build_parser().parse_args(arguments)
+    """Read the arguments. Without any, the help is shown; what cannot be read ends the process with exit code 2."""
+    parser = _build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        parser.exit(0)
+    return options
 
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="kustomer-extract",
         description="Kustomer's conversations and satisfaction surveys, complete, in DuckDB or BigQuery.",
+        epilog="Begin with: kustomer-extract init",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {_read_version()}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     place = _build_place()
 
-    def add(name: str, text: str, *, takes_name: bool = True) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text, parents=[place])
+    def add(name: str, text: str, example: str, *, takes_name: bool = True) -> argparse.ArgumentParser:
+        epilog = f"Example: kustomer-extract {example}"
+        command = commands.add_parser(name, help=text, description=f"{text}.", epilog=epilog, parents=[place])
         if takes_name:
             command.add_argument("name", metavar="NAME", nargs="?", type=IntegrationName, help=_NAME_HELP)
         return command
 
-    add("run", "run one integration now (in the cloud: publish a manual trigger)")
-    add("list", "integrations: status, last run, colour, rows", takes_name=False)
-    check = add("check", "try key, roles, rate limit, configuration and warehouse; writes nothing")
-    check.add_argument("--json", action="store_true", help="a JSON list of what was looked at")
-    tables = add("tables", "what can be selected, and what is")
+    _add_init(add("init", "Write kustomer.yaml, then check", "init acme --org acme --history-start 2024-01-01"))
+    _add_run(
+        add("run", "Run one integration now (in the cloud: publish a manual trigger)", "run acme", takes_name=False)
+    )
+    listing = add("list", "Show integrations: status, last run, colour, rows", "list", takes_name=False)
+    check = add("check", "Try key, roles, rate limit, configuration and warehouse; writes nothing", "check acme")
+    tables = add("tables", "Show what can be selected, and what is", "tables acme --columns")
     tables.add_argument("--columns", action="store_true", help="every column, at any depth")
-    jobs = add("jobs", "history, newest first, with the run's colour")
-    jobs.add_argument("--limit", type=_parse_limit, default=20, metavar="N", help="jobs to show (default: 20)")
-    jobs.add_argument("--json", action="store_true", help="a JSON list, with errors in full")
-    rollback = add("rollback", "publish an earlier run's rows again (BigQuery only)", takes_name=False)
+    jobs = add("jobs", "Show the history, newest first, with the run's colour", "jobs acme --limit 4")
+    jobs.add_argument("--limit", type=_read_limit, default=20, metavar="N", help="jobs to show (default: 20)")
+    for command in (listing, check, tables, jobs):
+        command.add_argument("--json", action="store_true", help="the same as JSON, errors in full")
+    rollback = add(
+        "rollback",
+        "Publish an earlier run's rows again (BigQuery only)",
+        "rollback acme conversations --to 20261123t030000z-1a2b3c4d --project my-project",
+        takes_name=False,
+    )
     rollback.add_argument("name", metavar="NAME", type=IntegrationName)
     rollback.add_argument("table", metavar="TABLE", type=Table, choices=list(Table))
     rollback.add_argument("--to", metavar="RUN_ID", required=True, help="a run of `kustomer-extract jobs`")
     return parser
 
 
+def _add_init(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--org", help="the subdomain you sign in at: acme of https://acme.kustomerapp.com")
+    command.add_argument("--history-start", metavar="DATE", help="leave out conversations created before it")
+    command.add_argument(
+        "--personal-data",
+        action=argparse.BooleanOptionalAction,
+        help="whether words of and about customers may be stored",
+    )
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "words", metavar="NAME TABLE", nargs="*", help=f"{_NAME_HELP}; then tables, if not all that are selected"
+    )
+    command.add_argument("--dry-run", action="store_true", help="say what would be requested and changed; do nothing")
+    command.add_argument("--json", action="store_true", help="the jobs as JSON, errors in full")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only warnings and errors")
+
+
 def _build_place() -> argparse.ArgumentParser:
     """Describe the options that say where; all commands have them."""
     place = argparse.ArgumentParser(add_help=False)
-    laptop = place.add_argument_group("on a laptop (the key is read from KUSTOMER_API_KEY)")
+    laptop = place.add_argument_group(
+        "on a laptop (the key is read from KUSTOMER_API_KEY_<NAME>, else from KUSTOMER_API_KEY)"
+    )
     laptop.add_argument(
         "--config", type=Path, default=Path("kustomer.yaml"), metavar="FILE", help="default: kustomer.yaml"
     )
@@ -70,15 +106,14 @@ def _build_place() -> argparse.ArgumentParser:
     return place
 
 
+def _read_limit(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
 def _read_version() -> str:
     try:
         return version("kustomer-extract")
     except PackageNotFoundError:
         return "(not installed, run from its source)"
-
-
-def _parse_limit(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number

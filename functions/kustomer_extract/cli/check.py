@@ -12,7 +12,7 @@ from kustomer_extract.adapters.kustomer.check import Finding, check_source
 from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.adapters.kustomer.source import KustomerSource
-from kustomer_extract.cli.tables import print_table, say
+from kustomer_extract.cli.output import print_table, say
 from kustomer_extract.config import parse_integration
 from kustomer_extract.errors import ExtractError
 from kustomer_extract.events import Scope

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kustomer_extract.errors import RetryLater, TakenOver
+from kustomer_extract.errors import RetryLater, Stopped, TakenOver
 from kustomer_extract.pipeline.delivery import Decision, decide
+from kustomer_extract.pipeline.end import end_run
 from kustomer_extract.pipeline.hand_over import interrupt
 from kustomer_extract.pipeline.invocation import Invocation, Outcome
 from kustomer_extract.pipeline.limits import Limits
@@ -34,6 +35,19 @@ def execute(message: Message, ports: Ports, *, limits: Limits | None = None) -> 
         return _execute(invocation)
     except RetryLater as error:
         return interrupt(error, invocation)
+
+
+def stop(message: Message, ports: Ports, *, limits: Limits, reason: str) -> RunState | None:
+    """End the integration's run, where its holder was interrupted; None if there is no run.
+
+    Raises:
+        RetryLater: a record could not be written.
+    """
+    state = ports.runs.fetch(message.integration)
+    if state is None or state.finished_at is not None:
+        return state
+    invocation = Invocation(message, ports, limits)
+    return end_run(invocation.open_ledger(state), invocation, error=Stopped(reason))
 
 
 def _execute(invocation: Invocation) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.laptop.terminal import TerminalLog
 from kustomer_extract.events import (
@@ -14,9 +15,13 @@ from kustomer_extract.events import (
     RunStarted,
     Scope,
     TriggerDropped,
+    Waiting,
 )
 from kustomer_extract.models import IntegrationName, JobStatus, RunId, Table, Trigger
 from tests.standins.clock import VirtualClock
+
+if TYPE_CHECKING:
+    import pytest
 
 SCOPE = Scope(integration=IntegrationName("acme"), run_id=RunId("r"), table=Table.CONVERSATIONS)
 RUN_SCOPE = Scope(integration=IntegrationName("acme"), run_id=RunId("r"))
@@ -98,3 +103,47 @@ def test_a_stream_that_has_gone_away_stops_nothing() -> None:
 
     log.emit(SCOPE, STARTED)
     log.close()
+
+
+def test_a_total_that_kustomer_states_is_a_percentage_with_the_time_left() -> None:
+    text = emit(Terminal(), STARTED, PageRead(rows=100, pages=1, expected_rows=400), FINISHED)
+
+    assert "conversations:  25%" in text
+    assert "100/400" in text
+    assert "as many as last time" not in text
+
+
+def test_the_rows_of_the_last_run_are_a_guess_and_called_one() -> None:
+    stream = Terminal()
+    log = TerminalLog(stream, VirtualClock())
+    log.expect({Table.CONVERSATIONS: 200})
+
+    for event in (STARTED, PageRead(rows=100, pages=1), FINISHED):
+        log.emit(SCOPE, event)
+
+    assert "conversations (as many as last time?):  50%" in stream.getvalue()
+
+
+def test_the_bar_says_what_is_waited_for() -> None:
+    waiting = Waiting(reason="connection lost, trying again for 10 minutes", wait_seconds=12)
+
+    text = emit(Terminal(), STARTED, PageRead(rows=100, pages=1), waiting, RateLimited(wait_seconds=30), FINISHED)
+
+    assert "connection lost, trying again for 10 minutes, 12 s" in text
+    assert "waiting for the rate limit, 30 s" in text
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+
+    assert "\r" not in emit(Terminal(), STARTED, PageRead(rows=100, pages=1), FINISHED)
+
+
+def test_a_quiet_log_has_warnings_alone() -> None:
+    stream = Terminal()
+    log = TerminalLog(stream, VirtualClock(), quiet=True)
+
+    for event in (STARTED, PageRead(rows=100, pages=1), RateLimited(wait_seconds=1), FINISHED):
+        log.emit(SCOPE, event)
+
+    assert len(stream.getvalue().splitlines()) == 1

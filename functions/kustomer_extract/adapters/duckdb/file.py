@@ -1,4 +1,4 @@
-"""One DuckDB file, opened for writing: statements, transactions, and the machine's refusals told as ours."""
+"""One DuckDB file, opened to write or to look: statements, transactions, and the machine's refusals told as ours."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ class DuckDbFile:
 
     Attributes:
         path: For messages.
+        read_only: Nothing can be written; other processes may look at the same time.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str, *, read_only: bool = False) -> None:
         self._connection = connection
         self.path = path
+        self.read_only = read_only
         ((self._catalog,),) = self.query("SELECT current_database()")
 
     def qualify(self, *names: str) -> str:
@@ -42,15 +44,15 @@ class DuckDbFile:
         return ".".join(map(quote, (self._catalog, *names)))
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
-        """Open a file, made if need be; ``:memory:`` for none.
+    def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
+        """Open a file, made if need be, unless it is only looked at; ``:memory:`` for none.
 
         Raises:
             WarehouseRefused: another process has it open, it is no DuckDB file, or it may not be written.
         """
         with translate(str(path)):
-            connection = duckdb.connect(str(path), config=_SETTINGS)
-        return cls(connection, str(path))
+            connection = duckdb.connect(str(path), read_only=read_only, config=_SETTINGS)
+        return cls(connection, str(path), read_only=read_only)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -70,6 +72,12 @@ class DuckDbFile:
         """
         with translate(self.path):
             return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def find_kind(self, name: str) -> str | None:
+        """Say what has this name in schema `kustomer`: ``BASE TABLE``, ``VIEW``, or nothing."""
+        sql = "SELECT table_type FROM information_schema.tables WHERE table_schema = 'kustomer' AND table_name = ?"
+        found = self.query(sql, [name])
+        return found[0][0] if found else None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

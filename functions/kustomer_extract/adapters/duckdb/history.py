@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
 
 class DuckDbHistory:
-    """Appends to `_jobs`, which it creates, or gives the columns that an older release did not have; and reads it."""
+    """Appends to `_jobs`, and reads it.
+
+    A file opened to write gets the table, or the columns that an older release did not have. In a file opened to look,
+    either may be missing.
+    """
 
     def __init__(self, file: DuckDbFile) -> None:
         self._file = file
         self._table = file.qualify("kustomer", "_jobs")
         self._columns = load_columns()
+        if file.read_only:
+            return
         columns = to_definitions(self._columns)
         file.query(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns}, PRIMARY KEY (integration, job_id))")
         for column in self._columns:
@@ -41,11 +47,17 @@ class DuckDbHistory:
 
     def fetch(self, integration: IntegrationName | None, *, limit: int) -> list[Job]:
         """Read the newest jobs."""
+        found = self._file.query(
+            "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'kustomer' AND table_name = '_jobs'"
+        )
         columns = {
             # Without a zone: to return times with one, DuckDB wants the package pytz.
             column.name: quote(column.name) + (" AT TIME ZONE 'UTC'" if column.type == "TIMESTAMP" else "")
             for column in self._columns
+            if (column.name,) in found
         }
+        if not columns:
+            return []
         rows = self._file.query(
             f"SELECT {', '.join(columns.values())} FROM {self._table} WHERE integration = coalesce(?, integration) "  # noqa: S608 - our own names
             "ORDER BY started_at DESC NULLS LAST, job_id LIMIT ?",

@@ -45,7 +45,7 @@ class DuckDbViews:
             WarehouseRefused: a table has its name.
         """
         name = to_view_name(integration, view.table)
-        if self._find_kind(name) == "BASE TABLE":
+        if self._file.find_kind(name) == "BASE TABLE":
             raise WarehouseRefused(
                 f"{self._file.path}: kustomer.{name} is a table, and the flat view belongs there: rename or drop it; "
                 "the next run makes the view"
@@ -63,7 +63,7 @@ class DuckDbViews:
     def drop(self, integration: IntegrationName, table: Table) -> None:
         """Drop the view, if there is one."""
         name = to_view_name(integration, table)
-        if self._find_kind(name) == "VIEW":
+        if self._file.find_kind(name) == "VIEW":
             self._file.query(f"DROP VIEW {self._file.qualify('kustomer', name)}")
 
     def measure(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
@@ -72,11 +72,6 @@ class DuckDbViews:
         sql = to_measurement(source, dialect=DIALECT, arrays=list_arrays(schema))
         ((rows, seconds, milliseconds),) = self._file.query(sql)
         return Measured(rows=rows, seconds=seconds, milliseconds=milliseconds)
-
-    def _find_kind(self, name: str) -> str | None:
-        sql = "SELECT table_type FROM information_schema.tables WHERE table_schema = 'kustomer' AND table_name = ?"
-        found = self._file.query(sql, [name])
-        return found[0][0] if found else None
 
 
 def describe(view: FlatView, integration: IntegrationName) -> str:

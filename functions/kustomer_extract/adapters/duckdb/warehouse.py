@@ -49,30 +49,34 @@ class DuckDbWarehouse:
         self._file = file
         self.query = file.query
         self._published: set[str] = set()  # staging names that have taken a live table's place
-        live = file.qualify("kustomer")
-        self._integrations = f"{live}._integrations"
+        self._integrations = file.qualify("kustomer", "_integrations")
+        self.query("SET GLOBAL TimeZone = 'UTC'")
+        if not file.read_only:
+            self._prepare(file.qualify("kustomer"))
+        self.staging = DuckDbStaging(file)
+        if not file.read_only:
+            self.staging.clear()
+        self._history = DuckDbHistory(file)
+        self._views = DuckDbViews(file)
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="duckdb-load")
+
+    def _prepare(self, live: str) -> None:
         for statement in (
-            "SET GLOBAL TimeZone = 'UTC'",
             f"CREATE SCHEMA IF NOT EXISTS {live}",
             f"CREATE TABLE IF NOT EXISTS {self._integrations} (name VARCHAR PRIMARY KEY, status VARCHAR)",
             # A write at every opening: a file or folder that may not be written is refused before any page is read.
             f"COMMENT ON TABLE {self._integrations} IS 'Integrations that have been published'",
         ):
-            file.query(statement)
-        self.staging = DuckDbStaging(file)
-        self.staging.clear()
-        self._history = DuckDbHistory(file)
-        self._views = DuckDbViews(file)
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="duckdb-load")
+            self.query(statement)
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
-        """Open the file, made if need be, and drop what killed runs left in it.
+    def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
+        """Open the file, made if need be, and drop what killed runs left in it; or open it to look, and change nothing.
 
         Raises:
             WarehouseRefused: it is in use, not a DuckDB file, or may not be written; the message says what to do.
         """
-        file = DuckDbFile.open(path)
+        file = DuckDbFile.open(path, read_only=read_only)
         try:
             return cls(file)
         except BaseException:
@@ -134,16 +138,13 @@ class DuckDbWarehouse:
 
     def _is_published(self, name: str) -> bool:
         """Tell whether the live table exists; refuse what is no table."""
-        found = self.query(
-            "SELECT table_type FROM information_schema.tables WHERE table_schema = 'kustomer' AND table_name = ?",
-            [name],
-        )
-        if found == [("VIEW",)]:
+        kind = self._file.find_kind(name)
+        if kind == "VIEW":
             raise WarehouseRefused(
                 f"{self._file.path}: kustomer.{name} is a view, and only a table can be published there: rename it, "
                 "or drop it; the next run publishes"
             )
-        return bool(found)
+        return kind is not None
 
     # --- flat views
 
@@ -171,6 +172,8 @@ class DuckDbWarehouse:
 
     def is_active(self, integration: IntegrationName) -> bool:
         """Tell whether it was ever marked active."""
+        if not self._file.find_kind("_integrations"):
+            return False
         return bool(self.query(f"SELECT 1 FROM {self._integrations} WHERE name = ?", [integration]))  # noqa: S608 - our own name
 
     def mark_active(self, integration: IntegrationName) -> None:

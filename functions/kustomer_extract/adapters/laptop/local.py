@@ -9,7 +9,7 @@ import itertools
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import yaml
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kustomer_extract.models import Document, Message, RunId, RunState
+    from kustomer_extract.models import Document, RunId, RunState
 
 _KEY_VARIABLE = "KUSTOMER_API_KEY"
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # the file is read at every chunk
@@ -44,7 +44,7 @@ class YamlConfigStore:
     What is PENDING reads as ACTIVE once it was activated.
     """
 
-    def __init__(self, path: Path, activations: Activations) -> None:
+    def __init__(self, path: Path, activations: Activations | None = None) -> None:
         self._path = path
         self._activations = activations
         self._fetched: dict[IntegrationName, Document] = {}
@@ -61,14 +61,14 @@ class YamlConfigStore:
         """
         document = self._find(integration)
         self._fetched[integration] = document
-        if _is_pending(document) and self._activations.is_active(integration):
+        if _is_pending(document) and self._activations and self._activations.is_active(integration):
             return {**document, "status": IntegrationStatus.ACTIVE.value}
         return document
 
     def activate(self, integration: IntegrationName) -> None:
         """Remember that the integration is ACTIVE."""
         document = self._find(integration)
-        if _is_pending(document) and document == self._fetched.get(integration, document):
+        if self._activations and _is_pending(document) and document == self._fetched.get(integration, document):
             self._activations.mark_active(integration)
 
     def _find(self, integration: IntegrationName) -> Document:
@@ -149,26 +149,20 @@ class MemoryRunStore:
 
 
 class EnvironmentSecretStore:
-    """Implements `SecretStore`: one key for all integrations, in KUSTOMER_API_KEY."""
+    """Implements `SecretStore`: a key of the integration's own in KUSTOMER_API_KEY_<NAME>, else KUSTOMER_API_KEY."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
     def fetch_api_key(self, integration: IntegrationName) -> ApiKey:
         """Read the key."""
-        value = self._environment.get(_KEY_VARIABLE, "").strip()
+        own = f"{_KEY_VARIABLE}_{integration.upper()}"
+        variable = own if self._environment.get(own) else _KEY_VARIABLE
+        value = self._environment.get(variable, "").strip()
         if is_api_key(value):
             return ApiKey(value)
         fault = "holds characters that no key has" if value else "is missing or empty"
         raise SecretUnavailable(
-            f"no API key for {integration}: the environment variable {_KEY_VARIABLE} {fault}. Set it: "
-            f"read -rs {_KEY_VARIABLE} && export {_KEY_VARIABLE}"
+            f"no API key for {integration}: the environment variable {variable} {fault}. Set it, or {own} for this "
+            f"integration alone: read -rs {variable} && export {variable}"
         )
-
-
-class NoContinuations:
-    """Implements `Continuations` where a run has one hop: on a laptop nobody ends it after nine minutes."""
-
-    def publish(self, message: Message) -> NoReturn:
-        """Refuse: reaching this is a bug."""
-        raise NotImplementedError(f"a laptop run has no next hop, but hop {message.hop} was called")

@@ -1,14 +1,16 @@
-"""What goes to standard output: lines and aligned tables, in colour on a terminal only."""
+"""What goes to standard output: lines and aligned tables, in colour on a terminal that shows colours."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
+_SHOWN = 5
 _RED, _ORANGE, _GREEN = 31, 33, 32
 _COLOURS = {
     "green": _GREEN, "SUCCEEDED": _GREEN, "ACTIVE": _GREEN, "ok": _GREEN,
@@ -18,8 +20,14 @@ _COLOURS = {
 
 
 def say(line: str) -> None:
-    """Print one line."""
-    sys.stdout.write(f"{line}\n")
+    """Print one line. A reader that has gone away (``| head``) is no error, nor is one that reads ASCII only."""
+    encoding = sys.stdout.encoding or "utf-8"
+    text = f"{line}\n".encode(encoding, errors="replace").decode(encoding)
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -40,10 +48,23 @@ def format_time(moment: datetime | None) -> str | None:
     return f"{moment:%Y-%m-%d %H:%M:%SZ}" if moment else None
 
 
+def count(names: Collection[str]) -> str | None:
+    """Write how many there are and the first few of them: ``7: a, b, c, …``."""
+    if not names:
+        return None
+    shown = ", ".join(sorted(names)[:_SHOWN])
+    return f"{len(names)}: {shown}{', …' if len(names) > _SHOWN else ''}"
+
+
+def shows_colours() -> bool:
+    """Tell whether standard output is a terminal that shows colours, and nobody objects (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def _to_text(cell: object) -> str:
     return "-" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
 def _paint(cell: str) -> str:
     code = _COLOURS.get(cell.strip())
-    return f"\x1b[{code}m{cell}\x1b[0m" if code and sys.stdout.isatty() else cell
+    return f"\x1b[{code}m{cell}\x1b[0m" if code and shows_colours() else cell
