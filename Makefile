@@ -21,8 +21,9 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Exactly the compiled lists are installed, nothing is resolved. A person's settings of pip count where they say whence
-# (index, proxy, certificate), and not where they say whither (`user = yes`, PIP_TARGET, …); nor does PYTHONPATH (-I).
-PIP = env -u PIP_CONSTRAINT -u PIP_REQUIREMENT -u PIP_ROOT $(VENV)/bin/python -I -m pip --disable-pip-version-check
+# (index, proxy, certificate), and not where they say whither (`user = yes`, PIP_TARGET, …); nor do other environments.
+unexport PIP_CONSTRAINT PIP_REQUIREMENT PIP_ROOT PYTHONHOME PYTHONPATH
+PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 PIP_INSTALL = $(PIP) install --no-user --target= --prefix="$$(cd $(VENV) && pwd)" --no-deps
 INSTALL_LIST = set -o pipefail; $(PIP_INSTALL) --progress-bar off --require-hashes -r $< | while read -r line; do \
 	case $$line in *.metadata*) ;; Downloading*|"Using cached"*|"Building wheel"*) echo "  $$line" ;; esac; done
