@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,31 @@ def test_a_column_that_is_unticked_is_gone_after_the_next_run(world: World) -> N
     columns = world.warehouse.query("SELECT column_name FROM (DESCRIBE kustomer.acme_conversations)")
     assert ("attributes",) not in columns
     assert ("relationships",) in columns
+
+
+def test_without_personal_data_nothing_that_customers_wrote_is_published(world: World) -> None:
+    table = {"conversations": {"columns": {"attributes": {"preview": False, "custom": {"orderNumberStr": True}}}}}
+    world.configure(table, personal_data=False)
+    for record in world.organisation.records[Table.CONVERSATIONS]:
+        record["attributes"] |= {
+            "preview": "secret",
+            "priority": "high",
+            "custom": {"orderNumberStr": "A-1", "noteTxt": "secret"},
+            "lastMessageIn": {"id": "6f", "meta": {"from": "secret"}},
+            "surprise": "secret",
+        }
+
+    outcome = world.run()
+
+    rows = world.warehouse.query("SELECT DISTINCT attributes[1]::JSON, _rescued FROM kustomer.acme_conversations")
+    assert "secret" not in str(rows)
+    assert {str(rescued) for _, rescued in rows} == {'{"/attributes/priority":"high"}'}
+    assert [json.loads(attributes)["custom"] for attributes, _ in rows] == [{"orderNumberStr": "A-1"}] * 7
+    assert outcome.state is not None
+    assert outcome.state.tables[Table.CONVERSATIONS].job.drift == {
+        "/attributes/priority": 7,
+        "/attributes/surprise (string)": 7,
+    }
 
 
 def test_drift_is_counted_per_path_at_most_fifty(world: World) -> None:

@@ -53,7 +53,9 @@ def show_tables(session: Session, options: Namespace) -> int:
     rows: list[tuple[object, ...]] = []
     for table in Table:
         config, schema = integration.tables.get(table), load_schema(table)
-        selected = {path for path, _ in iter_paths(select(schema, config.columns))} if config else set()
+        personal_data = integration.personal_data
+        columns = select(schema, config.columns, personal_data=personal_data) if config else ()
+        selected = {path for path, _ in iter_paths(columns)}
         if options.columns:
             rows += [
                 (

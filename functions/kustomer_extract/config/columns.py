@@ -62,7 +62,7 @@ class ColumnReader:
     def _read_field(self, level: Level, field: Field, *, dotted: str) -> Selection | None:
         if field.fields:
             return self._read_column(level, field.name, fields=field.fields, dotted=dotted)
-        if field.type == "JSON" and isinstance(level.content[field.name], Mapping):  # custom attributes, by name
+        if field.is_custom and isinstance(level.content[field.name], Mapping):  # custom attributes, by name
             attributes = level.enter(field.name)
             return _leave_out({str(name): self._read_flag(attributes, name) for name in attributes.content})
         return self._read_flag(level, field.name)

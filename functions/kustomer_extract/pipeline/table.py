@@ -68,7 +68,8 @@ class TableWork:
 
 def choose_columns(integration: Integration, table: Table) -> Choice:
     """Decide what a table of an integration takes of its schema."""
-    return choose(load_schema(table), integration.tables[table].columns)
+    selection = integration.tables[table].columns
+    return choose(load_schema(table), selection, personal_data=integration.personal_data)
 
 
 def hash_schemas(integration: Integration) -> str:

@@ -94,3 +94,9 @@ def test_a_column_that_was_retired_is_read_with_a_warning() -> None:
     assert selection == {"attributes": {"preview": False}}
     assert level.problems == []
     assert level.warnings == ["columns.attributes.mood: no column any more since release 0.2.0; delete it here"]
+
+
+def test_only_custom_attributes_are_ticked_by_name() -> None:
+    _, level = read({"attributes": {"lastMessageIn": {"meta": {"from": False}}}})
+
+    assert [problem.path for problem in level.problems] == ["columns.attributes.lastMessageIn.meta"]
