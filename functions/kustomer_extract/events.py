@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import ClassVar, dataclass_transform
 
-from kustomer_extract.models import Colour, IntegrationName, JobStatus, RunId, Table, Trigger
+from kustomer_extract.models import Colour, IntegrationName, JobStatus, Proof, RunId, Table, Trigger
 
 _SHOWN = 5  # names that a sentence lists; the fields have them all
 
@@ -232,6 +232,22 @@ class DriftFound(Event):
     paths: Mapping[str, int]
 
 
+class ExtractUnproven(Event):
+    """Nothing shows that the extract is whole, or parts of it could not be had; it is published all the same."""
+
+    name = "extract_unproven"
+    severity = Severity.WARNING
+    template = (
+        "completeness is proven by: {proven_by}",
+        "; {short_pages} pages stayed short and were believed",
+        "; {unreadable_rows} rows are counted but not handed out",
+    )
+    proven_by: Proof
+    expected_rows: int | None = None
+    short_pages: int | None = None
+    unreadable_rows: int | None = None
+
+
 class SelectionChanged(Event):
     """The new table has columns that the published one lacks, or lacks some; `content_added` are words of customers."""
 
@@ -307,6 +323,12 @@ class JobFinished(Event):
     retries: int
     drift_paths: int
     minutes: float
+    expected_rows: int | None = None
+    proven_by: Proof = Proof.NONE
+    short_pages: int = 0
+    unreadable_rows: int = 0
+    columns_added: Sequence[str] = ()
+    columns_removed: Sequence[str] = ()
     error_code: str | None = None
     error: str | None = None
 

@@ -195,6 +195,14 @@ class Assembled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vanished:
+    """Ids that the published table has and an assembled one lacks: how many, and some of them, spread evenly."""
+
+    count: int = 0
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Extract and load of one table in one run: a line of `_jobs`.
 
@@ -269,6 +277,8 @@ class RunState:
     Attributes:
         published_at: When the message that started the run was published.
         hop: Invocations that handed over to the next, so far.
+        holder_hop: Hop of the message that the holder was called by, where it is not `hop`: an older message may take
+            over when the lease is free, and leaves the number of hops as it is.
         attempt: Grows at every take-over; part of the names of chunks.
         failures: Take-overs since the last progress.
         lease_until: Until when the holder is taken to be alive; None when it let go.
@@ -283,6 +293,7 @@ class RunState:
     published_at: datetime
     started_at: datetime
     hop: int = 0
+    holder_hop: int | None = None
     attempt: int = 1
     failures: int = 0
     lease_until: datetime | None = None
@@ -346,6 +357,11 @@ def to_live_name(integration: IntegrationName, table: Table) -> str:
 def to_view_name(integration: IntegrationName, table: Table) -> str:
     """Name the flat view beside it."""
     return f"{to_live_name(integration, table)}_flat"
+
+
+def describe_table(integration: IntegrationName, table: Table) -> str:
+    """Say what a published table is, to those who find it in a catalogue."""
+    return f"Kustomer {table} of {integration}; every run of kustomer-extract replaces all rows."
 
 
 def to_staging_name(state: RunState, table: Table, suffix: str | int) -> str:

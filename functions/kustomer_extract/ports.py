@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RunState,
         Staged,
         Table,
+        Vanished,
     )
     from kustomer_extract.schema import Field
     from kustomer_extract.views import FlatView, Measured
@@ -46,6 +47,14 @@ class Source(Protocol):
         Raises:
             KeyRejected, RoleMissing, Truncated, BrokenPage: final.
             RetryLater: Kustomer cannot be reached for now.
+        """
+
+    def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:
+        """Look up by id which of a few records, at most 20, Kustomer still has.
+
+        Raises:
+            KeyRejected, RoleMissing, BrokenPage: final.
+            RetryLater: Kustomer cannot be reached for now, or not before `until`.
         """
 
     def close(self) -> None:
@@ -86,8 +95,28 @@ class Warehouse(Protocol):
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
         """Rows of the live table; None if there is none."""
 
+    def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
+        """Dotted paths of all columns of the live table, at any depth; None if there is no table."""
+
+    def sample_vanished(
+        self,
+        assembled: Assembled,
+        integration: IntegrationName,
+        table: Table,
+        *,
+        limit: int,
+        created_since: datetime | None,
+    ) -> Vanished:
+        """Find ids of the live table that the assembled one lacks: of records created since then, if it is given.
+
+        None if there is no live table, or if it does not say when a record was created.
+
+        Raises:
+            RetryLater: also if the staged table is gone: somebody else has ended this run.
+        """
+
     def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
-        """Replace the live table by the staged one, atomically. Idempotent by run and table.
+        """Replace the live table by the staged one, atomically. Idempotent by run, table and columns.
 
         Raises:
             WarehouseRefused: the live table is a view, carries policy tags, or may not be written.

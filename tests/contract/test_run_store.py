@@ -81,6 +81,7 @@ def build_full_state() -> RunState:
         build_state(),
         trigger=Trigger.MANUAL,
         hop=2,
+        holder_hop=1,
         attempt=5,
         failures=1,
         lease_until=NOON,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kustomer_extract.schema import Field
-    from tests.contract.warehouses import Bench
+    from tests.contract.warehouses import SqlBench
 
 ACME = IntegrationName("acme")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -61,19 +61,19 @@ BARE = {"id": "c3", "type": "conversation"}
 
 
 @pytest.fixture(params=["duckdb", "bigquery"])
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    from tests.contract.warehouses import Bench  # noqa: PLC0415 - the fixture's type
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlBench]:
+    from tests.contract.warehouses import SqlBench  # noqa: PLC0415 - the fixture's type
 
     if request.param == "bigquery":
         clients: CloudClients = request.getfixturevalue("clients")
-        yield Bench(build_warehouse(clients), BigQueryTables(clients))
+        yield SqlBench(build_warehouse(clients), BigQueryTables(clients))
         return
     warehouse = DuckDbWarehouse.open(tmp_path / "laptop.duckdb")
-    yield Bench(warehouse, DuckDbTables(warehouse))
+    yield SqlBench(warehouse, DuckDbTables(warehouse))
     warehouse.close()
 
 
-def publish(bench: Bench, *rows: dict[str, Any], schema: Sequence[Field] = SCHEMA, day: int = 23) -> None:
+def publish(bench: SqlBench, *rows: dict[str, Any], schema: Sequence[Field] = SCHEMA, day: int = 23) -> None:
     run_id = RunId(f"202611{day}t030000z-1a2b3c4d")
     stem = f"acme_conversations__{run_id.replace('-', '_')}__1_"
     data = gzip.compress("\n".join(map(json.dumps, rows)).encode())
@@ -82,7 +82,7 @@ def publish(bench: Bench, *rows: dict[str, Any], schema: Sequence[Field] = SCHEM
     bench.warehouse.publish(bench.warehouse.assemble(f"{stem}all", [staged], schema), job, schema)
 
 
-def test_a_view_shows_each_row_flat(bench: Bench) -> None:
+def test_a_view_shows_each_row_flat(bench: SqlBench) -> None:
     publish(bench, RICH, SPARSE, BARE)
 
     bench.warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS, per_second=1000), ACME, SCHEMA)
@@ -112,7 +112,7 @@ def test_a_view_shows_each_row_flat(bench: Bench) -> None:
     assert (bare["conversation_id"], bare["status"], bare["message_count"]) == ("c3", None, 0)
 
 
-def test_durations_are_null_until_their_unit_is_known(bench: Bench) -> None:
+def test_durations_are_null_until_their_unit_is_known(bench: SqlBench) -> None:
     publish(bench, RICH)
 
     bench.warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
@@ -121,7 +121,7 @@ def test_durations_are_null_until_their_unit_is_known(bench: Bench) -> None:
     assert row["first_response_business_seconds"] is None
 
 
-def test_custom_attributes_are_columns_by_the_type_in_their_names(bench: Bench) -> None:
+def test_custom_attributes_are_columns_by_the_type_in_their_names(bench: SqlBench) -> None:
     publish(bench, RICH, SPARSE)
     names = ["orderNumberStr", "refundNum", "brokenNum", "vipBool", "shippedAt", "labels"]
 
@@ -140,7 +140,7 @@ def test_custom_attributes_are_columns_by_the_type_in_their_names(bench: Bench) 
     assert sparse["custom_order_number_str"] is None
 
 
-def test_a_view_is_described_column_by_column(bench: Bench) -> None:
+def test_a_view_is_described_column_by_column(bench: SqlBench) -> None:
     publish(bench, RICH)
 
     view = build_view(Table.CONVERSATIONS, PATHS, custom=["it's\"odd\\Str"])
@@ -153,7 +153,7 @@ def test_a_view_is_described_column_by_column(bench: Bench) -> None:
     assert columns == {column.name: column.description for column in view.columns}
 
 
-def test_a_view_follows_the_selection_and_takes_the_place_of_an_earlier_one(bench: Bench) -> None:
+def test_a_view_follows_the_selection_and_takes_the_place_of_an_earlier_one(bench: SqlBench) -> None:
     publish(bench, RICH)
     bench.warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
     narrow = select(SCHEMA, {"attributes": {"status": True, "firstResponse": False}, "relationships": False})
@@ -166,7 +166,7 @@ def test_a_view_follows_the_selection_and_takes_the_place_of_an_earlier_one(benc
     assert not {"customer_id", "first_response_seconds"} & set(row)
 
 
-def test_where_a_table_has_the_views_name_it_is_refused(bench: Bench) -> None:
+def test_where_a_table_has_the_views_name_it_is_refused(bench: SqlBench) -> None:
     publish(bench, RICH)
     bench.tables.create_table("acme_conversations_flat")
 
@@ -174,7 +174,7 @@ def test_where_a_table_has_the_views_name_it_is_refused(bench: Bench) -> None:
         bench.warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
 
 
-def test_a_view_can_be_dropped_however_often(bench: Bench) -> None:
+def test_a_view_can_be_dropped_however_often(bench: SqlBench) -> None:
     publish(bench, RICH)
     bench.warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
 
@@ -184,7 +184,7 @@ def test_a_view_can_be_dropped_however_often(bench: Bench) -> None:
     assert bench.tables.list_live() == ["acme_conversations"]
 
 
-def test_the_unit_of_durations_is_measured(bench: Bench) -> None:
+def test_the_unit_of_durations_is_measured(bench: SqlBench) -> None:
     publish(bench, RICH, SPARSE, BARE)
 
     measured = bench.warehouse.measure_durations(ACME, Table.CONVERSATIONS, SCHEMA)

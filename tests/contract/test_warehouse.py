@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,12 @@ import pytest
 
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
-from kustomer_extract.models import Assembled, IntegrationName, Job, JobStatus, Proof, RunId, Staged, Table
-from kustomer_extract.schema import load_schema
+from kustomer_extract.models import Assembled, IntegrationName, Job, JobStatus, Proof, RunId, Staged, Table, Vanished
+from kustomer_extract.schema import iter_paths, load_schema
 from tests.contract.cloud_adapters import CloudClients, build_warehouse
 from tests.contract.samples import build_chunk, build_field
-from tests.contract.warehouses import Bench, BigQueryTables, DuckDbTables
+from tests.contract.warehouses import Bench, BigQueryTables, DuckDbTables, MemoryTables
+from tests.standins.warehouse import MemoryWarehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,11 +49,15 @@ SCHEMA = (
 NARROW = (build_field("id", "STRING"), build_field("type", "STRING"))
 
 
-@pytest.fixture(params=["duckdb", "bigquery"])
+@pytest.fixture(params=["duckdb", "bigquery", "memory"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     if request.param == "bigquery":
         clients: CloudClients = request.getfixturevalue("clients")
         yield Bench(build_warehouse(clients), BigQueryTables(clients))
+        return
+    if request.param == "memory":
+        memory = MemoryWarehouse()
+        yield Bench(memory, MemoryTables(memory))
         return
     warehouse = DuckDbWarehouse.open(tmp_path / "laptop.duckdb")
     yield Bench(warehouse, DuckDbTables(warehouse))
@@ -323,6 +329,90 @@ def test_all_columns_of_a_table_can_be_published(bench: Bench, table: Table) -> 
     bench.warehouse.publish(assembled, build_job(table=table), schema)
 
     assert list(bench.tables.describe(f"acme_{table}")[1]) == [field.name for field in schema]
+
+
+def test_a_run_whose_columns_changed_in_the_middle_publishes_what_it_has_read_since(bench: Bench) -> None:
+    bench.warehouse.publish(assemble(bench, to_rows("a")), build_job(), SCHEMA)
+    bench.warehouse.drop([name_staging("0"), name_staging("all")])
+
+    bench.warehouse.publish(assemble(bench, [{"id": "b"}, {"id": "c"}], NARROW, run="again"), build_job(), NARROW)
+
+    assert bench.tables.read(LIVE, NARROW) == [{"id": "b"}, {"id": "c"}]
+
+
+def test_the_columns_of_the_published_table_are_paths_at_any_depth(bench: Bench) -> None:
+    before = bench.warehouse.fetch_published_columns(ACME, Table.CONVERSATIONS)
+    bench.warehouse.publish(assemble(bench, to_rows("a")), build_job(), SCHEMA)
+
+    assert before is None
+    after = bench.warehouse.fetch_published_columns(ACME, Table.CONVERSATIONS)
+    assert after == frozenset(".".join(path) for path, _ in iter_paths(SCHEMA))
+
+
+# --- comparing
+
+
+YOUNG = (build_field("id", "STRING"), build_field("attributes", "RECORD", build_field("createdAt", "TIMESTAMP")))
+YOUNG_IN_ARRAYS = (YOUNG[0], replace(YOUNG[1], mode="REPEATED"))
+
+
+def sample(bench: Bench, assembled: Assembled, *, limit: int = 20, since: datetime | None = None) -> Vanished:
+    return bench.warehouse.sample_vanished(assembled, ACME, Table.CONVERSATIONS, limit=limit, created_since=since)
+
+
+def test_what_the_published_table_has_and_the_staged_one_lacks_has_vanished(bench: Bench) -> None:
+    bench.warehouse.publish(assemble(bench, to_rows("a", "b", "c"), run="r1"), build_job(1), SCHEMA)
+
+    vanished = sample(bench, assemble(bench, to_rows("b", "d"), run="r2"))
+
+    assert (vanished.count, sorted(vanished.ids)) == (2, ["a", "c"])
+
+
+def test_nothing_has_vanished_where_all_is_there_or_nothing_was_published(bench: Bench) -> None:
+    first = sample(bench, assemble(bench, to_rows("a"), run="r1"))
+    bench.warehouse.publish(assemble(bench, to_rows("a"), run="r1"), build_job(1), SCHEMA)
+
+    second = sample(bench, assemble(bench, to_rows("a", "b"), run="r2"))
+
+    assert first == second == Vanished()
+
+
+def test_of_many_that_have_vanished_a_few_are_named(bench: Bench) -> None:
+    ids = [f"{number:03d}" for number in range(100)]
+    bench.warehouse.publish(assemble(bench, to_rows(*ids), run="r1"), build_job(1), SCHEMA)
+
+    vanished = sample(bench, assemble(bench, to_rows("000"), run="r2"), limit=5)
+
+    assert vanished.count == 99
+    assert len(set(vanished.ids) & set(ids[1:])) == len(vanished.ids) == 5
+
+
+@pytest.mark.parametrize("schema", [YOUNG, YOUNG_IN_ARRAYS], ids=["plain", "array"])
+def test_what_is_older_than_the_history_has_not_vanished(bench: Bench, schema: tuple[Field, ...]) -> None:
+    created = {"old": "2025-12-31T23:59:59Z", "young": "2026-01-01T00:00:00Z", "unknown": None}
+    rows: list[dict[str, Any]] = [{"id": id_, "attributes": {"createdAt": moment}} for id_, moment in created.items()]
+    if schema is YOUNG_IN_ARRAYS:
+        rows = [{**row, "attributes": [row["attributes"]]} for row in rows]
+    bench.warehouse.publish(assemble(bench, rows, schema, run="r1"), build_job(1), schema)
+
+    vanished = sample(bench, assemble(bench, [], schema, run="r2"), since=datetime(2026, 1, 1, tzinfo=UTC))
+
+    assert vanished == Vanished(count=1, ids=("young",))
+
+
+def test_where_the_published_table_does_not_tell_its_age_nothing_has_vanished(bench: Bench) -> None:
+    bench.warehouse.publish(assemble(bench, [{"id": "a"}], NARROW, run="r1"), build_job(1), NARROW)
+
+    assert sample(bench, assemble(bench, [{"id": "b"}], NARROW, run="r2"), since=NOON) == Vanished()
+
+
+def test_what_was_dropped_cannot_be_compared(bench: Bench) -> None:
+    bench.warehouse.publish(assemble(bench, to_rows("a"), run="r1"), build_job(1), SCHEMA)
+    assembled = assemble(bench, to_rows("b"), run="r2")
+    bench.warehouse.drop([name_staging("0", "r2"), assembled.name])
+
+    with pytest.raises(RetryLater, match="gone"):
+        sample(bench, assembled)
 
 
 # --- dropping

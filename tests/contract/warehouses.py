@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kustomer_extract.ports import Warehouse
     from kustomer_extract.schema import Field
     from tests.contract.cloud_adapters import CloudClients
+    from tests.standins.warehouse import MemoryWarehouse
 
 
 class Tables(Protocol):
@@ -35,6 +36,10 @@ class Tables(Protocol):
     def create_view(self, name: str) -> None:
         """Put a view where a live table belongs."""
 
+
+class TablesAndViews(Tables, Protocol):
+    """What an observer sees who has SQL."""
+
     def create_table(self, name: str) -> None:
         """Put a table where a flat view belongs."""
 
@@ -51,6 +56,14 @@ class Bench:
 
     warehouse: Warehouse
     tables: Tables
+
+
+@dataclass(frozen=True, slots=True)
+class SqlBench:
+    """A warehouse that has SQL, and its tables."""
+
+    warehouse: Warehouse
+    tables: TablesAndViews
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,26 @@ class DuckDbTables:
         columns = [column for (column,) in self.warehouse.query(f"SELECT column_name FROM (DESCRIBE kustomer.{name})")]
         rows = self.warehouse.query(f"SELECT * FROM kustomer.{name} ORDER BY {order}")
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTables:
+    """Of the warehouse that has no SQL: it keeps flat views as they are described, and nobody can query them."""
+
+    warehouse: MemoryWarehouse
+
+    def read(self, name: str, schema: Sequence[Field]) -> list[dict[str, Any]]:
+        rows = sorted(self.warehouse.live[name], key=lambda row: str(row["id"]))
+        return [to_plain(schema, row) for row in rows]
+
+    def describe(self, name: str) -> tuple[str, dict[str, str]]:
+        return self.warehouse.descriptions[name]
+
+    def list_staging(self) -> list[str]:
+        return sorted(self.warehouse.staging)
+
+    def create_view(self, name: str) -> None:
+        self.warehouse.strangers.add(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +170,8 @@ def _to_plain(field: Field, value: Any) -> Any:
         return [_to_plain(field, item) for item in value]
     if field.type == "RECORD":
         return to_plain(field.fields, value)
+    if field.type == "INTEGER":
+        return int(value)
     if field.type == "TIMESTAMP":
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         return moment.astimezone(UTC)

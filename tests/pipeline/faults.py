@@ -110,7 +110,10 @@ class _Port:
         self._meet = meet
 
     def __getattr__(self, method: str) -> Any:
-        return lambda *facts: self._meet(f"{self._name}.{method}", partial(getattr(self._port, method), *facts))
+        def call(*facts: Any, **named: Any) -> Any:
+            return self._meet(f"{self._name}.{method}", partial(getattr(self._port, method), *facts, **named))
+
+        return call
 
 
 class _Warehouse(_Port):
@@ -147,6 +150,12 @@ class _Source:
         pages = self._source.iter_pages(*facts, **named)
         while (page := self._meet("source.page", lambda: next(pages, None))) is not None:
             yield page
+
+    def find_existing(self, *facts: Any, **named: Any) -> frozenset[str]:
+        existing: frozenset[str] = self._meet(
+            "source.find_existing", partial(self._source.find_existing, *facts, **named)
+        )
+        return existing
 
     def close(self) -> None:
         self._meet("source.close", self._source.close)

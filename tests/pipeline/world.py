@@ -16,7 +16,17 @@ import yaml
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.adapters.laptop.local import Activations, EnvironmentSecretStore, MemoryRunStore, YamlConfigStore
 from kustomer_extract.errors import RetryLater
-from kustomer_extract.models import Cursor, IntegrationName, Message, Page, Table, Trigger, to_live_name
+from kustomer_extract.models import (
+    Cursor,
+    Evidence,
+    IntegrationName,
+    Message,
+    Page,
+    Proof,
+    Table,
+    Trigger,
+    to_live_name,
+)
 from kustomer_extract.pipeline.invocation import Outcome
 from kustomer_extract.pipeline.limits import Limits
 from kustomer_extract.pipeline.run import execute
@@ -26,7 +36,7 @@ from tests.standins.clock import VirtualClock
 from tests.standins.log import RecordedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -77,6 +87,9 @@ class Organisation:
 
     Attributes:
         fail: Called with table and page number before a page is served; may raise.
+        evidence: On every page.
+        lost: Ids that the list does not have, though they are there.
+        looked_up: Ids that were asked for one by one, a set for each time.
     """
 
     clock: VirtualClock
@@ -84,6 +97,9 @@ class Organisation:
     page_seconds: float = 1.0
     fail: Callable[[Table, int], None] = lambda _table, _page: None
     opened: int = 0
+    evidence: Evidence = field(default_factory=lambda: Evidence(proven_by=Proof.NEWEST))
+    lost: set[str] = field(default_factory=set)
+    looked_up: list[set[str]] = field(default_factory=list)
 
     def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> Organisation:  # noqa: ARG002 a port
         assert key.value == "secret"
@@ -93,15 +109,24 @@ class Organisation:
     def close(self) -> None:
         self.opened -= 1
 
+    def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:  # noqa: ARG002 a port
+        self.looked_up.append(set(ids))
+        return frozenset(ids) & {record["id"] for record in self.records[table]}
+
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         for number in itertools.count(int(start or 1)):
             if self.clock.now() >= until:
                 return
             self.fail(table, number)
             self.clock.sleep(self.page_seconds)
-            records = self.records[table][(number - 1) * _PAGE : number * _PAGE]
-            more = len(self.records[table]) > number * _PAGE
-            yield Page(records=records, next=Cursor(str(number + 1)) if more else None, size_bytes=100)
+            listed = [record for record in self.records[table] if record["id"] not in self.lost]
+            more = len(listed) > number * _PAGE
+            yield Page(
+                records=listed[(number - 1) * _PAGE : number * _PAGE],
+                next=Cursor(str(number + 1)) if more else None,
+                size_bytes=100,
+                evidence=self.evidence,
+            )
             if not more:
                 return
 

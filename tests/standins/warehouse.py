@@ -1,22 +1,27 @@
 """The weakest warehouse that keeps the promises of its port: what BigQuery may do to a run, without BigQuery.
 
-Staging tables are copies that outlive whoever made them until somebody drops them, a publish takes effect once per run
-and table, and whatever is not there is refused. DuckDB is kinder: it lays views over chunks and forgets all of staging
-at the next opening. Runs take milliseconds here, so thousands of them can go wrong in a test.
+Staging tables are copies that outlive whoever made them until somebody drops them, a publish takes effect once per run,
+table and columns, and whatever is not there is refused. DuckDB is kinder: it forgets all of staging at the next
+opening. Runs take milliseconds here, so thousands of them can go wrong in a test. It goes through the port's contract
+suite like the other two; `docs/adr/0007-a-warehouse-in-memory.md` says why it is there.
 """
 
 from __future__ import annotations
 
 import gzip
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from kustomer_extract.adapters.bigquery.warehouse import to_row_rejection
 from kustomer_extract.adapters.duckdb.warehouse import ChunkLoad
 from kustomer_extract.errors import RetryLater, WarehouseRefused
-from kustomer_extract.models import Assembled, Staged, to_live_name, to_view_name
+from kustomer_extract.models import Assembled, Staged, Vanished, describe_table, to_live_name, to_view_name
+from kustomer_extract.schema import iter_paths, schema_hash, to_json
 from kustomer_extract.views import Measured
+from tests.standins.google.bigquery.rows import RowError, check_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +39,9 @@ class MemoryWarehouse:
     Attributes:
         live, staging: Rows by the names of their tables.
         jobs: The rows of `_jobs`, in order.
+        descriptions: Of the live tables and their columns.
+        strangers: Views in the place of live tables.
+        columns: The columns of the live tables.
         published: What was published of which run, and stays published when it is published again.
     """
 
@@ -42,13 +50,20 @@ class MemoryWarehouse:
         self.staging: dict[str, list[Row]] = {}
         self.jobs: list[Job] = []
         self.views: dict[str, FlatView] = {}
-        self.published: dict[tuple[RunId, Table], list[Row]] = {}
+        self.columns: dict[str, frozenset[str]] = {}
+        self.published: dict[tuple[RunId, Table, str], list[Row]] = {}
+        self.descriptions: dict[str, tuple[str, dict[str, str]]] = {}
+        self.strangers: set[str] = set()
         self._active: set[IntegrationName] = set()
 
-    def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> ChunkLoad:  # noqa: ARG002 - a port
-        rows = [orjson.loads(line) for line in gzip.decompress(chunk.data).splitlines()]
-        self.staging[chunk.name] = rows
-        done: Future[Staged] = Future()
+    def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> ChunkLoad:
+        lines, done = gzip.decompress(chunk.data), Future[Staged]()
+        try:
+            check_rows(lines, to_json(schema))
+        except RowError as error:
+            done.set_exception(to_row_rejection(chunk.name, [{"message": str(error)}], schema))
+            return ChunkLoad(done)
+        rows = self.staging[chunk.name] = [orjson.loads(line) for line in lines.splitlines()]
         done.set_result(Staged(name=chunk.name, rows=len(rows)))
         return ChunkLoad(done)
 
@@ -60,24 +75,55 @@ class MemoryWarehouse:
     def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:  # noqa: ARG002 - a port
         if assembled.name not in self.staging:
             raise WarehouseRefused(f"no staging table {assembled.name}")
-        return self._stage(name, list({row["id"]: row for row in self.staging[assembled.name]}.values()))
+        rows = sorted(self.staging[assembled.name], key=_to_update)
+        return self._stage(name, list({row["id"]: row for row in rows}.values()))
 
     def _stage(self, name: str, rows: list[Row]) -> Assembled:
         self.staging[name] = rows
         return Assembled(name=name, rows=len(rows), distinct_ids=len({row["id"] for row in rows}))
 
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
-        rows = self.live.get(to_live_name(integration, table))
+        rows = self.live.get(self._check_place(integration, table))
         return None if rows is None else len(rows)
 
-    def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:  # noqa: ARG002 - a port
-        rows, known = self.staging.get(assembled.name), self.published.get((job.run_id, job.table))
+    def _check_place(self, integration: IntegrationName, table: Table) -> str:
+        name = to_live_name(integration, table)
+        if name in self.strangers:
+            raise WarehouseRefused(f"{name} is a view: rename it")
+        return name
+
+    def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
+        return self.columns.get(to_live_name(integration, table))
+
+    def sample_vanished(
+        self,
+        assembled: Assembled,
+        integration: IntegrationName,
+        table: Table,
+        *,
+        limit: int,
+        created_since: datetime | None,
+    ) -> Vanished:
+        if assembled.name not in self.staging:
+            raise RetryLater(f"staging table {assembled.name} is gone")
+        fresh = {row["id"] for row in self.staging[assembled.name]}
+        rows = self.live.get(to_live_name(integration, table), [])
+        gone = [row["id"] for row in rows if row["id"] not in fresh and _is_since(row, created_since)]
+        return Vanished(count=len(gone), ids=tuple(gone[:limit]))
+
+    def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
+        key = (job.run_id, job.table, schema_hash(schema))
+        rows, known = self.staging.get(assembled.name), self.published.get(key)
         if known is not None:
             assert rows in (None, known), "a run publishes other rows than before"
             return
         if rows is None:
             raise RetryLater(f"staging table {assembled.name} is gone, nothing was published")
-        self.live[to_live_name(job.integration, job.table)] = self.published[job.run_id, job.table] = rows
+        name = self._check_place(job.integration, job.table)
+        purpose = describe_table(job.integration, job.table)
+        self.descriptions[name] = purpose, {field.name: field.description for field in schema}
+        self.live[name] = self.published[key] = rows
+        self.columns[name] = frozenset(".".join(path) for path, _ in iter_paths(schema))
 
     def drop(self, names: Sequence[str]) -> None:
         for name in names:
@@ -93,14 +139,37 @@ class MemoryWarehouse:
         return Measured(rows=0, seconds=0, milliseconds=0)
 
     def append_jobs(self, jobs: Sequence[Job]) -> None:
-        known = {job.job_id for job in self.jobs}
-        self.jobs.extend(job for job in jobs if job.job_id not in known)
+        known = {(job.integration, job.job_id) for job in self.jobs}
+        self.jobs.extend(job for job in jobs if (job.integration, job.job_id) not in known)
 
     def fetch_jobs(self, integration: IntegrationName | None, *, limit: int) -> Sequence[Job]:
-        return [job for job in reversed(self.jobs) if integration in {None, job.integration}][:limit]
+        jobs = [job for job in self.jobs if integration in {None, job.integration}]
+        return sorted(sorted(jobs, key=lambda job: job.job_id), key=_to_start, reverse=True)[:limit]
 
     def is_active(self, integration: IntegrationName) -> bool:
         return integration in self._active
 
     def mark_active(self, integration: IntegrationName) -> None:
         self._active.add(integration)
+
+
+def _to_start(job: Job) -> datetime:
+    return job.started_at or datetime.min.replace(tzinfo=UTC)
+
+
+def _to_update(row: Row) -> datetime:
+    updated_at = _first(row).get("updatedAt")
+    return datetime.fromisoformat(updated_at) if updated_at else datetime.min.replace(tzinfo=UTC)
+
+
+def _first(row: Row) -> Row:
+    """The attributes, which are an array of one or plain."""
+    attributes = row.get("attributes") or {}
+    first: Row = attributes[0] if isinstance(attributes, list) else attributes
+    return first
+
+
+def _is_since(row: Row, moment: datetime | None) -> bool:
+    """Whether a row tells that it was created since then; all are, if there is no such moment."""
+    created_at = _first(row).get("createdAt")
+    return moment is None or (created_at is not None and datetime.fromisoformat(created_at) >= moment)

@@ -180,7 +180,7 @@ def test_a_run_as_json_tells_all(laptop: Laptop) -> None:
 
 
 def test_a_quiet_run_says_nothing_but_its_outcome(laptop: Laptop) -> None:
-    laptop.configure(acme={"org": "acme", "tables": {"satisfaction": {"selected": True}}})
+    laptop.configure(acme={"org": "acme", "tables": {"conversations": {"selected": True}}})
 
     assert laptop.type("run", "-q") == 0
     assert laptop.err == ""

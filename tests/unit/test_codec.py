@@ -95,6 +95,7 @@ states = builds(
     published_at=moments,
     started_at=moments,
     hop=counts,
+    holder_hop=st.none() | counts,
     attempt=counts,
     failures=counts,
     lease_until=maybe_moments,

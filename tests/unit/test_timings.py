@@ -48,6 +48,10 @@ def test_a_lease_outlives_the_invocation_that_holds_it() -> None:
     assert LIMITS.lease_seconds > TIMEOUT
 
 
+def test_a_run_that_was_let_go_is_waited_for_longer_than_pub_sub_takes_to_deliver_again() -> None:
+    assert LIMITS.redelivery_seconds > MAX_BACKOFF
+
+
 def test_an_outage_of_four_hours_is_survived() -> None:
     waits = accumulate(repeat(MIN_BACKOFF, DELIVERIES - 1), lambda wait, _: min(2 * wait, MAX_BACKOFF))
 

@@ -8,7 +8,7 @@ The state document, whole::
 
     {"run_id", "trigger", "config_hash", "schema_hash": str,
      "published_at", "started_at", "finished_at" | None, "lease_until" | None, "next_delivery_due" | None: timestamp,
-     "hop", "attempt", "failures": int,
+     "hop", "holder_hop" | None, "attempt", "failures": int,
      "document": str,                                   JSON: the configuration as the first hop read it
      "tables": {<table>: {"cursor" | None: str, "extracted": bool,
                           "chunks": str,                JSON: [common prefix, [[rest of the name, rows], …]]
@@ -99,6 +99,7 @@ _RUN: Mapping[str, Callable[[Any], Any]] = {
     "lease_until": _read_time,
     "next_delivery_due": _read_time,
     "hop": int,
+    "holder_hop": int,
     "attempt": int,
     "failures": int,
     "config_hash": str,

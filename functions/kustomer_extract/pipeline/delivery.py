@@ -54,7 +54,8 @@ def decide(state: RunState | None, message: Message, now: datetime, limits: Limi
 def _of_this_run(state: RunState, message: Message, now: datetime) -> Decision:
     if state.finished_at is not None:
         return Decision.FINISHED
-    return Decision.DUPLICATE if is_held(state, now) and state.hop > message.hop else Decision.TAKE_OVER
+    holder_hop = state.hop if state.holder_hop is None else state.holder_hop
+    return Decision.DUPLICATE if is_held(state, now) and holder_hop > message.hop else Decision.TAKE_OVER
 
 
 def is_held(state: RunState, now: datetime) -> bool:

@@ -60,9 +60,8 @@ class Ledger:
     def take_over(self, *, hop: int) -> None:
         """Take the run from a holder that died, timed out or let go. An older message does not set `hop` back."""
         state = self.state
-        self._hold(
-            replace(state, hop=max(hop, state.hop), attempt=state.attempt + 1, failures=state.failures + 1),
-        )
+        taken = replace(state, attempt=state.attempt + 1, failures=state.failures + 1)
+        self._hold(replace(taken, hop=max(hop, state.hop), holder_hop=hop if hop < state.hop else None))
 
     def start_over(self, fresh: Mapping[Table, TableState], *, schema_hash: str) -> None:
         """Begin anew with the tables that still run: rows of two schemas do not mix."""

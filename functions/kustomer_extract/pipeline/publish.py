@@ -6,13 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kustomer_extract import events
-from kustomer_extract.errors import GuardRefused, WarehouseRefused
-from kustomer_extract.models import to_live_name, to_staging_name
+from kustomer_extract.errors import GuardRefused, Truncated, WarehouseRefused
+from kustomer_extract.models import Table, to_live_name, to_staging_name
 from kustomer_extract.pipeline.guard import check_drop
+from kustomer_extract.schema import iter_paths
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from kustomer_extract.models import Assembled
     from kustomer_extract.pipeline.table import TableWork
+
+_SAMPLE = 20  # ids that are looked up: a request each
 
 
 def publish(work: TableWork) -> None:
@@ -25,8 +30,17 @@ def publish(work: TableWork) -> None:
     assembled = _assemble(work)
     published_rows = warehouse.count_published(work.integration.name, table)
     _check_guard(work, assembled.rows, published_rows)
+    if table is Table.CONVERSATIONS:
+        _check_vanished(work, assembled)
+    added, removed = _compare_columns(work)
     work.check_wanted()
-    job = replace(work.state.job, rows=assembled.rows, duplicates=work.state.loaded_rows - assembled.rows)
+    job = replace(
+        work.state.job,
+        rows=assembled.rows,
+        duplicates=work.state.loaded_rows - assembled.rows,
+        columns_added=added,
+        columns_removed=removed,
+    )
     ledger.announce_publish(table, job)
     warehouse.publish(assembled, job, work.schema)
     ledger.end_job(table)
@@ -49,6 +63,45 @@ def _assemble(work: TableWork) -> Assembled:
     if not unique.rows == unique.distinct_ids == assembled.distinct_ids:
         raise WarehouseRefused(f"{unique.name} has {unique.rows} rows for {assembled.distinct_ids} ids; report this")
     return unique
+
+
+def _check_vanished(work: TableWork, assembled: Assembled) -> None:
+    """Ask Kustomer for some of the conversations that are published and did not come by any more.
+
+    Those it has not are deleted. One that it still has proves that the list was not whole.
+    """
+    vanished = work.invocation.ports.warehouse.sample_vanished(
+        assembled,
+        work.integration.name,
+        work.table,
+        limit=_SAMPLE,
+        created_since=work.integration.history_start,
+    )
+    if not vanished.ids:
+        return
+    existing = work.source.find_existing(work.table, vanished.ids, until=work.invocation.until)
+    if existing:
+        raise Truncated(
+            f"{vanished.count} published {work.table} are not among the {assembled.rows} that were read; of "
+            f"{len(vanished.ids)} of them that were looked up Kustomer still has {len(existing)}: the list was not "
+            "whole; the published table stays as it is. Run again; ask Kustomer's support if it stays so"
+        )
+
+
+def _compare_columns(work: TableWork) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Tell which columns the published table gets and loses; a RECORD stands for all that is in it."""
+    published = work.invocation.ports.warehouse.fetch_published_columns(work.integration.name, work.table)
+    if published is None:
+        return (), ()
+    new = {".".join(path) for path, _ in iter_paths(work.schema)}
+    added, removed = _list_topmost(new - published), _list_topmost(published - new)
+    if added or removed:
+        work.emit(events.SelectionChanged(columns_added=added, columns_removed=removed))
+    return added, removed
+
+
+def _list_topmost(paths: AbstractSet[str]) -> tuple[str, ...]:
+    return tuple(sorted(path for path in paths if path.rpartition(".")[0] not in paths))
 
 
 def _check_guard(work: TableWork, rows: int, published_rows: int | None) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract import events
 from kustomer_extract.errors import NeedsPerson, RetryLater
-from kustomer_extract.models import Batch, Chunk, Page, TableState, to_staging_name
+from kustomer_extract.models import Batch, Chunk, Page, Proof, TableState, to_staging_name
 from kustomer_extract.pipeline.chunks import ChunkBuilder
 from kustomer_extract.pipeline.rows import RowReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kustomer_extract.models import Staged
+    from kustomer_extract.models import Job, Staged
     from kustomer_extract.pipeline.table import TableWork
     from kustomer_extract.ports import Load
 
@@ -36,8 +36,22 @@ def read(work: TableWork) -> None:
             reading.close()
         raise taken
     reading.close()
-    if work.state.extracted and work.state.job.drift:
-        work.emit(events.DriftFound(paths=work.state.job.drift))
+    if work.state.extracted:
+        _report(work, work.state.job)
+
+
+def _report(work: TableWork, job: Job) -> None:
+    """Say what is odd about an extract that has come to its end."""
+    if job.drift:
+        work.emit(events.DriftFound(paths=job.drift))
+    if job.proven_by is Proof.NONE or job.short_pages or job.unreadable_rows:
+        event = events.ExtractUnproven(
+            proven_by=job.proven_by,
+            expected_rows=job.expected_rows,
+            short_pages=job.short_pages or None,
+            unreadable_rows=job.unreadable_rows or None,
+        )
+        work.emit(event)
 
 
 def _take(pages: Iterator[Page]) -> Page | RetryLater | None:

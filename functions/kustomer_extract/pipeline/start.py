@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract import events
 from kustomer_extract.config import config_hash, parse_integration, to_document
-from kustomer_extract.errors import Abandoned, ConfigInvalid, NeedsPerson, UnknownIntegration
+from kustomer_extract.errors import Abandoned, ConfigInvalid, NeedsPerson, RetryLater, UnknownIntegration
 from kustomer_extract.models import RunState, Table
 from kustomer_extract.pipeline.delivery import to_target_run
 from kustomer_extract.pipeline.end import end_run
@@ -54,7 +54,7 @@ def start(previous: RunState | None, invocation: Invocation) -> Outcome:
         )
     )
     ledger.start()
-    with suppress(NeedsPerson):  # the end of the run tells, if it stays so
+    with suppress(NeedsPerson, RetryLater):  # the end of the run tells, if it stays so
         ports.runs.record(ledger.state)
     return work(ledger, integration, invocation)
 

@@ -18,7 +18,7 @@ from google.protobuf import json_format  # type: ignore[import-untyped]  # there
 from kustomer_extract import events
 from kustomer_extract.adapters.google.logs import CloudLog
 from kustomer_extract.errors import RetryLater, UnknownIntegration
-from kustomer_extract.models import Colour, IntegrationName, JobStatus, RunId, Table, Trigger
+from kustomer_extract.models import Colour, IntegrationName, JobStatus, Proof, RunId, Table, Trigger
 from tests.standins.google.log_entry import parse_log_line
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ EVENTS: list[events.Event] = [
     events.RateLimited(wait_seconds=2.5, limit=300, remaining=0),
     events.Waiting(reason="a short page is asked for again", wait_seconds=2.0),
     events.DriftFound(paths={"/attributes/~1x/*": 2, "\ud800": 1}),
+    events.ExtractUnproven(proven_by=Proof.NONE, short_pages=1),
     events.SelectionChanged(columns_added=["attributes.preview"], content_added=["attributes.preview"]),
     events.GuardRefusal(rows=1, published_rows=100, max_drop_percent=50),
     events.DropExplained(rows=1, published_rows=100, reason="history_start was changed"),

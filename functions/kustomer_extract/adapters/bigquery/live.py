@@ -6,15 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import NotFound, PreconditionFailed
+from google.cloud import bigquery
 
 from kustomer_extract.adapters.bigquery.work import REPLACE, to_unique_job_id
 from kustomer_extract.errors import RetryLater, WarehouseRefused
+from kustomer_extract.models import Vanished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
-
-    from google.cloud import bigquery
 
     from kustomer_extract.adapters.bigquery.work import BigQueryJobs, Patience
 
@@ -42,6 +42,32 @@ class LiveTables:
         """
         table = self._find(name)
         return int(table.num_rows) if table else None
+
+    def read_columns(self, name: str) -> frozenset[str] | None:
+        """Read the paths of all columns; None if there is no table."""
+        table = self._find(name)
+        return frozenset(path for path, _ in _iter_columns(table.schema)) if table else None
+
+    def sample_vanished(self, name: str, source: str, *, limit: int, created_since: datetime | None) -> Vanished:
+        """Compare the ids of a table with those of a staged one, in one query."""
+        table = self._find(name)
+        columns = dict(_iter_columns(table.schema)) if table else {}
+        is_blind = created_since is not None and "attributes.createdAt" not in columns
+        if table is None or is_blind:
+            return Vanished()
+        parameters: list[bigquery.ScalarQueryParameter] = [bigquery.ScalarQueryParameter("limit", "INT64", limit)]
+        young = ""
+        if created_since is not None:
+            first = "[SAFE_OFFSET(0)]" if columns["attributes"].mode == "REPEATED" else ""
+            young = f"AND live.attributes{first}.createdAt >= @since "
+            parameters.append(bigquery.ScalarQueryParameter("since", "TIMESTAMP", created_since))
+        sql = (
+            f"SELECT live.id AS id, COUNT(*) OVER () AS vanished FROM `{self.dataset}.{name}` AS live "  # noqa: S608 - our own names
+            f"LEFT JOIN `{source}` AS fresh ON fresh.id = live.id WHERE fresh.id IS NULL {young}"
+            "ORDER BY TO_HEX(MD5(live.id)) LIMIT @limit"
+        )
+        rows = self._jobs.query(to_unique_job_id("vanished", name), sql, parameters=parameters)
+        return Vanished(count=rows[0]["vanished"] if rows else 0, ids=tuple(row["id"] for row in rows))
 
     def replace(self, name: str, source: str, *, job_id: str, labels: Mapping[str, str]) -> None:
         """Put the rows and the schema of `source` in the table's place, atomically; once per job id.
@@ -98,9 +124,15 @@ class LiveTables:
         return table
 
 
-def _iter_tagged(fields: Iterable[bigquery.SchemaField], prefix: str = "") -> Iterator[str]:
-    """Yield the paths of the columns that carry policy tags."""
+def _iter_columns(
+    fields: Iterable[bigquery.SchemaField], prefix: str = ""
+) -> Iterator[tuple[str, bigquery.SchemaField]]:
+    """Yield all columns with their paths, at any depth."""
     for field in fields:
-        if field.policy_tags and field.policy_tags.names:
-            yield f"{prefix}{field.name}"
-        yield from _iter_tagged(field.fields, f"{prefix}{field.name}.")
+        yield f"{prefix}{field.name}", field
+        yield from _iter_columns(field.fields, f"{prefix}{field.name}.")
+
+
+def _iter_tagged(fields: Iterable[bigquery.SchemaField]) -> Iterator[str]:
+    """Yield the paths of the columns that carry policy tags."""
+    return (path for path, field in _iter_columns(fields) if field.policy_tags and field.policy_tags.names)

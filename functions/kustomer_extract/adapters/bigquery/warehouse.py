@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -21,11 +22,11 @@ from kustomer_extract.adapters.bigquery.views import BigQueryViews
 from kustomer_extract.adapters.bigquery.work import APPEND, REPLACE, BigQueryJobs, Patience, to_job_id, to_unique_job_id
 from kustomer_extract.adapters.google.errors import Service
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
-from kustomer_extract.models import Assembled, RunId, Staged, to_live_name
-from kustomer_extract.schema import find, iter_paths, to_json
+from kustomer_extract.models import Assembled, RunId, Staged, Vanished, describe_table, to_live_name
+from kustomer_extract.schema import find, iter_paths, schema_hash, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from kustomer_extract.models import Chunk, IntegrationName, Job, Table
@@ -82,14 +83,11 @@ class BigQueryWarehouse:
 
     def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> ChunkLoad:
         """Upload the chunk; its rows are in the staging table of its name once the load's `wait` returns."""
-        table, labels, job = f"{self._staging}.{chunk.name}", _to_labels(chunk.name), None
+        table, labels = f"{self._staging}.{chunk.name}", _to_labels(chunk.name)
         with self._service.translate(f"loading {chunk.name}"):
-            if chunk.rows:
-                job = self._jobs.begin_load(
-                    to_job_id(chunk.name), chunk.data, table, schema=to_json(schema), write=REPLACE, labels=labels
-                )
-            else:
-                self._create_empty(table, schema)
+            job = self._jobs.begin_load(
+                to_job_id(chunk.name), chunk.data, table, schema=to_json(schema), write=REPLACE, labels=labels
+            )
         staged = Staged(name=chunk.name, rows=chunk.rows)
         return ChunkLoad(staged=staged, job=job, schema=schema, jobs=self._jobs, service=self._service)
 
@@ -123,28 +121,43 @@ class BigQueryWarehouse:
         with self._service.translate(f"looking at {name}"):
             return self._live.count(name)
 
-    def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:  # noqa: ARG002 - the staged table has it
+    def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
+        """Read the live table's columns off its metadata."""
+        name = to_live_name(integration, table)
+        with self._service.translate(f"looking at {name}"):
+            return self._live.read_columns(name)
+
+    def sample_vanished(
+        self,
+        assembled: Assembled,
+        integration: IntegrationName,
+        table: Table,
+        *,
+        limit: int,
+        created_since: datetime | None,
+    ) -> Vanished:
+        """Compare the ids of the live table with the staged ones."""
+        name, source = to_live_name(integration, table), f"{self._staging}.{assembled.name}"
+        with self._service.translate(f"comparing {name} with {assembled.name}"), self._expect(source):
+            return self._live.sample_vanished(name, source, limit=limit, created_since=created_since)
+
+    def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
         """Copy the staged table over the live one, then describe it.
 
-        The copy's job id is that of run and table, not of the attempt: an invocation that stalled and wakes up after
-        its successor has published finds the id taken and publishes nothing.
+        The copy's id is that of run, table and columns, not of the attempt: an invocation that stalled and wakes up
+        after its successor has published finds the id taken and publishes nothing. A run whose columns changed in
+        the middle publishes what it has read since.
 
         Raises:
             RetryLater: also if the staged table is gone. Then another invocation has closed or abandoned this run and
                 dropped its staging; the run state, read again at redelivery, says which.
         """
         name = to_live_name(job.integration, job.table)
-        job_id = to_job_id("publish", job.integration, job.table, job.run_id)
+        job_id = to_job_id("publish", job.integration, job.table, job.run_id, schema_hash(schema))
         source = f"{self._staging}.{assembled.name}"
         with self._service.translate(f"publishing {name}"):
-            try:
+            with self._expect(source):
                 self._live.replace(name, source, job_id=job_id, labels=_to_labels(assembled.name))
-            except NotFound as error:
-                if not self._exists(source):
-                    raise RetryLater(
-                        f"BigQuery: staging table {assembled.name} is gone, nothing was published"
-                    ) from error
-                raise
             self._describe(job)
 
     def rollback(self, integration: IntegrationName, table: Table, run_id: RunId) -> Job:
@@ -190,7 +203,7 @@ class BigQueryWarehouse:
     def _describe(self, job: Job, *, even_if_older: bool = False) -> None:
         self._live.describe(
             to_live_name(job.integration, job.table),
-            description=f"Kustomer {job.table} of {job.integration}; every run of kustomer-extract replaces all rows.",
+            description=describe_table(job.integration, job.table),
             labels={"integration": job.integration, "run_id": job.run_id, "config_hash": job.config_hash},
             even_if_older=even_if_older,
         )
@@ -230,6 +243,17 @@ class BigQueryWarehouse:
         with self._service.translate("reading _jobs"):
             return self._history.fetch(integration, limit=limit) if self._exists(self._history.table) else ()
 
+    @contextmanager
+    def _expect(self, staged: str) -> Iterator[None]:
+        """Ask for redelivery if something is not found because the staged table is gone."""
+        try:
+            yield
+        except NotFound as error:
+            if not self._exists(staged):
+                name = staged.rpartition(".")[2]
+                raise RetryLater(f"BigQuery: staging table {name} is gone, nothing was published") from error
+            raise
+
     def _exists(self, table: str) -> bool:
         try:
             self._client.get_table(table, **self._patience.call)
@@ -250,22 +274,21 @@ class BigQueryWarehouse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkLoad:
-    """Implements `Load`; without a job the chunk was empty."""
+    """Implements `Load`."""
 
     staged: Staged
-    job: bigquery.LoadJob | None
+    job: bigquery.LoadJob
     schema: Sequence[Field]
     jobs: BigQueryJobs
     service: Service
 
     def wait(self, *, until: datetime) -> Staged:
         """Wait for the end of the load."""
-        if self.job is not None:
-            with self.service.translate(f"loading {self.staged.name}"):
-                self.jobs.wait(self.job, until=until)
-                if (self.job.error_result or {}).get("reason") == "invalid":
-                    raise to_row_rejection(self.staged.name, self.job.errors or (), self.schema)
-                self.jobs.finish(self.job)  # raises its error, if it has another
+        with self.service.translate(f"loading {self.staged.name}"):
+            self.jobs.wait(self.job, until=until)
+            if (self.job.error_result or {}).get("reason") == "invalid":
+                raise to_row_rejection(self.staged.name, self.job.errors or (), self.schema)
+            self.jobs.finish(self.job)  # raises its error, if it has another
         return self.staged
 
 

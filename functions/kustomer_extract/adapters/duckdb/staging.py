@@ -110,7 +110,7 @@ class DuckDbStaging:
         """
         if to_table_name(name) not in self._columns:
             raise _to_loss(name)
-        table = self._qualify(name)
+        table = self.qualify(name)
         self._file.query(
             f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} "  # noqa: S608 - our own names
             f"QUALIFY row_number() OVER (PARTITION BY id{order_by_latest(schema)}) > 1)"
@@ -118,13 +118,13 @@ class DuckDbStaging:
         return self._count(name)
 
     def _count(self, name: str) -> Assembled:
-        ((rows, ids),) = self._file.query(f"SELECT count(*), count(DISTINCT id) FROM {self._qualify(name)}")  # noqa: S608 - our own name
+        ((rows, ids),) = self._file.query(f"SELECT count(*), count(DISTINCT id) FROM {self.qualify(name)}")  # noqa: S608 - our own name
         self._ready.add(name)
         return Assembled(name=name, rows=rows, distinct_ids=ids)
 
     def list_chunks(self, name: str) -> list[str]:
         """Name the chunks that the table of this staging name holds."""
-        chunks = self._file.query(f"SELECT DISTINCT {CHUNK_COLUMN} FROM {self._qualify(name)} ORDER BY 1")  # noqa: S608 - our own name
+        chunks = self._file.query(f"SELECT DISTINCT {CHUNK_COLUMN} FROM {self.qualify(name)} ORDER BY 1")  # noqa: S608 - our own name
         return [chunk for (chunk,) in chunks]
 
     def is_ready(self, name: str) -> bool:
@@ -133,7 +133,7 @@ class DuckDbStaging:
 
     def release(self, name: str, *, to: str, transaction_steps: Sequence[str] = ()) -> None:
         """Rename the table of this staging name, without its hidden column, and run further statements: all or none."""
-        table = self._qualify(name)
+        table = self.qualify(name)
         with self._file.transaction():
             self._file.query(f"DROP TABLE IF EXISTS {self._file.qualify('kustomer', to)}")
             self._file.query(f"ALTER TABLE {table} DROP COLUMN {CHUNK_COLUMN}")
@@ -154,9 +154,10 @@ class DuckDbStaging:
     def _delete(self, name: str, chunks: set[str]) -> None:
         if chunks:
             listed = ", ".join(map(to_literal, sorted(chunks)))
-            self._file.query(f"DELETE FROM {self._qualify(name)} WHERE {CHUNK_COLUMN} IN ({listed})")  # noqa: S608 - our own names
+            self._file.query(f"DELETE FROM {self.qualify(name)} WHERE {CHUNK_COLUMN} IN ({listed})")  # noqa: S608 - our own names
 
-    def _qualify(self, name: str) -> str:
+    def qualify(self, name: str) -> str:
+        """Write the full name of the table that holds a staging name."""
         return self._file.qualify("kustomer", to_table_name(name))
 
 

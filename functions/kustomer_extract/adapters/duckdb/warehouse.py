@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Self
 
 from kustomer_extract.adapters.duckdb.file import DuckDbFile
 from kustomer_extract.adapters.duckdb.history import DuckDbHistory
+from kustomer_extract.adapters.duckdb.published import read_columns, sample_vanished
 from kustomer_extract.adapters.duckdb.sql import quote, to_literal
 from kustomer_extract.adapters.duckdb.staging import DuckDbStaging
 from kustomer_extract.adapters.duckdb.views import DuckDbViews
 from kustomer_extract.errors import RetryLater, WarehouseRefused
-from kustomer_extract.models import Assembled, IntegrationStatus, Staged, to_live_name
+from kustomer_extract.models import Assembled, IntegrationStatus, Staged, Vanished, describe_table, to_live_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,6 +117,31 @@ class DuckDbWarehouse:
         ((rows,),) = self.query(f"SELECT count(*) FROM {self._file.qualify('kustomer', name)}")  # noqa: S608 - our own name
         return int(rows)
 
+    def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
+        """Read the live table's columns."""
+        name = to_live_name(integration, table)
+        if not self._is_published(name):
+            return None
+        return frozenset(read_columns(self._file, self._file.qualify("kustomer", name)))
+
+    def sample_vanished(
+        self,
+        assembled: Assembled,
+        integration: IntegrationName,
+        table: Table,
+        *,
+        limit: int,
+        created_since: datetime | None,
+    ) -> Vanished:
+        """Compare the ids of the live table with the staged ones."""
+        name = to_live_name(integration, table)
+        if not self._is_published(name):
+            return Vanished()
+        if not self.staging.is_ready(assembled.name):
+            raise RetryLater(f"DuckDB: staging table {assembled.name} is gone, nothing was published")
+        live, staged = self._file.qualify("kustomer", name), self.staging.qualify(assembled.name)
+        return sample_vanished(self._file, live, staged, limit=limit, created_since=created_since)
+
     def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
         """Let the staged table take the live one's place and describe its columns, in one transaction.
 
@@ -128,7 +154,7 @@ class DuckDbWarehouse:
             if assembled.name in self._published:
                 return
             raise RetryLater(f"DuckDB: staging table {assembled.name} is gone, nothing was published")
-        purpose = f"Kustomer {job.table} of {job.integration}; every run of kustomer-extract replaces all rows."
+        purpose = describe_table(job.integration, job.table)
         live = self._file.qualify("kustomer", name)
         comments = [f"COMMENT ON TABLE {live} IS {to_literal(purpose)}"] + [
             f"COMMENT ON COLUMN {live}.{quote(field.name)} IS {to_literal(field.description)}" for field in schema

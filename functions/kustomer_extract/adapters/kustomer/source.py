@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import requests
 
 from kustomer_extract.adapters.kustomer.gate import Gate
 from kustomer_extract.adapters.kustomer.http import CHECK_KEY, Answer, Http, Request
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, Leaf, Progress, to_leaf
-from kustomer_extract.errors import BrokenPage, Truncated, Unwanted
-from kustomer_extract.models import Page, Table
+from kustomer_extract.errors import BrokenPage, RetryLater, Truncated, Unwanted
+from kustomer_extract.models import Evidence, Page, Proof, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from datetime import datetime
 
     from kustomer_extract.config import Integration
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 _REFUSED = range(400, 500)
 _NEWEST = 20
+_EVIDENCE = {Table.CONVERSATIONS: Evidence(proven_by=Proof.NEWEST)}  # the end of the pages is an error without it
 
 
 def to_request(table: Table, page: int, *, newest_first: bool = False) -> Request:
@@ -73,6 +77,22 @@ class KustomerSource:
         answer = self._ask(to_request(table, number, newest_first=newest_first), until)
         return to_leaf(answer, number, base_url=self.base_url)
 
+    def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:
+        """Ask for each record by its id: 404 is a deletion."""
+        try:
+            return frozenset(id_ for id_ in ids if self._exists(table, id_, until))
+        except Unwanted as error:
+            raise RetryLater(f"time was up before {len(ids)} ids of {table} were looked up") from error
+
+    def _exists(self, table: Table, id_: str, until: datetime) -> bool:
+        try:
+            self._ask(Request(path=f"/v1/{table}/{quote(id_, safe='')}", query={}, role=None), until)
+        except BrokenPage as error:
+            if error.status_code != requests.codes.not_found:
+                raise
+            return False
+        return True
+
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         """Yield the pages of a table in order, from `start`, until the last one or until time is up."""
         self._scope = replace(self._scope, table=table)
@@ -94,7 +114,13 @@ class KustomerSource:
                 progress = progress.after(leaf, seen)
                 seen.add(leaf.fingerprint)
                 cursor = progress.to_cursor() if leaf.has_next else None
-                yield Page(records=leaf.records, next=cursor, size_bytes=leaf.size_bytes, retries=leaf.retries)
+                yield Page(
+                    records=leaf.records,
+                    next=cursor,
+                    size_bytes=leaf.size_bytes,
+                    retries=leaf.retries,
+                    evidence=_EVIDENCE.get(table, Evidence()),
+                )
 
     def _begin(self, table: Table, until: datetime) -> Progress:
         """Look at the newest conversations first: one of them has to come by before the end is believed.

@@ -1,0 +1,290 @@
+"""Every run comes to an end: it is waited for, goes on after a failure, and its records do not hold it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kustomer_extract import events
+from kustomer_extract.errors import RetryLater
+from kustomer_extract.models import JobStatus, Table, Trigger
+from tests.pipeline.faults import Killed, intercept
+from tests.pipeline.test_run import assert_complete, statuses
+from tests.pipeline.world import ACME, TABLES, World, to_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from kustomer_extract.models import Message
+    from tests.pipeline.faults import Meet
+
+MAX_DELIVERIES = 30  # of one message, as infra/messages.tf sets it
+
+
+def fail_always(*names: str) -> Meet:
+    """Let these calls fail for now, each time."""
+
+    def meet(name: str, effect: Callable[[], Any]) -> Any:
+        if name in names:
+            raise RetryLater(f"{name} is out of order")
+        return effect()
+
+    return meet
+
+
+def deliver_until_acknowledged(world: World, message: Message, meet: Meet) -> int:
+    """Deliver a message as Pub/Sub does; return how often it was delivered."""
+    for number in itertools.count(1):
+        assert number <= MAX_DELIVERIES, "a dead letter"
+        try:
+            world.deliver(message, intercept(world.ports, meet))
+        except RetryLater:
+            world.clock.advance(minutes=10)
+        else:
+            return number
+    raise AssertionError
+
+
+# --- a run that waits for its own next message
+
+
+def test_between_two_hops_a_manual_trigger_does_not_kill_the_run(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=6)
+    world.deliver(world.trigger())
+    (call,) = world.queue.messages
+    world.queue.messages.clear()
+    world.clock.advance(minutes=9)
+
+    assert world.deliver(world.trigger(Trigger.MANUAL)).reason == "already_running"
+    outcome = world.run(call)
+
+    assert statuses(outcome) == dict.fromkeys(TABLES, (JobStatus.SUCCEEDED, None))
+    assert_complete(world)
+    world.close()
+
+
+def test_while_pub_sub_backs_off_a_schedule_does_not_kill_the_run(world: World) -> None:
+    message, failures = world.trigger(), iter([RetryLater("503")] * 2)
+
+    def stumble(_table: Table, _page: int) -> None:
+        if error := next(failures, None):
+            raise error
+
+    world.organisation.fail = stumble
+    with pytest.raises(RetryLater):
+        world.deliver(message)
+    world.clock.advance(minutes=10)
+
+    assert world.deliver(world.trigger()).reason == "already_running"
+    outcome = world.deliver(message)
+
+    assert statuses(outcome) == dict.fromkeys(TABLES, (JobStatus.SUCCEEDED, None))
+
+
+def test_a_run_whose_next_message_never_comes_is_replaced_after_a_quarter_of_an_hour(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=6)
+    world.deliver(world.trigger())
+    world.queue.messages.clear()
+    world.clock.advance(minutes=15, seconds=1)
+
+    outcome = world.run()
+
+    assert outcome.state is not None
+    assert statuses(outcome) == dict.fromkeys(TABLES, (JobStatus.SUCCEEDED, None))
+    abandoned = [job.table for job in world.warehouse.fetch_jobs(ACME, limit=9) if job.error_code == "abandoned"]
+    assert abandoned == [Table.CONVERSATIONS]
+    world.close()
+
+
+# --- progress, and the limit of deliveries
+
+
+def test_a_run_that_gets_on_a_little_with_every_delivery_never_becomes_a_dead_letter(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=100)
+    served: list[int] = []
+
+    def stumble(table: Table, page: int) -> None:
+        if table is Table.CONVERSATIONS:
+            served.append(page)
+            if len(served) % 2 == 0:
+                raise RetryLater("503")
+
+    world.organisation.fail = stumble
+    waiting, deliveries = [world.trigger()], 0
+    while waiting:
+        deliveries = max(deliveries, deliver_until_acknowledged(world, waiting.pop(), lambda _, effect: effect()))
+        waiting.extend(world.queue.messages)
+        world.queue.messages.clear()
+
+    assert_complete(world)
+    assert deliveries <= 2
+    world.close()
+
+
+def test_the_pages_that_were_read_before_a_failure_are_kept(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=300, chunk_rows=20_000)
+    served: list[int] = []
+    failures = iter([RetryLater("503")])
+
+    def stumble(table: Table, page: int) -> None:
+        if table is Table.CONVERSATIONS:
+            if page == 150 and (error := next(failures, None)):
+                raise error
+            served.append(page)
+
+    world.organisation.fail = stumble
+
+    world.run()
+
+    assert_complete(world)
+    assert served == list(range(1, 151))
+    world.close()
+
+
+def test_a_chunk_that_cannot_be_loaded_is_never_followed_by_a_later_one(world: World) -> None:
+    message = world.trigger()
+    failed: list[str] = []
+
+    def meet(name: str, effect: Callable[[], Any]) -> Any:
+        if name == "load.wait" and world.emitted(events.TablePublished) and not failed:
+            failed.append(name)
+            raise RetryLater("quota")
+        return effect()
+
+    world.deliver(message, intercept(world.ports, meet))
+    world.run(world.queue.messages.popleft())
+
+    assert failed
+    assert_complete(world)
+
+
+# --- records that cannot be written
+
+
+@pytest.mark.parametrize("name", ["warehouse.append_jobs", "runs.record", "configs.activate", "warehouse.drop"])
+def test_a_run_whose_records_fail_for_now_again_and_again_ends_and_says_so(world: World, name: str) -> None:
+    deliveries = 0
+    waiting = [world.trigger()]
+    broken = fail_always(name)
+    while waiting:
+        deliveries = max(deliveries, deliver_until_acknowledged(world, waiting.pop(), broken))
+        waiting.extend(world.queue.messages)
+        world.queue.messages.clear()
+
+    state = world.runs.fetch(ACME)
+    assert state is not None
+    assert state.finished_at is not None
+    (event,) = world.emitted(events.RunFinished)
+    assert event.severity is events.Severity.ERROR
+    assert f"the records of this run are incomplete: {name} is out of order" in event.sentence
+
+
+@pytest.mark.parametrize("name", ["warehouse.append_jobs", "runs.record", "warehouse.drop"])
+def test_a_dead_run_whose_records_fail_does_not_block_the_next_one(world: World, name: str) -> None:
+    dying = world.trigger()
+
+    def die(call: str, effect: Callable[[], Any]) -> Any:
+        if call == "warehouse.publish":
+            raise Killed
+        return effect()
+
+    with pytest.raises(Killed):
+        world.deliver(dying, intercept(world.ports, die))
+    world.clock.advance(hours=1)
+    newer = world.trigger()
+    ends: list[str] = []
+
+    def meet(call: str, effect: Callable[[], Any]) -> Any:
+        if call == name and not ends:
+            raise RetryLater(f"{name} is out of order")
+        ends.extend([call] if call == "source.open" else [])
+        return effect()
+
+    deliveries = deliver_until_acknowledged(world, newer, meet)
+
+    assert_complete(world)
+    assert deliveries == (21 if name == "warehouse.drop" else 1)
+    told = world.emitted(events.RunFinished)[0]
+    assert f"{name} is out of order" in told.sentence
+
+
+# --- messages that are late
+
+
+def test_a_late_delivery_of_the_first_message_does_not_set_the_hops_back(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=3)
+    first = world.trigger()
+    world.deliver(first)
+    world.deliver(world.queue.messages.popleft())
+    world.queue.messages.clear()
+
+    world.deliver(first)
+
+    state = world.runs.fetch(ACME)
+    assert state is not None
+    assert state.hop == 3
+    outcome = world.run(world.queue.messages.popleft())
+    assert statuses(outcome) == dict.fromkeys(TABLES, (JobStatus.SUCCEEDED, None))
+    world.close()
+
+
+# --- columns that change in mid-run
+
+
+def test_killed_after_publishing_then_deployed_with_other_columns_the_job_tells_what_the_table_has(
+    world: World,
+) -> None:
+    message, calls = world.trigger(), []
+
+    def die(name: str, effect: Callable[[], Any]) -> Any:
+        calls.append(name)
+        if calls[-2:-1] == ["warehouse.publish"] and calls.count("warehouse.publish") == 2:
+            raise Killed
+        return effect()
+
+    with pytest.raises(Killed):
+        world.deliver(message, intercept(world.ports, die))
+    world.organisation.records[Table.CONVERSATIONS].extend(to_record(number) for number in range(7, 12))
+    state = world.runs.fetch(ACME)
+    assert state is not None
+    world.runs.save(replace(state, schema_hash="of older code", lease_until=None))
+
+    outcome = world.run(message)
+
+    assert outcome.state is not None
+    assert outcome.state.tables[Table.CONVERSATIONS].job.rows == 12
+    assert_complete(world)
+
+
+# --- what is counted
+
+
+def test_the_paths_of_drift_are_bounded_in_length(world: World) -> None:
+    world.organisation.records[Table.CONVERSATIONS][0]["k" * 5_000] = 1
+
+    outcome = world.run()
+
+    assert outcome.state is not None
+    assert outcome.state.tables[Table.CONVERSATIONS].job.drift == {f"/{'k' * 199}…": 1}
+
+
+def test_a_failure_of_one_table_is_told_while_the_other_hands_over(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=6)
+
+    def fail(table: Table, _page: int) -> None:
+        if table is Table.SATISFACTION:
+            raise RetryLater("503")
+
+    world.organisation.fail = fail
+
+    world.deliver(world.trigger())
+
+    assert [event.sentence for event in world.emitted(events.RunInterrupted)] == [
+        "interrupted, will be tried again (0 time(s) without progress): satisfaction: 503"
+    ]
+    assert len(world.emitted(events.RunContinued)) == 1
+    world.close()

@@ -1,0 +1,226 @@
+"""What shows that an extract is whole: what the source says of it, what vanished, and a source that begins anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kustomer_extract import events
+from kustomer_extract.errors import RetryLater
+from kustomer_extract.models import Cursor, Evidence, JobStatus, Page, Proof, Table
+from tests.pipeline.test_run import assert_complete, statuses
+from tests.pipeline.world import World, to_record
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+    from pathlib import Path
+
+    from kustomer_extract.config import Integration
+    from kustomer_extract.events import Scope
+    from kustomer_extract.models import ApiKey
+    from kustomer_extract.ports import EventLog
+    from tests.pipeline.world import Organisation
+
+
+# --- what vanished is asked for
+
+
+def test_a_list_that_leaves_out_what_is_still_there_is_not_published(world: World) -> None:
+    world.run()
+    before = world.live(Table.CONVERSATIONS)
+    world.organisation.lost = {to_record(2)["id"]}
+    world.clock.advance(hours=24)
+
+    outcome = world.run()
+
+    assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "truncated")
+    assert outcome.state is not None
+    assert outcome.state.tables[Table.CONVERSATIONS].job.error == (
+        "1 published conversations are not among the 6 that were read; of 1 of them that were looked up Kustomer still "
+        "has 1: the list was not whole; the published table stays as it is. Run again; ask Kustomer's support if it "
+        "stays so"
+    )
+    assert world.live(Table.CONVERSATIONS) == before
+
+
+def test_what_was_deleted_is_looked_up_and_gone(world: World) -> None:
+    world.run()
+    del world.organisation.records[Table.CONVERSATIONS][2:4]
+    world.clock.advance(hours=24)
+
+    world.run()
+
+    assert_complete(world)
+    assert world.organisation.looked_up == [{to_record(2)["id"], to_record(3)["id"]}]
+
+
+def test_what_is_older_than_the_history_is_not_looked_up(world: World) -> None:
+    world.run()
+    world.configure(history_start="2026-01-01T00:00:02Z")
+    world.clock.advance(hours=24)
+
+    world.run()
+
+    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)[2:]
+    assert world.organisation.looked_up == []
+
+
+def test_surveys_that_vanished_are_not_looked_up(world: World) -> None:
+    world.run()
+    world.organisation.lost = {to_record(0)["id"]}
+    world.organisation.records[Table.CONVERSATIONS] = []
+    world.configure({"conversations": {"selected": False}})
+    world.clock.advance(hours=24)
+
+    world.run()
+
+    assert world.organisation.looked_up == []
+
+
+def test_no_more_than_twenty_are_looked_up(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=60)
+    world.run()
+    del world.organisation.records[Table.CONVERSATIONS][:29]
+    world.clock.advance(hours=24)
+
+    world.run()
+
+    assert_complete(world)
+    assert [len(ids) for ids in world.organisation.looked_up] == [20]
+    world.close()
+
+
+# --- what the source says
+
+
+def test_what_the_source_says_of_an_extract_is_in_its_job_and_its_closing_line(world: World) -> None:
+    world.organisation.evidence = Evidence(expected_rows=7, proven_by=Proof.TOTAL)
+
+    world.run()
+
+    (job, _) = world.warehouse.fetch_jobs(world.trigger().integration, limit=2)
+    assert (job.expected_rows, job.proven_by, job.short_pages, job.unreadable_rows) == (7, Proof.TOTAL, 0, 0)
+    finished = world.emitted(events.JobFinished)[-1].fields
+    assert (finished["expected_rows"], finished["proven_by"]) == (7, "total")
+    assert world.emitted(events.ExtractUnproven) == []
+
+
+@pytest.mark.parametrize(
+    ("evidence", "sentence"),
+    [
+        (Evidence(), "completeness is proven by: none"),
+        (
+            Evidence(proven_by=Proof.NEWEST, short_pages=2),
+            "completeness is proven by: newest; 2 pages stayed short and were believed",
+        ),
+        (
+            Evidence(proven_by=Proof.TOTAL, unreadable_rows=3),
+            "completeness is proven by: total; 3 rows are counted but not handed out",
+        ),
+    ],
+)
+def test_an_extract_that_nothing_proves_is_published_with_a_warning(
+    world: World, evidence: Evidence, sentence: str
+) -> None:
+    world.organisation.evidence = evidence
+
+    world.run()
+
+    assert_complete(world)
+    assert [(event.severity, event.sentence) for event in world.emitted(events.ExtractUnproven)] == [
+        (events.Severity.WARNING, sentence)
+    ] * 2
+
+
+# --- columns that come and go
+
+
+def test_columns_that_come_and_go_are_named_in_the_job_and_the_log(world: World) -> None:
+    world.run()
+    world.configure({"conversations": {"columns": {"relationships": False, "links": False}}})
+    world.clock.advance(hours=24)
+
+    outcome = world.run()
+
+    assert outcome.state is not None
+    job = outcome.state.tables[Table.CONVERSATIONS].job
+    (event,) = world.emitted(events.SelectionChanged)
+    assert event == events.SelectionChanged(columns_added=job.columns_added, columns_removed=job.columns_removed)
+    assert "attributes.preview" in job.columns_added
+    assert "attributes" not in job.columns_added
+    assert job.columns_removed == ()
+
+
+def test_a_record_that_goes_stands_for_all_that_was_in_it(world: World) -> None:
+    world.run()
+    world.configure({"conversations": {"columns": {"attributes": False}}})
+    world.clock.advance(hours=24)
+
+    outcome = world.run()
+
+    assert outcome.state is not None
+    assert outcome.state.tables[Table.CONVERSATIONS].job.columns_removed == ("attributes",)
+
+
+def test_columns_of_a_first_run_are_no_change(world: World) -> None:
+    world.run()
+
+    assert world.emitted(events.SelectionChanged) == []
+
+
+# --- a source that begins anew in another way
+
+
+@dataclass
+class TwoWays:
+    """Conversations come from a list that proves to be cut short; then all of them come in another way.
+
+    Attributes:
+        fail_at: The page of the second way before which Kustomer is gone, once.
+    """
+
+    organisation: Organisation
+    fail_at: int | None = None
+
+    def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> TwoWays:  # noqa: ARG002 a port
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def find_existing(self, *facts: Any, **named: Any) -> frozenset[str]:
+        return self.organisation.find_existing(*facts, **named)
+
+    def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
+        if table is Table.SATISFACTION:
+            yield from self.organisation.iter_pages(table, start=start, until=until)
+            return
+        records = self.organisation.records[table]
+        if start is None:
+            for number in range(4):
+                yield Page(records=[to_record(90 + number)] * 2, next=Cursor("list"), size_bytes=1)
+        first = int(start) if start and start != "list" else 0
+        for number in range(first, len(records)):
+            if number == self.fail_at:
+                self.fail_at = None
+                raise RetryLater("gone")
+            following = Cursor(str(number + 1)) if number + 1 < len(records) else None
+            evidence = Evidence(proven_by=Proof.TOTAL, expected_rows=len(records))
+            yield Page(records=[records[number]], next=following, size_bytes=1, evidence=evidence, restart=number == 0)
+
+
+@pytest.mark.parametrize("fail_at", [None, 0, 1, 3, 6])
+def test_what_was_read_before_a_source_begins_anew_is_discarded(world: World, fail_at: int | None) -> None:
+    world.ports = replace(world.ports, open_source=TwoWays(world.organisation, fail_at))
+
+    outcome = world.run()
+
+    assert_complete(world)
+    assert outcome.state is not None
+    job = outcome.state.tables[Table.CONVERSATIONS].job
+    assert (job.rows, job.pages, job.bytes, job.duplicates) == (7, 7, 7, 0)
+    assert (job.expected_rows, job.proven_by) == (7, Proof.TOTAL)
+    assert world.staging() == []
