@@ -26,7 +26,7 @@ PYTHON = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
 OLDEST_PIP = {11: "23.0", 12: "23.2.1", 13: "24.2", 14: "25.2"}[sys.version_info.minor]
 """That this Python comes with (3.11: on Debian 12)."""
 
-_KEPT = re.compile(r"(HOME|PATH|LANG|PIP_(CACHE_DIR|CERT|CONFIG_FILE|.*INDEX.*|PROXY|TRUSTED_HOST)|.*_PROXY|.*_CERT_FILE|.*_CA_BUNDLE)", re.IGNORECASE)  # fmt: skip  # noqa: E501
+_KEPT = re.compile(r"(HOME|PATH|LANG|PIP_(CACHE_DIR|CERT|CONFIG_FILE|FIND_LINKS|.*INDEX.*|PROXY|TRUSTED_HOST)|.*_PROXY|.*_CERT_FILE|.*_CA_BUNDLE)", re.IGNORECASE)  # fmt: skip  # noqa: E501
 """What an index, a proxy or a certificate may need."""
 
 _TREE = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "*.egg-info", "__pycache__", "*.duckdb", ".terraform*", ".build")  # fmt: skip  # noqa: E501

@@ -49,7 +49,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, newer_releases: Path) -> tupl
     hostile = {
         "PATH": f"{tools}:{kept['PATH']}",
         "PIP_CONFIG_FILE": str(machine / "pip.conf"),
-        "PIP_FIND_LINKS": str(newer_releases),
+        "PIP_FIND_LINKS": f"{newer_releases} {kept.get('PIP_FIND_LINKS', '')}".strip(),
         "PIP_PREFIX": str(machine / "elsewhere"),
         "PIP_ROOT": str(machine / "elsewhere"),
         "PIP_TARGET": str(machine / "elsewhere"),
