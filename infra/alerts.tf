@@ -18,6 +18,27 @@ locals {
   # Each condition on a log line is a policy of its own: the API allows no
   # other condition beside it.
   _log_alerts = {
+    content_added = {
+      filter = join(" AND ", [
+        local._log, "jsonPayload.event=\"selection_changed\"",
+        "jsonPayload.content_added=~\".\"",
+      ])
+      labels   = { integration = "labels.integration", table = "labels.table" }
+      severity = "WARNING"
+      title    = "a column with words of customers was added"
+      advice   = <<-EOT
+        The published table `$${log.extracted_label.table}` of
+        `$${log.extracted_label.integration}` now has a column that it had not
+        before, and the schema marks it as words of or about customers. The
+        log line names it.
+
+        If nobody meant that: set the column to `false` in the Firestore
+        document `integrations/$${log.extracted_label.integration}`, or set
+        `personal_data` to `false`, and press *Force run* on the scheduler
+        job. The next run takes it away; BigQuery's time travel keeps it for
+        seven days more.
+      EOT
+    }
     guard_refused = {
       filter   = "${local._failed_job} AND ${local._is_guard}"
       labels   = { integration = "labels.integration", table = "labels.table" }

@@ -63,6 +63,7 @@ resource "google_cloudfunctions2_function" "extract" {
       BIGQUERY_DATASET         = google_bigquery_dataset.tables.dataset_id
       BIGQUERY_LOCATION        = google_bigquery_dataset.tables.location
       BIGQUERY_STAGING_DATASET = google_bigquery_dataset.staging.dataset_id
+      DASHBOARD_URL            = local._dashboard
       FIRESTORE_DATABASE       = google_firestore_database.config.name
       GOOGLE_CLOUD_PROJECT     = var.project_id
       PUBSUB_TOPIC             = google_pubsub_topic.trigger.id

@@ -2,6 +2,13 @@ locals {
   _console = "https://console.cloud.google.com"
   _project = "project=${var.project_id}"
 
+  _dashboard = format(
+    "%s/monitoring/dashboards/builder/%s?%s",
+    local._console,
+    basename(google_monitoring_dashboard.runs.id),
+    local._project,
+  )
+
   _pages = {
     for name in keys(var.integrations) : name => {
       config   = "firestore/databases/${var.name}/data/panel/integrations/${name}"
@@ -30,12 +37,7 @@ locals {
 
 output "dashboard" {
   description = "The page with the charts of all integrations."
-  value = format(
-    "%s/monitoring/dashboards/builder/%s?%s",
-    local._console,
-    basename(google_monitoring_dashboard.runs.id),
-    local._project,
-  )
+  value       = local._dashboard
 }
 
 output "deployment" {

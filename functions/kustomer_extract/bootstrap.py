@@ -74,6 +74,7 @@ class Settings:
         staging_dataset: BIGQUERY_STAGING_DATASET.
         location: BIGQUERY_LOCATION of both datasets; None: BigQuery is asked.
         soft_deadline_seconds: SOFT_DEADLINE_SECONDS: after this an invocation hands over to the next.
+        dashboard_url: DASHBOARD_URL, for the link in `_last_run`; None: there is none.
         kustomer_api_url: KUSTOMER_API_URL, for tests and private endpoints: instead of https://<org>.api.kustomerapp.com.
         secret_manager_endpoint: SECRET_MANAGER_ENDPOINT, likewise: ``host:port``.
         pubsub_emulator_host: PUBSUB_EMULATOR_HOST, likewise.
@@ -86,6 +87,7 @@ class Settings:
     staging_dataset: str = "kustomer_staging"
     location: str | None = None
     soft_deadline_seconds: float = Limits().soft_deadline_seconds
+    dashboard_url: str | None = None
     kustomer_api_url: str | None = None
     secret_manager_endpoint: str | None = None
     pubsub_emulator_host: str | None = None
@@ -98,6 +100,7 @@ _VARIABLES = {
     "BIGQUERY_DATASET": "dataset",
     "BIGQUERY_STAGING_DATASET": "staging_dataset",
     "BIGQUERY_LOCATION": "location",
+    "DASHBOARD_URL": "dashboard_url",
     "KUSTOMER_API_URL": "kustomer_api_url",
     "SECRET_MANAGER_ENDPOINT": "secret_manager_endpoint",
     "PUBSUB_EMULATOR_HOST": "pubsub_emulator_host",
@@ -163,6 +166,7 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
     from kustomer_extract.adapters.bigquery.warehouse import BigQueryWarehouse, find_location
     from kustomer_extract.adapters.google import pubsub
     from kustomer_extract.adapters.google.firestore import FirestoreConfigStore, FirestoreRunStore
+    from kustomer_extract.adapters.google.links import ConsoleLinks
     from kustomer_extract.adapters.google.secret_manager import SecretManagerStore
 
     _spare_collections()
@@ -173,9 +177,10 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
     documents = firestore.Client(project=settings.project, database=settings.database)
     endpoint = settings.secret_manager_endpoint
     secrets = SecretManagerServiceClient(client_options=ClientOptions(api_endpoint=endpoint) if endpoint else None)
+    links = ConsoleLinks(project=settings.project, database=settings.database, dashboard=settings.dashboard_url)
     ports = Ports(
         clock=clock,
-        configs=FirestoreConfigStore(documents),
+        configs=FirestoreConfigStore(documents, link=links),
         continuations=continuations,
         log=log,
         open_source=ConnectKustomer(clock=clock, base_url=settings.kustomer_api_url),

@@ -212,6 +212,7 @@ class Job:
         bytes: Bytes of JSON read from Kustomer.
         duplicates: Repeats that were removed.
         drift: How often each path held something the schema does not; at most 50 paths.
+        custom_names: How many records had each custom attribute, where `custom` is selected; at most 200 names.
         retries: Requests to Kustomer that had to be repeated.
         columns_added, columns_removed: Dotted paths by which the published table's columns changed.
     """
@@ -236,6 +237,7 @@ class Job:
     bytes: int = 0
     duplicates: int = 0
     drift: Mapping[str, int] = field(default_factory=dict)
+    custom_names: Mapping[str, int] = field(default_factory=dict)
     retries: int = 0
     columns_added: tuple[str, ...] = ()
     columns_removed: tuple[str, ...] = ()

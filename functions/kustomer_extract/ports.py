@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from datetime import datetime
 
     from kustomer_extract.config import Integration
@@ -92,6 +92,9 @@ class Warehouse(Protocol):
     def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:
         """Fill the staging table `name` with one row per id of `assembled`: the latest `updatedAt`, if selected."""
 
+    def locate(self, integration: IntegrationName, table: Table) -> str:
+        """Write the name of the live table as a query does. Asks nobody."""
+
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
         """Rows of the live table; None if there is none."""
 
@@ -159,7 +162,10 @@ class ConfigStore(Protocol):
         """
 
     def activate(self, integration: IntegrationName) -> None:
-        """Set `status: ACTIVE` if it is PENDING (or absent) and unchanged since `fetch`; else do nothing."""
+        """Set `status: ACTIVE` if it is PENDING and unchanged since `fetch`; else do nothing."""
+
+    def record_last_run(self, integration: IntegrationName, last_run: Mapping[str, object]) -> None:
+        """Write the document's field `_last_run`, and no other; a document that is gone stays gone."""
 
 
 class RunStore(Protocol):

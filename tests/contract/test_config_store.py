@@ -147,6 +147,25 @@ def test_a_person_has_the_last_word_on_what_was_active(console: Console) -> None
     assert console.store.fetch(ACME)["status"] == "PAUSED"
 
 
+def test_recording_the_last_run_changes_nothing_that_people_wrote(console: Console) -> None:
+    document = {"org": "acme", "status": "ACTIVE", "rate_share": 0.5}
+    console.edit("acme", document)
+
+    console.store.record_last_run(ACME, {"colour": "green", "tables": {"conversations": {"rows": 7}}})
+
+    found = console.store.fetch(ACME)
+    assert {name: value for name, value in found.items() if not name.startswith("_")} == document
+    assert parse_integration("acme", found, now=NOW) == parse_integration("acme", document, now=NOW)
+
+
+def test_recording_the_last_run_makes_no_document(console: Console) -> None:
+    console.edit("other", {"org": "acme", "status": "ACTIVE"})
+
+    console.store.record_last_run(ACME, {"colour": "green"})
+
+    assert list(console.store.list_names()) == ["other"]
+
+
 def test_on_a_laptop_a_document_without_a_status_is_pending_and_becomes_active(tmp_path: Path) -> None:
     warehouse = DuckDbWarehouse.open(":memory:")
     console = YamlConsole(tmp_path, warehouse)

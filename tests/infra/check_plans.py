@@ -245,6 +245,7 @@ def test_the_functions_environment_is_what_the_code_reads() -> None:
         staging_dataset="kustomer_staging",
         location="us-central1",
         soft_deadline_seconds=450,
+        dashboard_url="https://console.cloud.google.com/monitoring/dashboards/builder/5f3a?project=demo-project",
     )
 
 

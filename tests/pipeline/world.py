@@ -203,7 +203,11 @@ class BareWorld:
             table.value: {"columns": self._columns(table), **SETTINGS[table], **(tables or {}).get(table.value, {})}
             for table in TABLES
         }
-        self._file.write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme", "tables": chosen, **changes}}}))
+        self.write({"org": "acme", "tables": chosen, **changes})
+
+    def write(self, document: dict[str, Any]) -> None:
+        """Write the configuration document whole."""
+        self._file.write_text(yaml.safe_dump({"integrations": {"acme": document}}))
 
     def delete(self) -> None:
         """Delete the configuration document; another integration has its own."""

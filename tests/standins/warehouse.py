@@ -82,6 +82,9 @@ class MemoryWarehouse:
         self.staging[name] = rows
         return Assembled(name=name, rows=len(rows), distinct_ids=len({row["id"] for row in rows}))
 
+    def locate(self, integration: IntegrationName, table: Table) -> str:
+        return to_live_name(integration, table)
+
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
         rows = self.live.get(self._check_place(integration, table))
         return None if rows is None else len(rows)

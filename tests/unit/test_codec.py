@@ -67,6 +67,7 @@ def jobs(table: Table) -> st.SearchStrategy[Job]:
         bytes=counts,
         duplicates=counts,
         drift=st.dictionaries(st.text(), counts, max_size=5),
+        custom_names=st.dictionaries(st.text(), counts, max_size=5),
         retries=counts,
         expected_rows=st.none() | counts,
         proven_by=st.sampled_from(Proof),

@@ -12,7 +12,7 @@ The state document, whole::
      "document": str,                                   JSON: the configuration as the first hop read it
      "tables": {<table>: {"cursor" | None: str, "extracted": bool,
                           "chunks": str,                JSON: [common prefix, [[rest of the name, rows], …]]
-                          "job": {"drift": str (JSON), …}}}}
+                          "job": {"drift", "custom_names": str (JSON), …}}}}
 
 Maps with free keys are JSON text: Firestore limits the length of field names, and indexes each. Chunks are text because
 a long run has thousands: 20 bytes each that way, and a document holds 1 MiB.
@@ -84,6 +84,7 @@ _JOB: Mapping[str, Callable[[Any], Any]] = {
     "bytes": int,
     "duplicates": int,
     "drift": _read_json,
+    "custom_names": _read_json,
     "retries": int,
     "columns_added": tuple,
     "columns_removed": tuple,
@@ -109,7 +110,7 @@ _RUN: Mapping[str, Callable[[Any], Any]] = {
 """How each field of a run is read; all but `run_id` may be missing. Its tables come besides."""
 
 _OF_THE_RUN = frozenset({"run_id", "integration", "table"})  # a job's place in the state says these
-_NOT_SHOWN = _OF_THE_RUN | {"config_hash", "published_at"}
+_NOT_SHOWN = _OF_THE_RUN | {"config_hash", "published_at", "custom_names"}
 
 
 def _to_values(names: Iterable[str], item: Any) -> dict[str, Any]:
@@ -196,8 +197,12 @@ def _to_table(progress: TableState) -> dict[str, Any]:
         "cursor": progress.cursor,
         "extracted": progress.extracted,
         "chunks": _to_text(progress.chunks),
-        "job": {**_to_values(_JOB.keys() - _OF_THE_RUN, job), "drift": json.dumps(dict(job.drift))},
+        "job": {**_to_values(_JOB.keys() - _OF_THE_RUN, job), **_to_texts(job)},
     }
+
+
+def _to_texts(job: Job) -> dict[str, str]:
+    return {"drift": json.dumps(dict(job.drift)), "custom_names": json.dumps(dict(job.custom_names))}
 
 
 def _parse_table(stored: Mapping[str, Any], **known: Any) -> TableState:

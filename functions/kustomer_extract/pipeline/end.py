@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kustomer_extract import events
 from kustomer_extract.errors import Abandoned, NeedsPerson, RetriesExhausted, RetryLater
 from kustomer_extract.models import JobStatus, colour, to_staging_name
+from kustomer_extract.pipeline.last_run import record_last_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -113,6 +114,7 @@ def _list_records(state: RunState, ports: Ports) -> list[Callable[[], None]]:
     steps: list[Callable[[], None]] = [
         partial(ports.warehouse.append_jobs, state.jobs),
         partial(ports.runs.record, state),
+        partial(record_last_run, state, ports),
     ]
     if any(job.status is JobStatus.SUCCEEDED for job in state.jobs):
         steps.insert(0, partial(ports.configs.activate, state.integration))

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from kustomer_extract.schema import Choice
 
 _MAX_DRIFT_PATHS = 50
-_MAX_PATH_LENGTH = 200  # characters: keys are Kustomer's, and the job is written with every chunk
+_MAX_CUSTOM_NAMES = 200
+_MAX_LENGTH = 200  # characters of a path or a name: they are Kustomer's, and the job is written with every chunk
 
 
 class RowReader:
@@ -37,24 +38,27 @@ class RowReader:
     def to_lines(self, page: Page) -> list[bytes]:
         """Transform the records of a page that are young enough."""
         drift: Counter[str] = Counter()
+        names: Counter[str] = Counter()
         lines = []
         for record in self._select(page.records):
             fitted = self._to_row(record, batch=self._batch)
             lines.append(to_line(fitted.row))
             drift.update(fitted.drift)
+            names.update(fitted.custom_names)
         self.job = replace(
             _add_evidence(self.job, page.evidence),
             rows=self.job.rows + len(lines),
             pages=self.job.pages + 1,
             bytes=self.job.bytes + page.size_bytes,
             retries=self.job.retries + page.retries,
-            drift=_add_drift(self.job.drift, drift) if drift else self.job.drift,
+            drift=_add(drift, self.job.drift, most=_MAX_DRIFT_PATHS),
+            custom_names=_add(names, self.job.custom_names, most=_MAX_CUSTOM_NAMES),
         )
         return lines
 
     def reset(self) -> None:
         """Count from nothing again; requests that had to be repeated were repeated all the same."""
-        self.job = replace(_add_evidence(self.job, Evidence()), rows=0, pages=0, bytes=0, drift={})
+        self.job = replace(_add_evidence(self.job, Evidence()), rows=0, pages=0, bytes=0, drift={}, custom_names={})
 
     def _select(self, records: Iterable[JsonObject]) -> Iterable[JsonObject]:
         if self._history_start is None:
@@ -78,11 +82,13 @@ def _is_before(record: JsonObject, start: datetime) -> bool:
     return created_at is not None and created_at < start
 
 
-def _add_drift(known: Mapping[str, int], new: Counter[str]) -> dict[str, int]:
-    """Add counts, for at most 50 paths, the long ones shortened."""
+def _add(new: Counter[str], known: Mapping[str, int], *, most: int) -> Mapping[str, int]:
+    """Add counts, for at most so many names, the long ones shortened."""
+    if not new:
+        return known
     total = dict(known)
     for path, count in new.items():
-        shown = path if len(path) <= _MAX_PATH_LENGTH else f"{path[:_MAX_PATH_LENGTH]}…"
-        if shown in total or len(total) < _MAX_DRIFT_PATHS:
+        shown = path if len(path) <= _MAX_LENGTH else f"{path[:_MAX_LENGTH]}…"
+        if shown in total or len(total) < most:
             total[shown] = total.get(shown, 0) + count
     return total

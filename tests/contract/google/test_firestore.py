@@ -10,6 +10,8 @@ import grpc  # type: ignore[import-untyped]  # there are no stubs
 import pytest
 from google.cloud import firestore
 
+from kustomer_extract.adapters.google.firestore import FirestoreConfigStore
+from kustomer_extract.adapters.google.links import ConsoleLinks
 from kustomer_extract.errors import RetryLater, ServiceRefused, TakenOver
 from kustomer_extract.models import (
     Cursor,
@@ -115,6 +117,63 @@ def test_an_activation_whose_answer_was_lost_is_done(clients: CloudClients) -> N
     assert build_config_store(clients).fetch(ACME)["status"] == "ACTIVE"
 
 
+def test_the_last_run_is_one_field_with_links_beside_what_people_wrote(anywhere: CloudClients) -> None:
+    store = FirestoreConfigStore(anywhere.firestore, link=ConsoleLinks(project="demo", database="(default)"))
+    edit_document(anywhere, "acme", {"org": "acme", "status": "ACTIVE"})
+    store.record_last_run(ACME, {"colour": "red", "tables": {"users": {"rows": 1}}})
+
+    store.record_last_run(ACME, {"colour": "green", "finished_at": NOON})
+
+    assert store.fetch(ACME) == {
+        "org": "acme",
+        "status": "ACTIVE",
+        "_last_run": {
+            "colour": "green",
+            "finished_at": NOON,
+            "links": {
+                "log": "https://console.cloud.google.com/logs/query;query=labels.integration%3D%22acme%22?project=demo",
+                "history": "https://console.cloud.google.com/firestore/databases/-default-/data/panel/integrations/acme/"
+                "runs?project=demo",
+            },
+        },
+    }
+
+
+def test_an_edit_between_reading_and_recording_stays(anywhere: CloudClients) -> None:
+    store = build_config_store(anywhere)
+    edit_document(anywhere, "acme", {"org": "acme", "status": "ACTIVE"})
+    store.fetch(ACME)
+    edit_document(anywhere, "acme", {"org": "acme", "status": "PAUSED", "note": "holidays"})
+
+    store.record_last_run(ACME, {"colour": "green"})
+
+    document = store.fetch(ACME)
+    assert (document["status"], document["note"]) == ("PAUSED", "holidays")
+
+
+def test_a_document_that_was_deleted_meanwhile_stays_deleted(anywhere: CloudClients) -> None:
+    store = build_config_store(anywhere)
+    edit_document(anywhere, "acme", {"org": "acme", "status": "ACTIVE"})
+    store.fetch(ACME)
+    anywhere.firestore.document("integrations/acme").delete()
+
+    store.record_last_run(ACME, {"colour": "green"})
+
+    assert not anywhere.firestore.document("integrations/acme").get().exists
+
+
+def test_a_pending_document_becomes_active_before_and_after_the_last_run_is_recorded(anywhere: CloudClients) -> None:
+    store = build_config_store(anywhere)
+    edit_document(anywhere, "acme", {"org": "acme", "status": "PENDING"})
+    store.fetch(ACME)
+
+    for _ in range(2):  # the end of a run is repeated after a crash
+        store.activate(ACME)
+        store.record_last_run(ACME, {"colour": "green"})
+
+    assert store.fetch(ACME)["status"] == "ACTIVE"
+
+
 # --- the run state
 
 
@@ -161,6 +220,11 @@ def test_a_run_of_ten_thousand_chunks_fits_into_its_document(anywhere: CloudClie
 
 # --- the run document
 
+UNPROVEN: dict[str, Any] = {
+    "expected_rows": None, "proven_by": "none", "short_pages": 0, "unreadable_rows": 0,
+    "columns_added": [], "columns_removed": [],
+}  # fmt: skip
+
 
 def test_people_see_the_run(anywhere: CloudClients) -> None:
     survey = Job(job_id="s", run_id=RUN, integration=ACME, table=Table.SATISFACTION, config_hash="")
@@ -195,6 +259,7 @@ def test_people_see_the_run(anywhere: CloudClients) -> None:
                 "duplicates": 0,
                 "drift": [{"path": "/attributes/custom.a~1b/*", "count": 2}, {"path": "__proto__", "count": 1}],
                 "retries": 1,
+                **UNPROVEN,
             },
             "satisfaction": {
                 "job_id": "s",
@@ -210,6 +275,7 @@ def test_people_see_the_run(anywhere: CloudClients) -> None:
                 "duplicates": 0,
                 "drift": [],
                 "retries": 0,
+                **UNPROVEN,
             },
         },
     }
@@ -260,6 +326,10 @@ def activate(clients: CloudClients, retry: Retry) -> None:
     build_config_store(clients, retry=retry).activate(ACME)
 
 
+def record_last_run(clients: CloudClients, retry: Retry) -> None:
+    build_config_store(clients, retry=retry).record_last_run(ACME, {"colour": "green"})
+
+
 def fetch_state(clients: CloudClients, retry: Retry) -> None:
     build_run_store(clients, retry=retry).fetch(ACME)
 
@@ -276,6 +346,7 @@ CALLS = [
     (list_names, "RunQuery"),
     (fetch_document, "BatchGetDocuments"),
     (activate, "Commit"),
+    (record_last_run, "Commit"),
     (fetch_state, "BatchGetDocuments"),
     (save_state, "Commit"),
     (record, "Commit"),

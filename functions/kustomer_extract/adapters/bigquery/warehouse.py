@@ -115,6 +115,10 @@ class BigQueryWarehouse:
             self._jobs.query(to_unique_job_id(name), sql, labels=_to_labels(name))
             return self._count(name)
 
+    def locate(self, integration: IntegrationName, table: Table) -> str:
+        """Write the live table's name as a query does."""
+        return f"`{self._live.dataset}.{to_live_name(integration, table)}`"
+
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
         """Read the live table's number of rows off its metadata."""
         name = to_live_name(integration, table)

@@ -109,6 +109,10 @@ class DuckDbWarehouse:
 
     # --- publishing
 
+    def locate(self, integration: IntegrationName, table: Table) -> str:
+        """Write the live table's name as a query does."""
+        return self._file.qualify("kustomer", to_live_name(integration, table))
+
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
         """Count the rows of the live table."""
         name = to_live_name(integration, table)

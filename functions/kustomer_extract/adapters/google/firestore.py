@@ -17,7 +17,7 @@ from kustomer_extract.errors import ServiceRefused, TakenOver, UnknownIntegratio
 from kustomer_extract.models import IntegrationName, IntegrationStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from google.api_core.retry import Retry
     from google.cloud import firestore
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kustomer_extract.models import JsonObject, RunState
 
 _CALL_SECONDS = 20.0
+_LAST_RUN = "_last_run"
 
 
 class FirestoreConfigStore:
@@ -34,12 +35,19 @@ class FirestoreConfigStore:
         client: Of the right project and database.
         retry: Repeats one call.
         call_seconds: How long one call may take.
+        link: Builds the links that stand in `_last_run`, by the names of their pages.
     """
 
     def __init__(
-        self, client: firestore.Client, *, retry: Retry = SHORT_RETRY, call_seconds: float = _CALL_SECONDS
+        self,
+        client: firestore.Client,
+        *,
+        retry: Retry = SHORT_RETRY,
+        call_seconds: float = _CALL_SECONDS,
+        link: Callable[[IntegrationName], Mapping[str, str]] = lambda _: {},
     ) -> None:
         self._client = client
+        self._link = link
         self._integrations = client.collection("integrations")
         self._call: dict[str, Any] = {"retry": retry, "timeout": call_seconds}
         self._service = _describe_service(client)
@@ -74,6 +82,12 @@ class FirestoreConfigStore:
                 snapshot.reference.update({"status": IntegrationStatus.ACTIVE.value}, option=unchanged, **self._call)
             except (FailedPrecondition, NotFound):
                 return  # somebody is editing it; or this was our own write, done already, whose answer was lost
+
+    def record_last_run(self, integration: IntegrationName, last_run: Mapping[str, object]) -> None:
+        """Update the one field: a merge would bring a deleted document back."""
+        reference = self._integrations.document(integration)
+        with self._service.translate(f"writing _last_run of {reference.path}"), suppress(NotFound):
+            reference.update({_LAST_RUN: {**last_run, "links": self._link(integration)}}, **self._call)
 
 
 class FirestoreRunStore:

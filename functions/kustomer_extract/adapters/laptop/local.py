@@ -42,11 +42,15 @@ class YamlConfigStore:
 
     A document without a status is PENDING: whoever runs the command wants it to run.
     What is PENDING reads as ACTIVE once it was activated.
+
+    Attributes:
+        last_runs: What was recorded of each integration's last run.
     """
 
     def __init__(self, path: Path, activations: Activations | None = None) -> None:
         self._path = path
         self._activations = activations
+        self.last_runs: dict[IntegrationName, Mapping[str, object]] = {}
         self._fetched: dict[IntegrationName, Document] = {}
 
     def list_names(self) -> Sequence[IntegrationName]:
@@ -70,6 +74,10 @@ class YamlConfigStore:
         document = self._find(integration)
         if self._activations and _is_pending(document) and document == self._fetched.get(integration, document):
             self._activations.mark_active(integration)
+
+    def record_last_run(self, integration: IntegrationName, last_run: Mapping[str, object]) -> None:
+        """Remember it for as long as this process lives: the file belongs to its author."""
+        self.last_runs[integration] = last_run
 
     def _find(self, integration: IntegrationName) -> Document:
         documents = self._read()
