@@ -98,6 +98,9 @@ class Warehouse(Protocol):
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
         """Rows of the live table; None if there is none."""
 
+    def count_older(self, integration: IntegrationName, table: Table, *, created_before: datetime) -> int:
+        """Count the rows of the live table that say they were created before; 0 where they do not say."""
+
     def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
         """Dotted paths of all columns of the live table, at any depth; None if there is no table."""
 

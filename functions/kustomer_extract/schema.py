@@ -191,6 +191,11 @@ def iter_paths(fields: Sequence[Field]) -> Iterator[tuple[tuple[str, ...], Field
             yield (field.name, *path), inner
 
 
+def list_content(fields: Sequence[Field]) -> frozenset[str]:
+    """List the dotted paths that are marked as content."""
+    return frozenset(".".join(path) for path, field in iter_paths(fields) if field.personal is Personal.CONTENT)
+
+
 def to_json(fields: Sequence[Field]) -> list[dict[str, object]]:
     """Write the fields as BigQuery's API represents them: a schema file without its marks."""
     return [

@@ -400,6 +400,28 @@ def test_what_is_older_than_the_history_has_not_vanished(bench: Bench, schema: t
     assert vanished == Vanished(count=1, ids=("young",))
 
 
+@pytest.mark.parametrize("schema", [YOUNG, YOUNG_IN_ARRAYS], ids=["plain", "array"])
+def test_rows_are_counted_that_say_they_are_older(bench: Bench, schema: tuple[Field, ...]) -> None:
+    created = {"old": "2025-12-31T23:59:59Z", "young": "2026-01-01T00:00:00Z", "unknown": None}
+    rows: list[dict[str, Any]] = [{"id": id_, "attributes": {"createdAt": moment}} for id_, moment in created.items()]
+    if schema is YOUNG_IN_ARRAYS:
+        rows = [{**row, "attributes": [row["attributes"]]} for row in rows]
+    bench.warehouse.publish(assemble(bench, rows, schema, run="r1"), build_job(1), schema)
+
+    older = bench.warehouse.count_older(ACME, Table.CONVERSATIONS, created_before=datetime(2026, 1, 1, tzinfo=UTC))
+
+    assert older == 1
+
+
+def test_no_row_is_older_where_there_is_no_table_or_it_does_not_tell(bench: Bench) -> None:
+    without = bench.warehouse.count_older(ACME, Table.CONVERSATIONS, created_before=NOON)
+    bench.warehouse.publish(assemble(bench, [{"id": "a"}], NARROW, run="r1"), build_job(1), NARROW)
+
+    blind = bench.warehouse.count_older(ACME, Table.CONVERSATIONS, created_before=NOON)
+
+    assert (without, blind) == (0, 0)
+
+
 def test_where_the_published_table_does_not_tell_its_age_nothing_has_vanished(bench: Bench) -> None:
     bench.warehouse.publish(assemble(bench, [{"id": "a"}], NARROW, run="r1"), build_job(1), NARROW)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kustomer_extract import events
 from kustomer_extract.errors import BrokenPage
 from kustomer_extract.models import IntegrationName, JobStatus, Table
+from tests.pipeline.world import narrow_columns
 
 if TYPE_CHECKING:
     from tests.pipeline.world import World
@@ -121,3 +122,72 @@ def test_without_personal_data_a_column_that_is_ticked_itself_is_there(world: Wo
 
     (attributes,) = (text for text in columns(world) if text.startswith("STRUCT"))
     assert "preview" in attributes
+
+
+def test_a_column_that_comes_back_is_a_warning_and_one_with_words_of_customers_is_named(world: World) -> None:
+    world.run()
+    world.configure({"conversations": {"columns": {"attributes": {"preview": True, "name": False}}}})
+    world.clock.advance(hours=24)
+
+    world.run()
+
+    (event,) = world.emitted(events.SelectionChanged)
+    assert isinstance(event, events.SelectionChanged)
+    assert event.severity is events.Severity.WARNING
+    assert "attributes.preview" in event.content_added
+    assert "attributes.createdAt" not in event.content_added
+    assert "attributes.name" in event.columns_removed
+    shown = last_run(world)["tables"]["conversations"]
+    assert set(event.columns_removed) == set(shown["columns_removed"])
+    assert "attributes.preview" in shown["columns_added"]
+
+
+def test_a_column_that_is_dropped_is_told_without_a_warning(world: World) -> None:
+    world.run()
+    world.configure({"conversations": {"columns": {**narrow_columns(Table.CONVERSATIONS), "attributes": False}}})
+    world.clock.advance(hours=24)
+
+    world.run()
+
+    assert world.emitted(events.SelectionChanged) == [events.SelectionChanged(columns_removed=("attributes",))]
+
+
+def test_a_drop_that_history_start_explains_is_let_through_and_said(world: World) -> None:
+    world.run()
+    world.configure(history_start="2026-01-01T00:00:05Z")
+    world.clock.advance(hours=24)
+
+    world.run()
+
+    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)[5:]
+    assert world.emitted(events.DropExplained) == [
+        events.DropExplained(
+            rows=2, published_rows=7, reason="history_start leaves out 5 that were created before 2026-01-01"
+        )
+    ]
+    assert world.emitted(events.GuardRefusal) == []
+
+
+def test_a_drop_that_history_start_explains_in_part_is_refused(world: World) -> None:
+    world.run()
+    del world.organisation.records[Table.CONVERSATIONS][3:6]
+    world.configure(history_start="2026-01-01T00:00:02Z")
+    world.clock.advance(hours=24)
+
+    outcome = world.run()
+
+    assert outcome.state is not None
+    assert outcome.state.tables[Table.CONVERSATIONS].job.error_code == "guard_refused"
+    assert len(world.live(Table.CONVERSATIONS) or []) == 7
+
+
+def test_a_history_start_that_leaves_nothing_is_refused(world: World) -> None:
+    world.run()
+    world.configure(history_start="2026-02-01")
+    world.clock.advance(hours=24)
+
+    outcome = world.run()
+
+    assert outcome.state is not None
+    assert outcome.state.tables[Table.CONVERSATIONS].job.error_code == "guard_refused"
+    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)

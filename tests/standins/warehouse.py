@@ -95,6 +95,10 @@ class MemoryWarehouse:
             raise WarehouseRefused(f"{name} is a view: rename it")
         return name
 
+    def count_older(self, integration: IntegrationName, table: Table, *, created_before: datetime) -> int:
+        rows = self.live.get(to_live_name(integration, table), [])
+        return sum(_first(row).get("createdAt") is not None and not _is_since(row, created_before) for row in rows)
+
     def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
         return self.columns.get(to_live_name(integration, table))
 

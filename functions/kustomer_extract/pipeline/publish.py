@@ -9,7 +9,7 @@ from kustomer_extract import events
 from kustomer_extract.errors import GuardRefused, Truncated, WarehouseRefused
 from kustomer_extract.models import Table, to_live_name, to_staging_name
 from kustomer_extract.pipeline.guard import check_drop
-from kustomer_extract.schema import iter_paths
+from kustomer_extract.schema import iter_paths, list_content
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -95,8 +95,9 @@ def _compare_columns(work: TableWork) -> tuple[tuple[str, ...], tuple[str, ...]]
         return (), ()
     new = {".".join(path) for path, _ in iter_paths(work.schema)}
     added, removed = _list_topmost(new - published), _list_topmost(published - new)
+    content = tuple(sorted(list_content(work.schema) - published))
     if added or removed:
-        work.emit(events.SelectionChanged(columns_added=added, columns_removed=removed))
+        work.emit(events.SelectionChanged(columns_added=added, columns_removed=removed, content_added=content))
     return added, removed
 
 
@@ -109,5 +110,23 @@ def _check_guard(work: TableWork, rows: int, published_rows: int | None) -> None
     try:
         check_drop(rows, published_rows, limit)
     except GuardRefused:
+        if published_rows is not None and _is_explained(work, rows, published_rows):
+            return
         work.emit(events.GuardRefusal(rows=rows, published_rows=published_rows or 0, max_drop_percent=limit))
         raise
+
+
+def _is_explained(work: TableWork, rows: int, published_rows: int) -> bool:
+    """Tell whether the rows that `history_start` leaves out make the drop; it may not leave out all there are."""
+    start = work.integration.history_start
+    if start is None or work.table is not Table.CONVERSATIONS or rows == 0:
+        return False
+    warehouse = work.invocation.ports.warehouse
+    older = warehouse.count_older(work.integration.name, work.table, created_before=start)
+    try:
+        check_drop(rows, published_rows - older, work.config.max_drop_percent)
+    except GuardRefused:
+        return False
+    reason = f"history_start leaves out {older} that were created before {start:%Y-%m-%d}"
+    work.emit(events.DropExplained(rows=rows, published_rows=published_rows, reason=reason))
+    return True

@@ -48,18 +48,27 @@ class LiveTables:
         table = self._find(name)
         return frozenset(path for path, _ in _iter_columns(table.schema)) if table else None
 
+    def count_older(self, name: str, moment: datetime) -> int:
+        """Count the rows that were created before, in one query."""
+        table = self._find(name)
+        created_at = _name_created_at(table.schema) if table else None
+        if created_at is None:
+            return 0
+        sql = f"SELECT COUNT(*) AS older FROM `{self.dataset}.{name}` AS live WHERE {created_at} < @moment"  # noqa: S608 - our own names
+        parameters = [bigquery.ScalarQueryParameter("moment", "TIMESTAMP", moment)]
+        (row,) = self._jobs.query(to_unique_job_id("older", name), sql, parameters=parameters)
+        return int(row["older"])
+
     def sample_vanished(self, name: str, source: str, *, limit: int, created_since: datetime | None) -> Vanished:
         """Compare the ids of a table with those of a staged one, in one query."""
         table = self._find(name)
-        columns = dict(_iter_columns(table.schema)) if table else {}
-        is_blind = created_since is not None and "attributes.createdAt" not in columns
-        if table is None or is_blind:
+        created_at = _name_created_at(table.schema) if table else None
+        if table is None or (created_since is not None and created_at is None):
             return Vanished()
         parameters: list[bigquery.ScalarQueryParameter] = [bigquery.ScalarQueryParameter("limit", "INT64", limit)]
         young = ""
         if created_since is not None:
-            first = "[SAFE_OFFSET(0)]" if columns["attributes"].mode == "REPEATED" else ""
-            young = f"AND live.attributes{first}.createdAt >= @since "
+            young = f"AND {created_at} >= @since "
             parameters.append(bigquery.ScalarQueryParameter("since", "TIMESTAMP", created_since))
         sql = (
             f"SELECT live.id AS id, COUNT(*) OVER () AS vanished FROM `{self.dataset}.{name}` AS live "  # noqa: S608 - our own names
@@ -136,3 +145,12 @@ def _iter_columns(
 def _iter_tagged(fields: Iterable[bigquery.SchemaField]) -> Iterator[str]:
     """Yield the paths of the columns that carry policy tags."""
     return (path for path, field in _iter_columns(fields) if field.policy_tags and field.policy_tags.names)
+
+
+def _name_created_at(fields: Iterable[bigquery.SchemaField]) -> str | None:
+    """Write what a query calls the time of a row's creation; None where the table has none."""
+    columns = dict(_iter_columns(fields))
+    if "attributes.createdAt" not in columns:
+        return None
+    first = "[SAFE_OFFSET(0)]" if columns["attributes"].mode == "REPEATED" else ""
+    return f"live.attributes{first}.createdAt"

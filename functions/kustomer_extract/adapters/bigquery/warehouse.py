@@ -125,6 +125,12 @@ class BigQueryWarehouse:
         with self._service.translate(f"looking at {name}"):
             return self._live.count(name)
 
+    def count_older(self, integration: IntegrationName, table: Table, *, created_before: datetime) -> int:
+        """Ask the live table by a query."""
+        name = to_live_name(integration, table)
+        with self._service.translate(f"counting the older rows of {name}"):
+            return self._live.count_older(name, created_before)
+
     def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
         """Read the live table's columns off its metadata."""
         name = to_live_name(integration, table)

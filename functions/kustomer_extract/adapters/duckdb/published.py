@@ -28,17 +28,34 @@ def _iter_columns(columns: list[tuple[str, Any]], prefix: str = "") -> Iterator[
             yield from _iter_columns(inner.children, f"{prefix}{name}.")
 
 
+def count_older(file: DuckDbFile, table: str, moment: datetime) -> int:
+    """Count the rows of a table that were created before."""
+    created_at = _find_created_at(file, table)
+    if created_at is None:
+        return 0
+    ((rows,),) = file.query(f"SELECT count(*) FROM {table} WHERE {created_at} < TIMESTAMPTZ '{moment.isoformat()}'")  # noqa: S608 - our own names
+    return int(rows)
+
+
+def _find_created_at(file: DuckDbFile, table: str) -> str | None:
+    """Write what a query calls the time of a row's creation; None where the table has none."""
+    columns = read_columns(file, table)
+    if "attributes.createdAt" not in columns:
+        return None
+    first = "[1]" if columns["attributes"].id == "list" else ""
+    return f"attributes{first}.createdAt"
+
+
 def sample_vanished(
     file: DuckDbFile, table: str, staged: str, *, limit: int, created_since: datetime | None
 ) -> Vanished:
     """Compare the ids of a table with those of a staged one."""
     condition = "true"
     if created_since is not None:
-        columns = read_columns(file, table)
-        if "attributes.createdAt" not in columns:
+        created_at = _find_created_at(file, table)
+        if created_at is None:
             return Vanished()
-        first = "[1]" if columns["attributes"].id == "list" else ""
-        condition = f"attributes{first}.createdAt >= TIMESTAMPTZ '{created_since.isoformat()}'"
+        condition = f"{created_at} >= TIMESTAMPTZ '{created_since.isoformat()}'"
     rows = file.query(
         f"SELECT id, count(*) OVER () FROM {table} ANTI JOIN {staged} USING (id) WHERE {condition} "  # noqa: S608 - our own names
         "ORDER BY md5(id) LIMIT ?",

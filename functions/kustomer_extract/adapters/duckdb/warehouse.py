@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Self
 
 from kustomer_extract.adapters.duckdb.file import DuckDbFile
 from kustomer_extract.adapters.duckdb.history import DuckDbHistory
-from kustomer_extract.adapters.duckdb.published import read_columns, sample_vanished
+from kustomer_extract.adapters.duckdb.published import count_older, read_columns, sample_vanished
 from kustomer_extract.adapters.duckdb.sql import quote, to_literal
 from kustomer_extract.adapters.duckdb.staging import DuckDbStaging
 from kustomer_extract.adapters.duckdb.views import DuckDbViews
@@ -120,6 +120,13 @@ class DuckDbWarehouse:
             return None
         ((rows,),) = self.query(f"SELECT count(*) FROM {self._file.qualify('kustomer', name)}")  # noqa: S608 - our own name
         return int(rows)
+
+    def count_older(self, integration: IntegrationName, table: Table, *, created_before: datetime) -> int:
+        """Count among the live table's rows."""
+        name = to_live_name(integration, table)
+        if not self._is_published(name):
+            return 0
+        return count_older(self._file, self._file.qualify("kustomer", name), created_before)
 
     def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
         """Read the live table's columns."""
