@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import functools
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import flask
 import functions_framework
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import MethodNotAllowed, NotFound, ServiceUnavailable
 
 from kustomer_extract.adapters.google.cloud_event import parse_message
 from kustomer_extract.adapters.google.logs import CloudLog
@@ -20,6 +21,8 @@ from kustomer_extract.errors import NeedsPerson, RetryLater, Unreadable
 from kustomer_extract.pipeline.run import execute
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cloudevents.http import CloudEvent
 
 
@@ -32,6 +35,28 @@ def _open() -> Cloud:
     return open_cloud(settings, log=log)
 
 
+@contextmanager
+def _open_log() -> Iterator[CloudLog]:
+    log, headers = CloudLog(project=os.environ.get("GOOGLE_CLOUD_PROJECT", "")), flask.request.headers
+    with log.request(headers.get("X-Cloud-Trace-Context"), headers.get("Function-Execution-Id")):
+        yield log
+
+
+@functions_framework.errorhandler(Exception)  # type: ignore[untyped-decorator]  # the framework's gap
+def acknowledge_unreadable(error: Exception) -> Exception | str:
+    """Drop a request that holds no event: the framework would refuse it at each of 30 deliveries, without a word.
+
+    `extract` itself raises nothing but `ServiceUnavailable`, so all else that gets here is the framework's.
+    """
+    if isinstance(error, ServiceUnavailable | NotFound | MethodNotAllowed):
+        return error
+    with _open_log() as log:
+        log.drop_unreadable(
+            f"the request holds no Pub/Sub message with its data and messageId ({type(error).__name__})"
+        )
+    return "OK"
+
+
 @functions_framework.cloud_event
 def extract(event: CloudEvent) -> None:
     """Run, continue or skip what the message asks for.
@@ -39,9 +64,7 @@ def extract(event: CloudEvent) -> None:
     Raises:
         ServiceUnavailable: deliver the message again; answered as 503, without a traceback of the framework's.
     """
-    log = CloudLog(project=os.environ.get("GOOGLE_CLOUD_PROJECT", ""))
-    headers = flask.request.headers
-    with log.request(headers.get("X-Cloud-Trace-Context"), headers.get("Function-Execution-Id")):
+    with _open_log() as log:
         try:
             cloud = _open()
             message = parse_message(event.get_data(), event_id=event["id"], event_time=event["time"])

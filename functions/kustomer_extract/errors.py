@@ -5,6 +5,7 @@
     ExtractError
     ├── RetryLater             transient: redelivery (cloud) or another attempt (laptop) cures it
     ├── TakenOver              a newer invocation owns the run: stop quietly, touch nothing more
+    ├── StateUnreadable        what is stored of the last run makes no sense: it is set aside
     ├── Unreadable             a message that is none of ours: dropped, never redelivered
     ├── Misused                a command that cannot be understood, or not here
     ├── Unwanted               a page that nobody waits for any more: its fetch gives up
@@ -61,6 +62,10 @@ class TakenOver(ExtractError):
     """The run state changed since it was read: another invocation goes on with the run."""
 
 
+class StateUnreadable(ExtractError):
+    """Nobody can make sense of the stored state of a run; the message says why, without its content."""
+
+
 class Unreadable(ExtractError):
     """The message is none of ours; redelivery would not change it."""
 
@@ -91,9 +96,15 @@ class Unauthorised(RequestFailed):
 
 
 class NeedsPerson(ExtractError):
-    """A failure that no repetition cures. The message says what to do next."""
+    """A failure that no repetition cures. The message says what to do next.
+
+    Attributes:
+        code: What kind of failure, for logs and records.
+        may_pass: The same run, some hours later, may succeed without a person.
+    """
 
     code: ClassVar[str]
+    may_pass: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +179,7 @@ class Truncated(NeedsPerson):
     """The extract ended where the data did not, or may not have."""
 
     code = "truncated"
+    may_pass = True
 
 
 class BrokenPage(NeedsPerson):
@@ -179,6 +191,7 @@ class BrokenPage(NeedsPerson):
     """
 
     code = "broken_page"
+    may_pass = True
 
     def __init__(self, what: str, *, status_code: int | None = None) -> None:
         super().__init__(what)
@@ -217,12 +230,14 @@ class RetriesExhausted(NeedsPerson):
     """Transient failures, without any progress, for longer than a run may take."""
 
     code = "retries_exhausted"
+    may_pass = True
 
 
 class Abandoned(NeedsPerson):
     """The run was left unfinished and a newer one took its place."""
 
     code = "abandoned"
+    may_pass = True
 
 
 class Stopped(NeedsPerson):
@@ -233,3 +248,6 @@ class Stopped(NeedsPerson):
 
 ERROR_CODES = tuple(sorted(kind.code for kind in NeedsPerson.__subclasses__()))
 """Every `error_code` there is, for the documentation, the alerts and the tests."""
+
+CODES_THAT_MAY_PASS = frozenset(kind.code for kind in NeedsPerson.__subclasses__() if kind.may_pass)
+"""Of the failures that a second run on the same day may cure. A spent quota is among them: as `retries_exhausted`."""

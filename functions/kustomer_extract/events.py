@@ -132,6 +132,19 @@ class TriggerDropped(Event):
         return Severity.INFO if self.reason == "superseded" else Severity.ERROR
 
 
+class StateSetAside(Event):
+    """What was stored of the last run makes no sense to this release: a copy is kept, and the next run begins anew."""
+
+    name = "state_set_aside"
+    severity = Severity.ERROR
+    template = (
+        "{error}; it was moved to {where}, and a new run begins.",
+        " After going back to an older version this is no fault; else please report it with that document",
+    )
+    error: str
+    where: str
+
+
 class RunContinued(Event):
     """Time was up, or the run was taken from a holder that gave no sign of its end: the next hop has been called."""
 
@@ -161,11 +174,14 @@ class RunFinished(Event):
     hops: int
     elapsed_seconds: float
     error: str | None = None
+    has_second_chance: bool = False
 
     @property
     def severity(self) -> Severity:
-        """ERROR if a job failed, or if the run could not be recorded."""
-        return Severity.INFO if self.colour is Colour.GREEN and not self.error else Severity.ERROR
+        """ERROR if a job failed or the run is not recorded; WARNING if all that failed has a second chance."""
+        if self.error or (self.colour is not Colour.GREEN and not self.has_second_chance):
+            return Severity.ERROR
+        return Severity.INFO if self.colour is Colour.GREEN else Severity.WARNING
 
 
 class JobStarted(Event):
@@ -331,16 +347,22 @@ class JobFinished(Event):
     columns_removed: Sequence[str] = ()
     error_code: str | None = None
     error: str | None = None
+    has_second_chance: bool = False
 
     @property
     def severity(self) -> Severity:
-        """ERROR if it failed."""
-        return Severity.ERROR if self.status is JobStatus.FAILED else Severity.INFO
+        """ERROR if it failed; WARNING if the trigger `retry` runs it once more on the same day."""
+        if self.status is not JobStatus.FAILED:
+            return Severity.INFO
+        return Severity.WARNING if self.has_second_chance else Severity.ERROR
 
     @property
     def sentence(self) -> str:
         """Sum up the job, or say what to do."""
-        return f"job {self.status}, {self.error_code}: {self.error}" if self.error else super().sentence
+        if not self.error:
+            return super().sentence
+        once_more = "; the trigger `retry` runs it once more" if self.has_second_chance else ""
+        return f"job {self.status}, {self.error_code}: {self.error}{once_more}"
 
 
 CATALOGUE: tuple[type[Event], ...] = tuple(Event.__subclasses__())

@@ -82,6 +82,7 @@ class Trigger(enum.StrEnum):
     SCHEDULE = "schedule"
     MANUAL = "manual"
     CONTINUE = "continue"
+    RETRY = "retry"  # hours after the schedule: of the last run, what time may have cured
 
 
 class JobStatus(enum.StrEnum):

@@ -175,7 +175,18 @@ class RunStore(Protocol):
     """The run state: one document per integration, every write conditional on the last."""
 
     def fetch(self, integration: IntegrationName) -> RunState | None:
-        """Read the state; None before the first run."""
+        """Read the state; None before the first run.
+
+        Raises:
+            StateUnreadable: nobody can make sense of what is stored.
+        """
+
+    def set_aside(self, integration: IntegrationName) -> str:
+        """Put the state that cannot be read elsewhere, so that there is none any more; say where it is now.
+
+        Raises:
+            TakenOver: somebody else has written it meanwhile.
+        """
 
     def save(self, state: RunState) -> RunState:
         """Write the state if it is unchanged since `state.version` (None: if there is none), as a new version.

@@ -16,6 +16,7 @@ from kustomer_extract.adapters.codec import load_columns, parse_state_document
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.adapters.kustomer.progress import Progress
 from kustomer_extract.config import parse_integration, restore_integration
+from kustomer_extract.errors import StateUnreadable
 from kustomer_extract.models import Cursor, IntegrationName, Job, JobStatus, Proof, Table
 from tests.configurations import NOW
 from tests.contract.cloud_adapters import DATASET, CloudClients, build_run_store, build_warehouse
@@ -124,3 +125,19 @@ def check_appending(warehouse: Any) -> None:
     )
     warehouse.append_jobs([later])
     assert list(warehouse.fetch_jobs(ACME, limit=1)) == [later]
+
+
+def test_a_state_that_nobody_can_read_is_set_aside_and_kept(clients: CloudClients, version: str) -> None:
+    stored = {**read(version, "state_running"), "tables": "of another shape"}
+    clients.firestore.document("integrations/acme/state/run").set(stored)
+    store = build_run_store(clients)
+    with pytest.raises(StateUnreadable):
+        store.fetch(ACME)
+
+    where = store.set_aside(ACME)
+
+    assert where.startswith("integrations/acme/state/set_aside-")
+    assert (clients.firestore.document(where).get().to_dict() or {})["tables"] == "of another shape"
+    assert store.fetch(ACME) is None
+    fresh = parse_state_document(ACME, read(version, "state_running"), version=None)
+    assert store.save(fresh) == fresh

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kustomer_extract import events
-from kustomer_extract.errors import RetryLater
-from kustomer_extract.models import JobStatus, Table, Trigger
+from kustomer_extract.errors import RetryLater, StateUnreadable
+from kustomer_extract.models import JobStatus, RunId, Table, Trigger
 from tests.pipeline.faults import Killed, intercept
 from tests.pipeline.test_run import assert_complete, statuses
 from tests.pipeline.world import ACME, TABLES, World, to_record
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from kustomer_extract.models import Message
+    from kustomer_extract.models import IntegrationName, Message, RunState
     from tests.pipeline.faults import Meet
 
 MAX_DELIVERIES = 30  # of one message, as infra/messages.tf sets it
@@ -288,3 +288,50 @@ def test_a_failure_of_one_table_is_told_while_the_other_hands_over(tmp_path: Pat
     ]
     assert len(world.emitted(events.RunContinued)) == 1
     world.close()
+
+
+# --- a state that nobody can read
+
+
+class Unreadable:
+    """A run store whose state nobody can read, until it is set aside."""
+
+    def __init__(self, world: World) -> None:
+        self._runs = world.runs
+        self.set_asides = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runs, name)
+
+    def fetch(self, integration: IntegrationName) -> RunState | None:
+        if not self.set_asides:
+            raise StateUnreadable("the state makes no sense")
+        return self._runs.fetch(integration)
+
+    def set_aside(self, _: IntegrationName) -> str:
+        self.set_asides += 1
+        return "integrations/acme/state/set_aside-1"
+
+
+def test_a_state_that_nobody_can_read_is_set_aside_loudly_and_the_run_begins_anew(world: World) -> None:
+    runs = Unreadable(world)
+    world.ports = replace(world.ports, runs=runs)
+
+    world.run()
+
+    assert_complete(world)
+    assert runs.set_asides == 1
+    (event,) = world.emitted(events.StateSetAside)
+    assert event.severity is events.Severity.ERROR
+    assert "it was moved to integrations/acme/state/set_aside-1" in event.sentence
+
+
+def test_a_hop_whose_state_nobody_can_read_begins_a_new_run(world: World) -> None:
+    runs = Unreadable(world)
+    world.ports = replace(world.ports, runs=runs)
+    call = replace(world.trigger(Trigger.CONTINUE), run_id=RunId("20261122t030000z-1"), hop=3)
+
+    world.run(call)
+
+    assert_complete(world)
+    assert world.queue.published == 1

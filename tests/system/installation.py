@@ -76,6 +76,10 @@ class Function:
         """Deliver a message once, as a push subscription does; return the status, 0 for no answer."""
         return self._post(message, {}, timeout=timeout)
 
+    def push_raw(self, body: bytes, headers: Mapping[str, str] | None = None) -> int:
+        """Deliver any body, as a subscription might that is set up otherwise."""
+        return self._send(body, headers or {}, timeout=30)
+
     def push_cloud_event(self, message: Published, *, timeout: float = 120) -> int:
         """Deliver a message once, as Eventarc does: a CloudEvent in binary mode."""
         event = {
@@ -88,9 +92,12 @@ class Function:
         return self._post(message, event, timeout=timeout)
 
     def _post(self, message: Published, headers: Mapping[str, str], *, timeout: float) -> int:
+        return self._send(message.to_push(), headers, timeout=timeout)
+
+    def _send(self, body: bytes, headers: Mapping[str, str], *, timeout: float) -> int:
         request = urllib.request.Request(  # the path is the one of the real push subscription
             f"http://127.0.0.1:{self.port}/{_TOPIC}",
-            data=message.to_push(),
+            data=body,
             headers={
                 "Content-Type": "application/json",
                 "X-Cloud-Trace-Context": "105445aa7843bc8bf206b12000100000/1;o=1",

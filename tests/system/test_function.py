@@ -119,6 +119,46 @@ def test_what_is_no_trigger_is_acknowledged_with_one_clear_line(body: object, ev
         assert (entry.json_payload["event"], entry.json_payload["reason"]) == (event, reason)
 
 
+NO_MESSAGES: dict[str, tuple[bytes, dict[str, str]]] = {
+    "without data": (b'{"message": {"messageId": "1", "publishTime": "2026-11-23T03:00:00Z"}}', {}),
+    "with data that is no text": (b'{"message": {"data": 1, "messageId": "1"}}', {}),
+    "without messageId": (b'{"message": {"data": "e30="}}', {}),
+    "unwrapped": (b'{"integration": "acme"}', {}),
+    "no JSON": (b"integration: acme", {}),
+    "a list": (b"[]", {}),
+    "a number": (b"1", {}),
+    "null": (b"null", {}),
+    "nothing": (b"", {}),
+    "another type": (b"<xml/>", {"Content-Type": "text/xml"}),
+    "a message that is a list": (b'{"message": []}', {}),
+    "a subscription alone": (b'{"subscription": "projects/p/subscriptions/s"}', {}),
+    "half a CloudEvent": (b"{}", {"ce-specversion": "1.0", "ce-type": "google.cloud.pubsub.topic.v1.messagePublished"}),
+    "a CloudEvent without content": (
+        b"",
+        {"ce-specversion": "1.0", "ce-type": "t", "ce-source": "s", "ce-id": "1", "ce-time": "2026-11-23T03:00:00Z"},
+    ),
+    "a CloudEvent without time": (
+        b'{"message": {"data": "e30="}}',
+        {"ce-specversion": "1.0", "ce-type": "t", "ce-source": "s", "ce-id": "1"},
+    ),
+    "a structured CloudEvent that is none": (b"[1]", {"Content-Type": "application/cloudevents+json"}),
+}
+
+
+def test_a_push_that_holds_no_message_is_dropped_with_one_error_each_and_acknowledged() -> None:
+    with Installation() as installation:
+        statuses = {
+            name: installation.function.push_raw(body, headers) for name, (body, headers) in NO_MESSAGES.items()
+        }
+
+        assert statuses == dict.fromkeys(NO_MESSAGES, 200)
+        entries = installation.read_log()
+        assert [(entry.json_payload["event"], entry.json_payload["reason"]) for entry in entries] == [
+            ("trigger_dropped", "unreadable")
+        ] * len(NO_MESSAGES)
+        assert {entry.severity for entry in entries} == {LogSeverity.Value("ERROR")}
+
+
 def test_a_trigger_of_seven_hours_ago_is_dropped_loudly() -> None:
     with Installation() as installation:
         message = installation.trigger(published_at=datetime.now(UTC) - timedelta(hours=7))

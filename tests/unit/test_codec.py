@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kustomer_extract.adapters.codec import Unreadable, parse_rows, parse_state_document, to_row, to_state_document
+from kustomer_extract.adapters.codec import parse_rows, parse_state_document, to_row, to_state_document
+from kustomer_extract.errors import StateUnreadable
 from kustomer_extract.models import (
     Cursor,
     IntegrationName,
@@ -160,7 +161,7 @@ def test_of_a_state_only_the_name_of_its_run_is_needed() -> None:
     ids=str,
 )
 def test_a_state_that_makes_no_sense_is_said_to_be_unreadable(document: dict[str, object]) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(StateUnreadable):
         parse_state_document(ACME, document, version=None)
 
 

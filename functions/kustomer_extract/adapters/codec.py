@@ -29,6 +29,7 @@ from importlib import resources
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
+from kustomer_extract.errors import StateUnreadable
 from kustomer_extract.models import (
     Cursor,
     IntegrationName,
@@ -49,10 +50,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _KEEP = timedelta(days=90)  # how long a run document is kept
-
-
-class Unreadable(ValueError):
-    """Nobody can make sense of what is stored."""
 
 
 def _read_time(value: datetime | str) -> datetime:
@@ -169,7 +166,7 @@ def parse_state_document(integration: IntegrationName, document: Mapping[str, An
     """Read a state that `to_state_document` of this release or an older one wrote.
 
     Raises:
-        Unreadable: there is no making sense of it.
+        StateUnreadable: there is no making sense of it.
     """
     try:
         values = _read(_RUN, document)
@@ -182,7 +179,7 @@ def parse_state_document(integration: IntegrationName, document: Mapping[str, An
             if table.value in stored
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise Unreadable(f"{type(error).__name__}: {error}") from error
+        raise StateUnreadable(f"the state of {integration} cannot be read: {type(error).__name__}") from error
     return RunState(**run, integration=integration, tables=tables, version=version)
 
 

@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kustomer_extract import events
-from kustomer_extract.errors import Abandoned, NeedsPerson, RetriesExhausted, RetryLater
-from kustomer_extract.models import JobStatus, colour, to_staging_name
+from kustomer_extract.errors import CODES_THAT_MAY_PASS, Abandoned, NeedsPerson, RetriesExhausted, RetryLater
+from kustomer_extract.models import JobStatus, Trigger, colour, to_staging_name
 from kustomer_extract.pipeline.last_run import record_last_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from kustomer_extract.models import Job, RunState
+    from kustomer_extract.models import Job, RunState, Table
     from kustomer_extract.pipeline.invocation import Invocation
     from kustomer_extract.pipeline.ledger import Ledger
     from kustomer_extract.ports import Ports
@@ -44,6 +44,7 @@ def end_run(ledger: Ledger, invocation: Invocation, *, error: NeedsPerson | None
         *_try_steps(_list_records(finished, ports), is_last_attempt=is_last_attempt),
     ]
     ledger.finish(finished_at=finished_at)
+    failed = [job for job in finished.jobs if job.status is JobStatus.FAILED]
     event = events.RunFinished(
         colour=colour(finished.jobs),
         tables={job.table.value: job.status.value for job in finished.jobs},
@@ -51,13 +52,15 @@ def end_run(ledger: Ledger, invocation: Invocation, *, error: NeedsPerson | None
         hops=finished.hop + 1,
         elapsed_seconds=(ports.clock.now() - finished.started_at).total_seconds(),
         error=f"the records of this run are incomplete: {'; '.join(problems)}" if problems else None,
+        has_second_chance=bool(failed) and all(_has_second_chance(finished, job) for job in failed),
     )
     ports.log.emit(events.Scope(integration=finished.integration, run_id=finished.run_id), event)
     return ledger.state
 
 
-def emit_job_finished(job: Job, ports: Ports) -> None:
+def emit_job_finished(state: RunState, table: Table, ports: Ports) -> None:
     """Write a job's closing line."""
+    job = state.tables[table].job
     scope = events.Scope(integration=job.integration, run_id=job.run_id, table=job.table)
     event = events.JobFinished(
         job_id=job.job_id,
@@ -77,8 +80,14 @@ def emit_job_finished(job: Job, ports: Ports) -> None:
         minutes=job.minutes or 0.0,
         error_code=job.error_code,
         error=job.error,
+        has_second_chance=_has_second_chance(state, job),
     )
     ports.log.emit(scope, event)
+
+
+def _has_second_chance(state: RunState, job: Job) -> bool:
+    """Whether the trigger `retry`, some hours after the schedule, runs the job once more."""
+    return state.trigger is Trigger.SCHEDULE and job.error_code in CODES_THAT_MAY_PASS
 
 
 def drop_staging(state: RunState, ports: Ports) -> None:
@@ -106,7 +115,7 @@ def _give_up(ledger: Ledger, error: NeedsPerson, ports: Ports) -> None:
     running = [table for table, progress in ledger.state.tables.items() if progress.job.status is JobStatus.RUNNING]
     ledger.give_up(error)
     for table in running:
-        emit_job_finished(ledger.table(table).job, ports)
+        emit_job_finished(ledger.state, table, ports)
 
 
 def _list_records(state: RunState, ports: Ports) -> list[Callable[[], None]]:

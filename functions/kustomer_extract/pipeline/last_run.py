@@ -73,8 +73,9 @@ def _leave_out_empty(summary: Mapping[str, Any]) -> dict[str, Any]:
 def _find_left(state: RunState, ports: Ports) -> dict[Table, str]:
     """Find the tables that are switched off and still published; none if nobody knows what is switched on."""
     left = {}
-    for table in Table:
-        if table in state.tables or not state.document:
+    settings: Any = state.document.get("tables")
+    for table in Table if settings else ():
+        if settings.get(table.value, {}).get("selected"):
             continue
         with suppress(NeedsPerson):  # what is in its place is none of ours
             if ports.warehouse.count_published(state.integration, table) is not None:

@@ -5,9 +5,12 @@ Returning means that the message is done with. Raising `RetryLater` asks for its
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kustomer_extract.errors import RetryLater, Stopped, TakenOver
+from kustomer_extract import events
+from kustomer_extract.errors import RetryLater, StateUnreadable, Stopped, TakenOver
+from kustomer_extract.models import Trigger
 from kustomer_extract.pipeline.delivery import Decision, decide
 from kustomer_extract.pipeline.end import end_run
 from kustomer_extract.pipeline.hand_over import interrupt
@@ -61,7 +64,14 @@ def _execute(invocation: Invocation) -> Outcome:
 
 
 def _read_state(invocation: Invocation) -> tuple[Decision, RunState | None]:
-    state = invocation.ports.runs.fetch(invocation.message.integration)
+    runs, message = invocation.ports.runs, invocation.message
+    try:
+        state = runs.fetch(message.integration)
+    except StateUnreadable as error:
+        if message.trigger is Trigger.CONTINUE:  # its run is lost: another takes its place
+            invocation.ports.continuations.publish(replace(message, trigger=Trigger.SCHEDULE, run_id=None, hop=0))
+        state, where = None, runs.set_aside(message.integration)
+        invocation.emit(events.StateSetAside(error=str(error), where=where))
     return decide(state, invocation.message, invocation.ports.clock.now(), invocation.limits), state
 
 

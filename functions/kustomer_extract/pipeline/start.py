@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract import events
 from kustomer_extract.config import config_hash, parse_integration, to_document
-from kustomer_extract.errors import Abandoned, ConfigInvalid, NeedsPerson, RetryLater, UnknownIntegration
-from kustomer_extract.models import RunState, Table
+from kustomer_extract.errors import (
+    CODES_THAT_MAY_PASS,
+    Abandoned,
+    ConfigInvalid,
+    NeedsPerson,
+    RetryLater,
+    UnknownIntegration,
+)
+from kustomer_extract.models import RunState, Table, Trigger
 from kustomer_extract.pipeline.delivery import to_target_run
 from kustomer_extract.pipeline.end import end_run
 from kustomer_extract.pipeline.invocation import Outcome
@@ -17,6 +24,8 @@ from kustomer_extract.pipeline.table import build_tables, hash_schemas
 from kustomer_extract.pipeline.work import work
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kustomer_extract.pipeline.invocation import Invocation
 
 _ALWAYS_MEANT = tuple(table for table in Table if not table.is_lookup)
@@ -40,9 +49,12 @@ def start(previous: RunState | None, invocation: Invocation) -> Outcome:
         return Outcome(state=end_run(ledger, invocation, error=error))
     if not integration.status.runs:
         return invocation.skip(integration.status.lower())
-    if not integration.tables:
-        return invocation.skip("nothing_selected")
-    digest, tables = config_hash(integration), tuple(integration.tables)
+    tables = tuple(integration.tables)
+    if message.trigger is Trigger.RETRY:
+        tables = _list_second_chances(tables, previous)
+    if not tables:
+        return invocation.skip("nothing_to_retry" if message.trigger is Trigger.RETRY else "nothing_selected")
+    digest = config_hash(integration)
     invocation.emit(events.ConfigLoaded(config_hash=digest, tables=tables, warnings=integration.warnings))
     ledger = invocation.open_ledger(
         replace(
@@ -57,6 +69,13 @@ def start(previous: RunState | None, invocation: Invocation) -> Outcome:
     with suppress(NeedsPerson, RetryLater):  # the end of the run tells, if it stays so
         ports.runs.record(ledger.state)
     return work(ledger, integration, invocation)
+
+
+def _list_second_chances(tables: Iterable[Table], previous: RunState | None) -> tuple[Table, ...]:
+    """List the tables whose last job failed for a reason that time may cure."""
+    jobs = previous.jobs if previous else ()
+    failed = {job.table for job in jobs if job.error_code in CODES_THAT_MAY_PASS}
+    return tuple(table for table in tables if table in failed)
 
 
 def _build_state(previous: RunState | None, invocation: Invocation) -> RunState:

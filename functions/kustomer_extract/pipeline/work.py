@@ -57,8 +57,8 @@ def work(ledger: Ledger, integration: Integration, invocation: Invocation) -> Ou
 def _iter_running(
     ledger: Ledger, integration: Integration, invocation: Invocation, source: Source
 ) -> Iterator[TableWork]:
-    for table in integration.tables:
-        if ledger.table(table).job.status is JobStatus.RUNNING:
+    for table, state in ledger.state.tables.items():
+        if state.job.status is JobStatus.RUNNING:
             yield TableWork(
                 table=table,
                 integration=integration,
@@ -80,7 +80,7 @@ def _advance(table_work: TableWork) -> bool:
             return False
     except NeedsPerson as error:
         ledger.fail_job(table, error)
-    emit_job_finished(ledger.table(table).job, table_work.invocation.ports)
+    emit_job_finished(ledger.state, table, table_work.invocation.ports)
     return True
 
 

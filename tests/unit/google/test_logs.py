@@ -35,6 +35,7 @@ EVENTS: list[events.Event] = [
     events.ConfigLoaded(config_hash="0123456789ab", tables=[Table.CONVERSATIONS], warnings=["rate_share: '1'"]),
     events.RunSkipped(reason="paused"),
     events.TriggerDropped(reason="too_old", detail="published over 6 h ago"),
+    events.StateSetAside(error="no sense", where="integrations/acme/state/set_aside-1"),
     events.RunContinued(hop=1),
     events.RunInterrupted(error="BigQuery: 503", failures=1),
     events.RunFinished(

@@ -119,6 +119,22 @@ class FirestoreRunStore:
         document: Any = _to_plain(snapshot.to_dict())
         return parse_state_document(integration, document, version=snapshot.update_time)
 
+    def set_aside(self, integration: IntegrationName) -> str:
+        """Copy the state document beside itself, then delete it if it is unchanged."""
+        reference = self._refer_to_state(integration)
+        with self._service.translate(f"setting {reference.path} aside"):
+            snapshot = reference.get(**self._call)
+            if not snapshot.exists:
+                raise TakenOver(f"{reference.path} was set aside by another invocation")
+            copy = self._client.document(f"{reference.path.removesuffix('run')}set_aside-{_to_stamp(snapshot)}")
+            copy.set(snapshot.to_dict() or {}, **self._call)
+            unchanged = self._client.write_option(last_update_time=snapshot.update_time)
+            try:
+                reference.delete(option=unchanged, **self._call)
+            except (FailedPrecondition, NotFound) as error:
+                raise TakenOver(f"{reference.path} was written by another invocation") from error
+        return str(copy.path)
+
     def save(self, state: RunState) -> RunState:
         """Write the state document whole, on the condition of its last version."""
         reference, writer = self._refer_to_state(state.integration), uuid.uuid4().hex
@@ -149,6 +165,11 @@ class FirestoreRunStore:
 
     def _refer_to_state(self, integration: IntegrationName) -> firestore.DocumentReference:
         return self._client.document(f"integrations/{integration}/state/run")
+
+
+def _to_stamp(snapshot: firestore.DocumentSnapshot[Any]) -> str:
+    """Say when a document was last written: the same, however often it is set aside."""
+    return f"{snapshot.update_time:%Y%m%dt%H%M%S%fz}"
 
 
 def _describe_service(client: firestore.Client) -> Service:
