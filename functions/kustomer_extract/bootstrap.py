@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.clock import SystemClock
-from kustomer_extract.adapters.kustomer.source import ConnectKustomer
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer, Place
 from kustomer_extract.adapters.laptop.messages import QueuedContinuations
 from kustomer_extract.errors import ConfigInvalid, Problem, RetryLater
 from kustomer_extract.pipeline.limits import Limits
@@ -30,6 +30,9 @@ LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=5_000, max_fa
 """On a laptop nobody ends a run after nine minutes. Nor does anybody count loads: the smaller the chunks, the more of
 DuckDB's work is done while pages are read (a fifth of the time of 20,000 rows). The source has waited out an outage as
 long as it is worth it; one more failure without progress ends the run, and its jobs say why."""
+
+
+_LAPTOP = Place(key_cure="put its key into KUSTOMER_API_KEY", patience_seconds=600)
 
 
 def run_here(message: Message, ports: Ports) -> Outcome:
@@ -232,7 +235,9 @@ def open_laptop(
             configs=YamlConfigStore(config_path, warehouse),
             continuations=QueuedContinuations(),
             log=log,
-            open_source=ConnectKustomer(clock=clock, base_url=environment.get("KUSTOMER_API_URL") or None),
+            open_source=ConnectKustomer(
+                clock=clock, base_url=environment.get("KUSTOMER_API_URL") or None, place=_LAPTOP
+            ),
             runs=MemoryRunStore(),
             secrets=EnvironmentSecretStore(environment),
             warehouse=warehouse,

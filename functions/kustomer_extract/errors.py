@@ -83,16 +83,32 @@ class RequestFailed(ExtractError):
 
 
 class Transient(RequestFailed):
-    """Another attempt may succeed; if none does, `final` is to be raised. A refusal is a 429: no failure of anybody."""
+    """Another attempt may succeed; if none does, `final` is to be raised.
 
-    def __init__(self, final: ExtractError, *, is_refusal: bool = False) -> None:
+    Args:
+        final: What is raised in the end.
+        is_refusal: It was a 429: no failure of anybody.
+        is_unknown_host: The name of the host leads nowhere.
+    """
+
+    def __init__(self, final: ExtractError, *, is_refusal: bool = False, is_unknown_host: bool = False) -> None:
         super().__init__(str(final))
         self.final = final
         self.is_refusal = is_refusal
+        self.is_unknown_host = is_unknown_host
 
 
 class Unauthorised(RequestFailed):
-    """The key was not accepted for this request; the message is the API's code, or empty."""
+    """The key was not accepted for this request; the message is the API's code, or empty.
+
+    Args:
+        code: The API's own, for the message.
+        pods: Regions that the answer names: where the key is from, and where it was used.
+    """
+
+    def __init__(self, code: str, *, pods: tuple[str, ...] = ()) -> None:
+        super().__init__(code)
+        self.pods = pods
 
 
 class NeedsPerson(ExtractError):

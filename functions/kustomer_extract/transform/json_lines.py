@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -16,6 +17,7 @@ _BEFORE_NUMBER = b":,[- \t\r\n"
 _OUTLINE = bytes(
     ord("0") if char in b"0123456789" else ord(":") if char in _BEFORE_NUMBER else ord("x") for char in range(256)
 )
+_MAX_DIGITS = 4300  # https://docs.python.org/3/library/stdtypes.html#int-max-str-digits, read 2026-11-26
 _LONG_NUMBER = b":" + b"0" * 19  # -2^63 - 1 has 19 digits; ids stand within text, after a quote or a slash
 
 
@@ -34,9 +36,14 @@ def parse_json(body: bytes) -> JsonValue:
         except orjson.JSONDecodeError:
             pass
     try:
-        return cast("JsonValue", json.loads(body))
+        return cast("JsonValue", json.loads(body, parse_int=_to_int))
     except RecursionError as error:
         raise ValueError("JSON nested too deeply") from error
+
+
+def _to_int(digits: str) -> int | float:
+    """Read an integer; one of thousands of digits, which Python refuses, is beyond every number there is."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else math.copysign(math.inf, -1 if digits[0] == "-" else 1)
 
 
 def to_line(row: Mapping[str, JsonValue]) -> bytes:

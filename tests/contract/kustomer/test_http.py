@@ -94,7 +94,8 @@ def test_gzip_is_asked_for_and_the_size_is_that_of_the_page(client: Client) -> N
     client.sandbox.compress = True
     packed = client.get()
 
-    assert packed == plain
+    assert (packed.content, packed.size_bytes) == (plain.content, plain.size_bytes)
+    assert packed.headers["Content-Encoding"] == "gzip"
     assert packed.size_bytes > 50_000
 
 
@@ -114,7 +115,8 @@ def test_what_does_not_pass_is_left_for_later(client: Client, name: str) -> None
     with pytest.raises(RetryLater, match=rf"^127.0.0.1:{client.sandbox.port}/v1/conversations page 1: "):
         client.get()
 
-    assert len(client.sandbox.requests) == 6
+    assert 180 <= client.clock.monotonic() < 240
+    assert len(client.sandbox.requests) > 6
 
 
 @pytest.mark.parametrize("name", NO_PAGES)
@@ -129,10 +131,9 @@ def test_what_is_no_page_six_times_is_broken(client: Client, name: str) -> None:
 
 
 def test_the_waits_between_attempts_stay_within_their_bounds(client: Client) -> None:
-    client.sandbox.add_fault(CATALOGUE["status-503"])
+    client.sandbox.add_fault(replace(CATALOGUE["status-503"], times=5))
 
-    with pytest.raises(RetryLater):
-        client.get()
+    client.get()
 
     assert 0 < client.clock.monotonic() <= 1 + 2 + 4 + 8 + 16
 
@@ -184,7 +185,7 @@ def test_a_trickle_does_not_hold_us_for_ever(status: int) -> None:
             client.get()
         client.http.close()
 
-    assert len(sandbox.requests) == 6
+    assert len(sandbox.requests) <= 2  # each is cut off after two minutes
 
 
 def test_a_silent_server_is_left_for_later() -> None:
@@ -222,7 +223,8 @@ def test_a_bad_key_is_told_apart(client: Client, settings: dict[str, object]) ->
 
     host = f"127.0.0.1:{client.sandbox.port}"
     assert str(caught.value) == (
-        f"the key of acme is rejected by {host} (unauthorized): add a new version of its secret"
+        f"the key of acme is rejected by {host} (unauthorized): see that `org` in the configuration is the "
+        "organisation that the key was made in; if it is, add a new version of its secret"
     )
     assert [request.table for request in client.sandbox.requests] == ["conversations", "token"]
 

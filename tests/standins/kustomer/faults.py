@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 from dataclasses import dataclass, field, replace
 from random import Random
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
-
-import orjson
+from typing import TYPE_CHECKING, Any, Literal
 
 from tests.standins.kustomer.exchange import Answer, Cut, ErrorBody, Request, build_error
 from tests.standins.kustomer.store import Organisation
@@ -36,7 +35,9 @@ class Fault:
         status: With an error body from 300 on, unless there is a `body`.
         error: The shape of the error body; with status 200, an error that looks like success.
         body: Instead of the page.
-        no_rows: The page with its links, but with no rows.
+        keeps: Only the first so many rows of the page, which has its links all the same.
+        ends: The page says that it is the last one.
+        next_link: Instead of `links.next`.
         headers: Added, replaced or, when None, removed; ``{other}`` is this server under another host name.
         gzip: ``lie``: only the header says so; ``truncated``: half of the compressed body.
         padding_mb: So many MB of blanks before the body, streamed: a valid page, and a huge one.
@@ -58,7 +59,9 @@ class Fault:
     status: int | None = None
     error: ErrorBody | None = None
     body: bytes | None = None
-    no_rows: bool = False
+    keeps: int | None = None
+    ends: bool = False
+    next_link: str | None = None
     headers: Mapping[str, str | None] = field(default_factory=dict)
     gzip: Literal["lie", "truncated"] | None = None
     padding_mb: int = 0
@@ -101,12 +104,20 @@ class Fault:
             body = self.body
         elif self.error or status >= 300:
             body = build_error(status, "the sandbox was told to fail", shape=self.error or "message")
-        elif self.no_rows:
-            body = orjson.dumps({**orjson.loads(body), "data": []})
+        elif self.keeps is not None or self.ends or self.next_link:
+            body = self._spoil_page(json.loads(body))
         if self.gzip == "truncated":
             body = gzip.compress(body, 1)
             body = body[: len(body) // 2]
         return body
+
+    def _spoil_page(self, page: dict[str, Any]) -> bytes:
+        """Take rows and links away from a page."""
+        if self.keeps is not None:
+            page["data"] = page["data"][: self.keeps]
+        if self.ends or self.next_link:
+            page["links"] = {**page.get("links", {}), "next": self.next_link}
+        return json.dumps(page).encode()
 
 
 class Faults:
@@ -146,10 +157,13 @@ class Faults:
         return Random(f"{self._seed} {position} {request.path} {request.attempt}").random() < fault.probability
 
 
-_STATUSES = (400, 401, 403, 404, 408, 422, 429, 500, 501, 502, 503, 504)
+_REFUSALS = (400, 401, 403, 404, 409)
+_STATUSES = (400, 401, 403, 404, 408, 409, 422, 429, 500, 501, 502, 503, 504)
 _FIRST_PAGE = "/v1/conversations?page=1&pageSize=100"
 
-CATALOGUE: Mapping[str, Fault] = {f"status-{status}": Fault(status=status) for status in _STATUSES} | {
+CATALOGUE: Mapping[str, Fault] = {
+    **{f"status-{status}": Fault(status=status) for status in _STATUSES},
+    **{f"status-{status}-once": Fault(status=status, attempt=1) for status in _REFUSALS},
     "detail-500": Fault(status=500, error="detail"),
     "empty-502": Fault(status=502, error="empty"),
     "text-503": Fault(status=503, error="text"),
@@ -158,7 +172,31 @@ CATALOGUE: Mapping[str, Fault] = {f"status-{status}": Fault(status=status) for s
     "not-json": Fault(body=b'{"data": [oops'),
     "not-a-page": Fault(body=b'["data"]'),
     "empty-body": Fault(body=b""),
-    "no-rows": Fault(no_rows=True),
+    "no-rows": Fault(keeps=0),
+    "no-rows-once": Fault(keeps=0, attempt=1),
+    "short-page": Fault(keeps=40),
+    "short-page-once": Fault(keeps=40, attempt=1),
+    "ends-early": Fault(keeps=10, ends=True),
+    "ends-early-once": Fault(keeps=10, ends=True, attempt=1),
+    "ends-empty-once": Fault(keeps=0, ends=True, attempt=1),
+    "text-type": Fault(headers={"Content-Type": "text/plain"}),
+    "html-type": Fault(headers={"Content-Type": "text/html"}),
+    "octet-type": Fault(headers={"Content-Type": "application/octet-stream"}),
+    "retry-after-0": Fault(headers={"Retry-After": "0"}),
+    "retry-after-1": Fault(headers={"Retry-After": "1"}),
+    "retry-after-minus-1": Fault(headers={"Retry-After": "-1"}),
+    "retry-after-soon": Fault(headers={"Retry-After": "soon"}),
+    "retry-after-empty": Fault(headers={"Retry-After": ""}),
+    "retry-after-past": Fault(headers={"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"}),
+    "retry-after-absurd": Fault(headers={"Retry-After": "Thu, 01 Jan 99999 00:00:00 GMT"}),
+    "link-port": Fault(next_link="https://acme.api.kustomerapp.com:443/v1/conversations?page=9999&pageSize=100"),
+    "link-kustomer": Fault(next_link="https://api.prod2.kustomerapp.com/v1/conversations?page=9999&pageSize=100"),
+    "link-foreign": Fault(next_link="https://evil.example/v1/conversations?page=9999&pageSize=100"),
+    "other-pod": Fault(
+        status=401,
+        body=b'{"errors":[{"code":"unauthorized","title":"token issued for prod2, request reached prod1"}]}',
+    ),
+    "outage": Fault(status=503, times=60),
     "reset-before": Fault(cut="before"),
     "reset-in-body": Fault(cut="reset"),
     "close-in-body": Fault(cut="close"),

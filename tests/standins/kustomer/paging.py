@@ -32,6 +32,8 @@ class Paging:
         links: `links.next` as a path, with this host, with another host, as the page's own address; or no `links`.
         descending: Newest first even without ``sort=desc``.
         sort_refused: ``sort=desc`` is answered with 400.
+        sort_ignored: ``sort=desc`` changes nothing.
+        largest_page: So many rows a page, whatever is asked for.
     """
 
     cap: int | None = None
@@ -41,6 +43,8 @@ class Paging:
     links: Literal["relative", "absolute", "other_host", "itself", "absent"] = "relative"
     descending: bool = False
     sort_refused: bool = False
+    sort_ignored: bool = False
+    largest_page: int = LARGEST_PAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +81,19 @@ def build_page(rows: Rows, query: PageQuery, paging: Paging, *, hosts: Mapping[s
     """
     if query.descending and paging.sort_refused:
         return refuse(400, "sort is not supported")
-    filled = -(-len(rows) // query.page_size)
+    size = min(query.page_size, paging.largest_page)
+    descending = paging.descending or (query.descending and not paging.sort_ignored)
+    filled = -(-len(rows) // size)
     last = max(1, filled if paging.cap is None else min(paging.cap, filled))
     beyond = query.page > last
     if beyond and paging.beyond == "refused":
         return refuse(paging.refusal_status, "page is out of range")
     served = last if beyond and paging.beyond == "repeated" else query.page
-    start = (served - 1) * query.page_size
-    stop = start if beyond and paging.beyond == "empty" else start + query.page_size
-    records = rows.serialise(start, stop, descending=query.descending or paging.descending)
+    start = (served - 1) * size
+    stop = start if beyond and paging.beyond == "empty" else start + size
+    records = rows.serialise(start, stop, descending=descending)
     more = query.page < last or (paging.promises_more and query.page >= last)
-    envelope: dict[str, object] = {"meta": {"pageSize": query.page_size, "page": query.page}}
+    envelope: dict[str, object] = {"meta": {"pageSize": size, "page": query.page}}
     if paging.links != "absent":
         following = query.page if paging.links == "itself" else query.page + 1
         envelope["links"] = {

@@ -37,6 +37,7 @@ _TABLES = {
     "/v1/conversations": "conversations",
     "/v1/auth/tokens/current": "token",
 }
+_ONE = "/v1/conversations/"
 _ROLES = {
     "satisfaction": "org.permission.satisfaction.read",
     "conversations": "org.permission.conversation.read",
@@ -131,6 +132,8 @@ class Sandbox:
     def _respond(self, path: str, headers: Message) -> tuple[Request, Answer]:
         """Answer one request; called by the thread of its connection."""
         url = urlsplit(path)
+        if url.path.startswith(_ONE):
+            return self._respond_one(path, url.path.removeprefix(_ONE), headers)
         wanted = parse_query(url.path, dict(parse_qsl(url.query)))
         request = self._record(path, _TABLES.get(url.path), wanted, host=headers.get("Host", ""))
         answer = self._check_key(request, headers.get("Authorization", "")) or self._answer(request, wanted)
@@ -140,6 +143,12 @@ class Sandbox:
         if self.compress and "gzip" in headers.get("Accept-Encoding", "") and not answer.padding_mb:
             answer = _compress(answer)
         return request, replace(answer, wait_seconds=wait)
+
+    def _respond_one(self, path: str, identifier: str, headers: Message) -> tuple[Request, Answer]:
+        """Answer a request for one conversation."""
+        request = self._record(path, "conversation", None, host=headers.get("Host", ""))
+        answer = self._check_key(request, headers.get("Authorization", "")) or self._answer(request, identifier)
+        return request, replace(answer, wait_seconds=answer.wait_seconds + self.latency_seconds)
 
     def _record(self, path: str, table: str | None, wanted: PageQuery | None, *, host: str) -> Request:
         page = wanted.page if wanted and table in _ROLES else None
@@ -169,7 +178,7 @@ class Sandbox:
             return refuse(self.missing_roles[table], f"The key lacks the role {_ROLES[table]}")
         return None
 
-    def _answer(self, request: Request, wanted: PageQuery | None) -> Answer:
+    def _answer(self, request: Request, wanted: PageQuery | str | None) -> Answer:
         admitted, told = self.limits.admit() if self.limits else (True, {})
         struck = self._faults.strike(request) if admitted else []
         for fault in struck:
@@ -182,9 +191,12 @@ class Sandbox:
         headers = {name: value.replace("{other}", self._other_url) for name, value in answer.headers.items()}
         return replace(answer, headers=headers)
 
-    def _read(self, table: str | None, wanted: PageQuery | None) -> Answer:
+    def _read(self, table: str | None, wanted: PageQuery | str | None) -> Answer:
         if table is None:
             return refuse(404, "No such path")
+        if isinstance(wanted, str):
+            found = self.organisation.find(wanted)
+            return Answer(status=200, body=b'{"data":' + found + b"}") if found else refuse(404, "No such conversation")
         if table == "token":  # no documentation shows this body: clients should look at the status only
             roles = [role for table, role in _ROLES.items() if table not in self.missing_roles]
             token = {"type": "token", "id": "6a01f0c2b7d3e94410aa0900", "attributes": {"roles": roles}}

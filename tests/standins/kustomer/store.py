@@ -87,6 +87,12 @@ class Organisation:
         rows = self.rows(table)
         return [json.loads(row)["id"] for row in rows.serialise(0, len(rows))]
 
+    def find(self, identifier: str) -> bytes | None:
+        """The JSON of one conversation; None if there is none of this id."""
+        rows = self.conversations.serialise(0, len(self.conversations))
+        wanted = b'"id":"' + identifier.encode() + b'"'
+        return next((row for row in rows if wanted in row[:80] and json.loads(row)["id"] == identifier), None)
+
     def insert(self) -> Record:
         """A new conversation arrives; its id is the greatest."""
         record: Record = json.loads(self._synthetic.render(next(self._numbers)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import NameResolutionError
 
 from kustomer_extract.errors import BrokenPage, RetryLater, Transient, Unauthorised
 from kustomer_extract.transform import parse_json
@@ -24,21 +25,22 @@ _UNAUTHORISED = {401, 403}
 _MAY_PASS = {408, LIMITED}  # and the server's faults, but for 501: not implemented
 _NOT_IMPLEMENTED = 501
 _CODE = re.compile(r"[a-z0-9_-]{1,40}")
+_POD = re.compile(rb"\b(?:prod\d+|pod [A-Z0-9]{1,8})\b")  # a key of another region is refused with the names of both
 
 
 def to_page(body: bytes, headers: Mapping[str, str], *, where: str) -> Any:
     """Read the body of a good answer: ``{"data": [object, ...], ...}``.
 
     Raises:
-        Transient: it is something else; final as `BrokenPage`, or as `RetryLater` if it does not claim to be JSON:
-            then somebody between Kustomer and here has answered.
+        Transient: it is something else; final as `BrokenPage`, or as `RetryLater` if it does not claim to be JSON
+            either: then somebody between Kustomer and here has answered.
     """
-    kind = headers.get("content-type", "json")
-    if "json" not in kind.lower():
-        raise Transient(RetryLater(f"{where}: the answer is no JSON: is there a proxy, or maintenance?"))
     try:
         content = parse_json(body)
     except ValueError as error:
+        if "json" not in headers.get("content-type", "json").lower():
+            final = RetryLater(f"{where}: the answer is no JSON: is there a proxy, or maintenance?")
+            raise Transient(final) from error
         raise Transient(BrokenPage(f"{where}: the body is no JSON, or only a part of it")) from error
     data = content.get("data") if isinstance(content, dict) else None
     if not isinstance(data, list) or not all(isinstance(element, dict) for element in data):
@@ -58,13 +60,20 @@ def check_status(status: int, headers: Mapping[str, str], body: bytes, *, where:
         return
     code = _read_code(_parse(body))
     if status in _UNAUTHORISED:
-        raise Unauthorised(code)
+        pods = sorted(set(_POD.findall(body)))
+        raise Unauthorised(code, pods=tuple(pod.decode() for pod in pods))
     if status in _MAY_PASS or (status >= requests.codes.server_error and status != _NOT_IMPLEMENTED):
         raise Transient(RetryLater(f"{where}: status {status}{code}"), is_refusal=status == LIMITED)
     hint = "Kustomer refuses this request for good; check `org` in the configuration"
     if requests.codes.multiple_choices <= status < requests.codes.bad_request:
         hint = f"it leads to {urlsplit(headers.get('location', '')).hostname or 'the same host'}, which is not followed"
     raise BrokenPage(f"{where}: status {status}{code}: {hint}", status_code=status)
+
+
+def is_unknown_host(error: Exception) -> bool:
+    """Tell whether the name of the host could not be resolved."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NameResolutionError)
 
 
 def describe_outage(error: Exception) -> str:

@@ -71,7 +71,7 @@ class Gate:
             self._pace = pace.finish(self._pace, now, started_at=started_at, headers=headers, is_good=is_good)
 
     def pause(self, started_at: float, headers: Mapping[str, str], *, is_refusal: bool) -> None:
-        """An answer asks everybody to wait: a 429 (`is_refusal`), or another one with `Retry-After`."""
+        """An answer asks everybody to wait: a 429 (`is_refusal`), or a 503 with `Retry-After`."""
         with self._lock:
             now, before = self._clock.monotonic(), self._pace
             seconds = pace.to_pause_seconds(

@@ -1,6 +1,10 @@
-"""One GET at Kustomer, with retries: the only place where a request is made, and where it is made again.
+"""One request to Kustomer, with retries: the only place where a request is made, and where it is made again.
 
 The host is fixed at construction: neither a redirect nor a link can change it.
+
+- An outage (no answer, 408, 5xx) is waited out for `patience_seconds`. A broken answer is asked for six times.
+- A refusal (400, 401, 403, 404, 409) after good answers with the same key is looked at again, for about a minute: load
+  balancers and deployments refuse by mistake. Before any good answer it is final at once.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from kustomer_extract.adapters.kustomer.answers import (
     OK,
     check_status,
     describe_outage,
+    is_unknown_host,
     to_page,
 )
 from kustomer_extract.adapters.kustomer.connections import Session
@@ -25,13 +30,16 @@ from kustomer_extract.adapters.kustomer.pace import MAX_IN_FLIGHT
 from kustomer_extract.config import is_api_key
 from kustomer_extract.errors import (
     BrokenPage,
+    ConfigInvalid,
     KeyRejected,
+    Problem,
     RetryLater,
     RoleMissing,
     Transient,
     Unauthorised,
     Unwanted,
 )
+from kustomer_extract.events import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,8 +54,14 @@ _ANSWER_SECONDS = 120.0  # from start to last byte, however steadily they trickl
 _PIECE_BYTES = 64 * 1024
 _MAX_PAGE_BYTES = 64 * 1024 * 1024
 _MAX_ERROR_BYTES = 64 * 1024
-_MAX_ATTEMPTS = 6
+PATIENCE_SECONDS = 180.0
+_MAX_ATTEMPTS = 6  # at a broken answer
+_HOST_SECONDS = 30.0  # until a host that is not known is no passing fault
+_SECOND_LOOKS = (2.0, 8.0, 20.0, 30.0)  # seconds before a refusal after good answers is looked at again
+_REFUSALS = {400, 401, 403, 404, 409}
 _MAX_REFUSALS = 20  # a 429 is no failure, but somebody should hear of a page that gets nothing else
+_TOLD_AFTER = 3  # failures in a row: shorter outages are not worth a line
+_UNAVAILABLE = 503
 _BACKOFF_BASE_SECONDS, _BACKOFF_CAP_SECONDS = 1.0, 30.0
 
 
@@ -57,11 +71,17 @@ class Request:
 
     Attributes:
         role: That the key needs for it; None: any valid key will do.
+        body: JSON to be posted; None: it is a GET.
+        is_asked_again: A refusal after good answers is looked at again.
+        is_one: The answer is one record, no page.
     """
 
     path: str
     query: Mapping[str, str | int]
     role: str | None
+    body: bytes | None = None
+    is_asked_again: bool = True
+    is_one: bool = False
 
     def __str__(self) -> str:
         """Name it in a message."""
@@ -74,11 +94,34 @@ CHECK_KEY = Request(path="/v1/auth/tokens/current", query={}, role=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came: the JSON of a page, the length of its body, decompressed, and how many requests failed before."""
+    """What came.
+
+    Attributes:
+        content: The JSON of a page.
+        size_bytes: Length of its body, decompressed.
+        retries: How many requests failed before.
+        headers: Of the answer.
+    """
 
     content: Any
     size_bytes: int
     retries: int
+    headers: Mapping[str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tries:
+    """What one request has been through."""
+
+    began_at: float
+    failures: int = 0
+    refusals: int = 0
+    second_looks: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many requests failed."""
+        return self.failures + self.refusals + self.second_looks
 
 
 class _Bearer(AuthBase):
@@ -98,6 +141,11 @@ class Http:
     Args:
         base_url: ``https://acme.api.kustomerapp.com``.
         integration: For messages.
+        gate: Where requests wait for their turn.
+        search_gate: The same for searches, which have a limit of their own.
+        key_cure: What a person does to give another key: "add a new version of its secret".
+        patience_seconds: How long an outage is waited out.
+        report: Gets an event when an outage is waited out.
         read_seconds: How long the server may be silent.
     """
 
@@ -108,16 +156,26 @@ class Http:
         *,
         integration: IntegrationName,
         gate: Gate,
+        search_gate: Gate | None = None,
         clock: Clock,
         rng: Random,
+        key_cure: str = "add a new version of its secret",
+        patience_seconds: float = PATIENCE_SECONDS,
+        report: Callable[[Waiting], None] | None = None,
         read_seconds: float = _READ_SECONDS,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._host = urlsplit(base_url).netloc
         self._integration = integration
         self._gate = gate
+        self._search_gate = search_gate or gate
         self._clock = clock
         self._rng = rng
+        self._key_cure = key_cure
+        self._patience_seconds = patience_seconds
+        self._report = report
+        self._has_answered = False
+        self._is_out = False
         self._timeout = (_CONNECT_SECONDS, read_seconds)
         self._key_is_text = is_api_key(key.value)
         self._session = Session(base_url, size=MAX_IN_FLIGHT)
@@ -137,36 +195,80 @@ class Http:
 
         Raises:
             Unwanted: the page is not wanted any more.
-            KeyRejected, RoleMissing, BrokenPage: final.
-            RetryLater: all attempts have failed.
+            ConfigInvalid, KeyRejected, RoleMissing, BrokenPage: final.
+            RetryLater: the outage lasted for longer than patience does.
         """
         if not self._key_is_text:
-            raise self._reject_key(" (it has characters that no key has)")
-        failures = refusals = 0
+            raise self._reject_key(Unauthorised(" (it has characters that no key has)"))
+        tries = _Tries(began_at=self._clock.monotonic())
         while True:
             try:
-                content, size_bytes = self._attempt(request, is_wanted)
-                return Answer(content=content, size_bytes=size_bytes, retries=failures + refusals)
-            except Unauthorised as problem:
-                raise self._explain(request, str(problem), is_wanted) from problem
+                content, size_bytes, headers = self._attempt(request, is_wanted)
+            except (Unauthorised, BrokenPage) as problem:
+                self._look_again(request, problem, tries, is_wanted)
             except Transient as problem:
                 if not is_wanted():
                     raise Unwanted from problem
-                failures, refusals = failures + (not problem.is_refusal), refusals + problem.is_refusal
-                if failures == _MAX_ATTEMPTS or refusals == _MAX_REFUSALS:
-                    raise problem.final from problem
-                if not problem.is_refusal:  # else the gate is closed for long enough
-                    most = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2 ** (failures - 1))
-                    self._gate.rest(self._rng.random() * most, is_wanted)
+                self._wait_for_better(problem, tries, is_wanted)
+            else:
+                self._is_out = False
+                self._has_answered = self._has_answered or request.role is not None
+                return Answer(content=content, size_bytes=size_bytes, retries=tries.count, headers=headers)
 
-    def _attempt(self, request: Request, is_wanted: Callable[[], bool]) -> tuple[Any, int]:
-        """Ask once; return the content and its size."""
+    def _look_again(
+        self, request: Request, problem: Unauthorised | BrokenPage, tries: _Tries, is_wanted: Callable[[], bool]
+    ) -> None:
+        """Wait before a refusal is looked at again; raise it where it is believed."""
+        is_refusal = isinstance(problem, Unauthorised) or problem.status_code in _REFUSALS
+        is_doubted = is_refusal and self._has_answered and request.is_asked_again
+        if is_doubted and tries.second_looks < len(_SECOND_LOOKS):
+            self._gate.rest(_SECOND_LOOKS[tries.second_looks], is_wanted)
+            tries.second_looks += 1
+        elif isinstance(problem, Unauthorised):
+            raise self._explain(request, problem, is_wanted) from problem
+        else:
+            raise problem
+
+    def _wait_for_better(self, problem: Transient, tries: _Tries, is_wanted: Callable[[], bool]) -> None:
+        """Wait before another attempt; raise what is final where there is no hope left."""
+        if problem.is_refusal:  # the gate is closed for long enough
+            tries.refusals += 1
+            if tries.refusals == _MAX_REFUSALS:
+                raise problem.final from problem
+            return
+        tries.failures += 1
+        waited = self._clock.monotonic() - tries.began_at
+        if isinstance(problem.final, RetryLater):
+            if problem.is_unknown_host and not self._has_answered and waited >= _HOST_SECONDS:
+                raise self._deny_host() from problem
+            if waited >= self._patience_seconds:
+                raise problem.final from problem
+        elif tries.failures == _MAX_ATTEMPTS:
+            raise problem.final from problem
+        most = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2 ** (tries.failures - 1))
+        seconds = self._rng.random() * most
+        if tries.failures >= _TOLD_AFTER and isinstance(problem.final, RetryLater) and not self._is_out:
+            self._is_out = True
+            self._tell_of_outage(seconds)
+        self._gate.rest(seconds, is_wanted)
+
+    def _tell_of_outage(self, seconds: float) -> None:
+        if self._report:
+            reason = f"connection lost, trying again for {self._patience_seconds / 60:g} minutes"
+            self._report(Waiting(reason=reason, wait_seconds=round(seconds, 1)))
+
+    def _attempt(self, request: Request, is_wanted: Callable[[], bool]) -> tuple[Any, int, Mapping[str, str]]:
+        """Ask once; return the content, its size, and the headers."""
         where = f"{self._host}{request}"
-        started_at = self._gate.enter(is_wanted)
+        gate = self._gate if request.body is None else self._search_gate
+        started_at = gate.enter(is_wanted)
         try:
-            with self._session.get(
+            with self._session.request(
+                "GET" if request.body is None else "POST",
                 self._base_url + request.path,
                 params=request.query,
+                data=request.body,
+                headers=None if request.body is None else {"Content-Type": "application/json"},
                 stream=True,
                 allow_redirects=False,
                 timeout=self._timeout,
@@ -174,13 +276,15 @@ class Http:
                 status, headers = response.status_code, response.headers
                 body = self._read(response, started_at, where=where)
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise Transient(RetryLater(f"{where}: {describe_outage(error)}")) from error
-        if status == LIMITED or "retry-after" in headers:
-            self._gate.pause(started_at, headers, is_refusal=status == LIMITED)
+            outage = RetryLater(f"{where}: {describe_outage(error)}")
+            raise Transient(outage, is_unknown_host=is_unknown_host(error)) from error
+        if status == LIMITED or (status == _UNAVAILABLE and "retry-after" in headers):
+            gate.pause(started_at, headers, is_refusal=status == LIMITED)
         else:
-            self._gate.leave(started_at, headers, is_good=status == OK)
+            gate.leave(started_at, headers, is_good=status == OK)
         check_status(status, headers, body, where=where)
-        return (to_page(body, headers, where=where) if request.role else None), len(body)
+        content = to_page(body, headers, where=where) if request.role and not request.is_one else None
+        return content, len(body), headers
 
     def _read(self, response: requests.Response, started_at: float, *, where: str) -> bytes:
         """Read the body piece by piece; of an error, as far as it can be read."""
@@ -202,17 +306,31 @@ class Http:
                 raise
         return b"".join(pieces)
 
-    def _explain(self, request: Request, code: str, is_wanted: Callable[[], bool]) -> KeyRejected | RoleMissing:
+    def _explain(
+        self, request: Request, problem: Unauthorised, is_wanted: Callable[[], bool]
+    ) -> KeyRejected | RoleMissing:
         """Tell a bad key from a missing role: Kustomer answers 401 (some have seen 403) to both."""
         if request.role is None:
-            return self._reject_key(code)
+            return self._reject_key(problem)
         self.get(CHECK_KEY, is_wanted)
         return RoleMissing(
-            f"the key of {self._integration} is valid, but may not read {request.path}{code}: roles are fixed when "
-            f"a key is made, so make one with the role {request.role} and add it as a new version of the secret"
+            f"the key of {self._integration} is valid, but may not read {request.path}{problem}: roles are fixed when "
+            f"a key is made, so make one with the role {request.role} and {self._key_cure}"
         )
 
-    def _reject_key(self, code: str) -> KeyRejected:
+    def _reject_key(self, problem: Unauthorised) -> KeyRejected:
+        if len(problem.pods) > 1:
+            return KeyRejected(
+                f"the key of {self._integration} belongs to another region than {self._host} "
+                f"({' and '.join(problem.pods)}): correct `org` in the configuration, or make a key in the "
+                f"organisation that `org` names and {self._key_cure}"
+            )
         return KeyRejected(
-            f"the key of {self._integration} is rejected by {self._host}{code}: add a new version of its secret"
+            f"the key of {self._integration} is rejected by {self._host}{problem}: see that `org` in the configuration "
+            f"is the organisation that the key was made in; if it is, {self._key_cure}"
         )
+
+    def _deny_host(self) -> ConfigInvalid:
+        allowed = "the subdomain you sign in at; if it is right, look at the network, its name server or the proxy"
+        problem = Problem(path="org", found=f"no host {self._host}", allowed=allowed)
+        return ConfigInvalid(f"integration {self._integration}", [problem])

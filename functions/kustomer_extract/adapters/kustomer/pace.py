@@ -141,10 +141,11 @@ def pause(pace: Pace, now: float, seconds: float, *, started_at: float) -> Pace:
 
 
 def to_pause_seconds(headers: Mapping[str, str], *, now: datetime, refusals: int, jitter: float) -> float:
-    """How long a 429, or any answer with `Retry-After`, asks to wait.
+    """How long a 429, or a 503 with `Retry-After`, asks to wait.
 
-    `Retry-After` first, then `x-ratelimit-reset` (UTC epoch seconds, as others have seen it, or seconds), else backoff
-    with full jitter. What the API calls now is the `Date` of its answer: its clock need not be ours.
+    `Retry-After` first: 0, or a moment that has passed, means now, but not twice in a row. Then `x-ratelimit-reset`
+    (UTC epoch seconds, as others have seen it, or seconds), else backoff with full jitter. What the API calls now is
+    the `Date` of its answer: its clock need not be ours.
 
     Args:
         headers: Case-insensitive, or in lower case.
@@ -156,8 +157,8 @@ def to_pause_seconds(headers: Mapping[str, str], *, now: datetime, refusals: int
     after = headers.get("retry-after")
     seconds = _parse_seconds(after)
     if seconds is None and (moment := _parse_date(after)):
-        seconds = (moment - there).total_seconds()
-    if seconds is not None and seconds > 0:
+        seconds = max(0.0, (moment - there).total_seconds())
+    if seconds is not None and (seconds > 0 or (seconds == 0 and refusals == 0)):
         return min(seconds, _MAX_PAUSE_SECONDS)
     reset = _parse_seconds(headers.get("x-ratelimit-reset"))
     if reset is not None and 0 < reset <= WINDOW_SECONDS:
@@ -219,6 +220,6 @@ def _parse_date(text: str | None) -> datetime | None:
     """Read an HTTP date; None for anything else."""
     try:
         moment = parsedate_to_datetime(text or "")
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,20 +1,21 @@
-"""How far a table was read, and whether what was read can be all of it. Pure: truncation is never published.
+"""How far a list was read, and whether what was read can be all of it. Pure: truncation is never published.
 
 Kustomer's lists state no total and may be capped at 10,000 records, one hundred pages of one hundred
 (https://docs.aws.amazon.com/glue/latest/dg/kustomer-connection-limitations.html, read 2026-11-23). So the end of the
-pages is believed only if it cannot be such a cap, and if one of the newest records, read beforehand, has come by.
+pages is believed only if it cannot be such a cap, and if one of the records at the other end of the list, read
+beforehand, has come by. Where that look says nothing (the server ignores the order), the extract is not proven.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from kustomer_extract.errors import BrokenPage, Truncated
-from kustomer_extract.models import Cursor
+from kustomer_extract.models import Cursor, Evidence, Proof
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 PAGE_SIZE = 100
 _SUSPICIOUS_ROWS = 100 * PAGE_SIZE
 _KEPT = "the published table stays as it is"
+_KUSTOMER = ".kustomerapp.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
+class ListPage:
     """A page as it came.
 
     Attributes:
@@ -46,7 +48,7 @@ class Leaf:
     retries: int
 
 
-def to_leaf(answer: Answer, number: int, *, base_url: str) -> Leaf:
+def to_list_page(answer: Answer, number: int, *, base_url: str) -> ListPage:
     """Read ``{"data": [{"id": str or int, ...}, ...], "links": {"next": str | None}}``; `links` may be missing.
 
     Raises:
@@ -54,7 +56,7 @@ def to_leaf(answer: Answer, number: int, *, base_url: str) -> Leaf:
     """
     records = answer.content["data"]
     ids = tuple(_to_id(record, number, position) for position, record in enumerate(records))
-    return Leaf(
+    return ListPage(
         number=number,
         records=records,
         ids=ids,
@@ -67,22 +69,39 @@ def to_leaf(answer: Answer, number: int, *, base_url: str) -> Leaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where to go on, and what must still be shown. As JSON, it is the cursor.
+    """Where to go on, and what must still be shown. As JSON, it is the cursor; each field has a default.
 
     Attributes:
         page: The next one to be read.
         rows: Records so far.
-        expected: Ids of the newest records, of which one at least must come by; empty once it has.
+        expected: Ids from the other end of the list that have not come by yet.
+        proof: What the end will be shown by.
         first, last: Fingerprints of the first and the latest page that had records.
+        ids: Of the latest page that had records: after a pause they show how far the list has shifted.
         was_empty: The latest page had none.
+        short_pages: Pages that have fewer records than others although another follows, and were believed.
+        newest_first: The list is read from its newest end, and ends where all records are too old to be wanted.
+        largest: The most records that a page had.
+        asked_again: Pages that were asked for again because they were short.
     """
 
     page: int = 1
     rows: int = 0
     expected: tuple[str, ...] = ()
+    proof: Proof = Proof.NEWEST
     first: str = ""
     last: str = ""
+    ids: tuple[str, ...] = ()
     was_empty: bool = False
+    short_pages: int = 0
+    newest_first: bool = False
+    largest: int = 0
+    asked_again: int = 0
+
+    @property
+    def evidence(self) -> Evidence:
+        """What is known of the extract's completeness."""
+        return Evidence(proven_by=Proof.NONE if self.expected else self.proof, short_pages=self.short_pages)
 
     def to_cursor(self) -> Cursor:
         """Write it down."""
@@ -90,51 +109,78 @@ class Progress:
 
     @classmethod
     def from_cursor(cls, cursor: Cursor) -> Progress:
-        """Read what `to_cursor` wrote."""
-        fields = json.loads(cursor)
-        return cls(**{**fields, "expected": tuple(fields["expected"])})
+        """Read what `to_cursor` of this release or an older one wrote."""
+        written = json.loads(cursor)
+        read = {"expected": tuple, "ids": tuple, "proof": Proof}
+        known = {field.name: written[field.name] for field in fields(cls) if field.name in written}
+        return cls(**{name: read[name](value) if name in read else value for name, value in known.items()})
 
-    def after(self, leaf: Leaf, seen: Container[str] = ()) -> Progress:
+    def step_back(self) -> Progress:
+        """Go on one page earlier: its records are read again, and nothing of it is counted twice."""
+        page = max(1, self.page - 1)
+        first = self.first if page > 1 else ""
+        return replace(self, page=page, rows=self.rows - len(self.ids), first=first, last="", was_empty=False)
+
+    def after(self, page: ListPage, seen: Container[str] = ()) -> Progress:
         """Add a page; `seen` are the fingerprints of pages that this process has read.
 
         Raises:
-            Truncated: the pages go nowhere, or end where the data may not have.
+            Truncated: the pages go nowhere.
         """
-        if leaf.fingerprint and (leaf.fingerprint in {self.first, self.last} or leaf.fingerprint in seen):
+        if page.fingerprint and (page.fingerprint in {self.first, self.last} or page.fingerprint in seen):
             raise Truncated(
-                f"page {leaf.number} repeats an earlier page: the API does not serve more pages than that; {_KEPT}. "
+                f"page {page.number} repeats an earlier page: the API does not serve more pages than that; {_KEPT}. "
                 "Ask Kustomer's support how to list more records"
             )
-        if not leaf.ids and self.was_empty and leaf.has_next:
+        if not page.ids and self.was_empty and page.has_next:
             raise Truncated(
-                f"pages {leaf.number - 1} and {leaf.number} are empty but promise more: the API does not serve what is "
+                f"pages {page.number - 1} and {page.number} are empty but promise more: the API does not serve what is "
                 f"beyond; {_KEPT}. Run again later; ask Kustomer's support if it stays so"
             )
-        progress = replace(
+        missing = tuple(identifier for identifier in self.expected if identifier not in set(page.ids))
+        # Both ends of a list cannot lie on its first page, unless it has no other: the order is not what was asked for.
+        is_void = missing != self.expected and page.number == 1 and page.has_next
+        return replace(
             self,
-            page=leaf.number + 1,
-            rows=self.rows + len(leaf.ids),
-            expected=() if set(self.expected) & set(leaf.ids) else self.expected,
-            first=self.first or leaf.fingerprint,
-            last=leaf.fingerprint or self.last,
-            was_empty=not leaf.ids,
+            page=page.number + 1,
+            rows=self.rows + len(page.ids),
+            expected=() if is_void else missing,
+            proof=Proof.NONE if is_void else self.proof,
+            first=self.first or page.fingerprint,
+            last=page.fingerprint or self.last,
+            ids=page.ids or self.ids,
+            was_empty=not page.ids,
+            short_pages=self._count_short(page),
+            largest=max(self.largest, len(page.ids)),
         )
-        if not leaf.has_next:
-            _check_end(progress)
-        return progress
 
+    def _count_short(self, page: ListPage) -> int:
+        """Count pages that are shorter than another: how long a page is, the longest says."""
+        if len(page.ids) > self.largest and (self.largest or self.was_empty):
+            return page.number - 1  # all before were shorter
+        return self.short_pages + (page.has_next and len(page.ids) < self.largest)
 
-def _check_end(progress: Progress) -> None:
-    if progress.rows == _SUSPICIOUS_ROWS:
-        raise Truncated(
-            f"the pages end after exactly {progress.rows} records, where other clients of this API met a cap; {_KEPT}. "
-            "If there really are so many, the next new record cures it; else ask Kustomer's support to lift the cap"
-        )
-    if progress.expected:
-        raise Truncated(
-            f"the pages end after {progress.rows} records, but none of the {len(progress.expected)} newest ones was "
-            f"among them: the list is cut short; {_KEPT}. Run again; ask Kustomer's support if it stays so"
-        )
+    def check_end(self, *, existing: Container[str]) -> None:
+        """Look at the end of the list, now that the last page is read.
+
+        Args:
+            existing: Those of `expected` that the API still has: the others were deleted meanwhile.
+
+        Raises:
+            Truncated: the data may not end there.
+        """
+        if self.rows == _SUSPICIOUS_ROWS:
+            raise Truncated(
+                f"the pages end after exactly {self.rows} records, where other clients of this API met a cap; {_KEPT}. "
+                "If there really are so many, the next new record cures it; else ask Kustomer's support to lift the cap"
+            )
+        missing = [identifier for identifier in self.expected if identifier in existing]
+        if missing:
+            end = "oldest" if self.newest_first else "newest"
+            raise Truncated(
+                f"the pages end after {self.rows} records, but of the {end} ones {len(missing)} were not among them: "
+                f"the list is cut short; {_KEPT}. Run again; ask Kustomer's support if it stays so"
+            )
 
 
 def _to_id(record: JsonObject, number: int, position: int) -> str:
@@ -153,7 +199,8 @@ def _has_next(links: object, number: int, base_url: str) -> bool:
         raise BrokenPage(f"page {number}: the link to the next page is no text")
     try:
         base, target = urlsplit(base_url), urlsplit(link)
-        elsewhere = target.netloc and (target.hostname != base.hostname or target.port not in {None, base.port})
+        is_kustomer = (target.hostname or "").endswith(_KUSTOMER)
+        elsewhere = target.netloc and target.hostname != base.hostname and not is_kustomer
     except ValueError as error:
         raise BrokenPage(f"page {number}: the link to the next page is no address") from error
     if elsewhere:

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
-from urllib.parse import quote
-
-import requests
 
 from kustomer_extract.adapters.kustomer.gate import Gate
-from kustomer_extract.adapters.kustomer.http import CHECK_KEY, Answer, Http, Request
+from kustomer_extract.adapters.kustomer.http import CHECK_KEY, PATIENCE_SECONDS, Answer, Http, Request
+from kustomer_extract.adapters.kustomer.lists import List, find_existing
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
-from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, Leaf, Progress, to_leaf
-from kustomer_extract.errors import BrokenPage, RetryLater, Truncated, Unwanted
-from kustomer_extract.models import Evidence, Page, Proof, Table
+from kustomer_extract.errors import RetryLater, Unwanted
+from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
     from datetime import datetime
 
+    from kustomer_extract.adapters.kustomer.progress import ListPage
     from kustomer_extract.config import Integration
-    from kustomer_extract.events import RateLimited, Scope
-    from kustomer_extract.models import ApiKey, Cursor
+    from kustomer_extract.events import RateLimited, Scope, Waiting
+    from kustomer_extract.models import ApiKey, Cursor, Page
     from kustomer_extract.ports import Clock, EventLog
 
-_REFUSED = range(400, 500)
-_NEWEST = 20
-_EVIDENCE = {Table.CONVERSATIONS: Evidence(proven_by=Proof.NEWEST)}  # the end of the pages is an error without it
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What differs between the cloud and a laptop.
 
-def to_request(table: Table, page: int, *, newest_first: bool = False) -> Request:
-    """Ask for a page: https://developer.kustomer.com/api/core-resources/get-conversations, read 2026-11-23."""
-    order = {"sort": "desc"} if newest_first else {}
-    return Request(path=f"/v1/{table}", query={"page": page, "pageSize": PAGE_SIZE, **order}, role=table.role)
+    Attributes:
+        key_cure: What a person does to give another key.
+        patience_seconds: How long an outage is waited out.
+    """
+
+    key_cure: str = "add a new version of its secret"
+    patience_seconds: float = PATIENCE_SECONDS
 
 
 class KustomerSource:
@@ -51,13 +52,25 @@ class KustomerSource:
         base_url: str,
         clock: Clock,
         rng: Random,
+        place: Place,
     ) -> None:
         self.base_url = base_url
         self._clock = clock
         self._log = log
         self._scope = scope
+        self._history_start = integration.history_start
         self._gate = Gate(share=integration.rate_share, clock=clock, rng=rng, report=self._report)
-        self._http = Http(base_url, key, integration=integration.name, gate=self._gate, clock=clock, rng=rng)
+        self._http = Http(
+            base_url,
+            key,
+            integration=integration.name,
+            gate=self._gate,
+            clock=clock,
+            rng=rng,
+            key_cure=place.key_cure,
+            patience_seconds=place.patience_seconds,
+            report=self._report,
+        )
 
     @property
     def limit(self) -> int | None:
@@ -70,80 +83,38 @@ class KustomerSource:
 
     def check_key(self, until: datetime) -> None:
         """Ask whether the key is valid, whatever its roles; raises as `iter_pages`, and `Unwanted` when time is up."""
-        self._ask(CHECK_KEY, until)
+        self._ask(until, CHECK_KEY)
 
-    def read_page(self, table: Table, number: int, until: datetime, *, newest_first: bool = False) -> Leaf:
+    def read_page(self, table: Table, number: int, until: datetime, *, newest_first: bool = False) -> ListPage:
         """Read a single page; raises as `iter_pages`, and `Unwanted` when time is up."""
-        answer = self._ask(to_request(table, number, newest_first=newest_first), until)
-        return to_leaf(answer, number, base_url=self.base_url)
+        return self._open_list(table, until).read_page(number, newest_first=newest_first)
 
     def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:
-        """Ask for each record by its id: 404 is a deletion."""
+        """Ask for each of these records; raises as `iter_pages`, and `RetryLater` when time is up."""
         try:
-            return frozenset(id_ for id_ in ids if self._exists(table, id_, until))
+            return find_existing(ids, table, partial(self._ask, until))
         except Unwanted as error:
-            raise RetryLater(f"time was up before {len(ids)} ids of {table} were looked up") from error
-
-    def _exists(self, table: Table, id_: str, until: datetime) -> bool:
-        try:
-            self._ask(Request(path=f"/v1/{table}/{quote(id_, safe='')}", query={}, role=None), until)
-        except BrokenPage as error:
-            if error.status_code != requests.codes.not_found:
-                raise
-            return False
-        return True
+            raise RetryLater("time was up before all records that vanished had been asked for") from error
 
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         """Yield the pages of a table in order, from `start`, until the last one or until time is up."""
         self._scope = replace(self._scope, table=table)
-        is_late = partial(self._is_late, until)
-        try:
-            progress = Progress.from_cursor(start) if start else self._begin(table, until)
-        except Unwanted:
-            return
-        plan = Prefetch(
-            fetch=partial(self._fetch, table),
-            is_last=lambda leaf: not leaf.has_next,
-            in_flight=self._gate.to_in_flight,
-            is_late=is_late,
-            interrupt=self._http.interrupt,
+        with suppress(Unwanted):
+            yield from self._open_list(table, until).iter_pages(start)
+
+    def _open_list(self, table: Table, until: datetime) -> List:
+        start = self._history_start if table is Table.CONVERSATIONS else None
+        return List(
+            table=table,
+            http=self._http,
+            gate=self._gate,
+            base_url=self.base_url,
+            ask=partial(self._ask, until),
+            is_late=partial(self._is_late, until),
+            oldest_wanted=start.timestamp() if start else None,
         )
-        seen: set[str] = set()
-        with closing(plan.iter_from(progress.page)) as leaves:
-            for leaf in leaves:
-                progress = progress.after(leaf, seen)
-                seen.add(leaf.fingerprint)
-                cursor = progress.to_cursor() if leaf.has_next else None
-                yield Page(
-                    records=leaf.records,
-                    next=cursor,
-                    size_bytes=leaf.size_bytes,
-                    retries=leaf.retries,
-                    evidence=_EVIDENCE.get(table, Evidence()),
-                )
 
-    def _begin(self, table: Table, until: datetime) -> Progress:
-        """Look at the newest conversations first: one of them has to come by before the end is believed.
-
-        Few enough that hardly anything can be missing behind them; enough that they are not all deleted meanwhile.
-        """
-        if table is not Table.CONVERSATIONS:
-            return Progress()
-        return Progress(expected=self.read_page(table, 1, until, newest_first=True).ids[:_NEWEST])
-
-    def _fetch(self, table: Table, number: int, is_wanted: Callable[[], bool]) -> Leaf:
-        try:
-            answer = self._http.get(to_request(table, number), is_wanted)
-        except BrokenPage as error:
-            if number == 1 or error.status_code not in _REFUSED:
-                raise
-            raise Truncated(
-                f"page {number - 1} links to page {number}, but that is refused ({error}): the API does not list all "
-                "there is; the published table stays as it is. Ask Kustomer's support to lift the cap"
-            ) from error
-        return to_leaf(answer, number, base_url=self.base_url)
-
-    def _ask(self, request: Request, until: datetime) -> Answer:
+    def _ask(self, until: datetime, request: Request) -> Answer:
         """Get one answer; like a page it is cut off when time is up, which only a thread beside this one can do."""
         plan = Prefetch(
             fetch=lambda _, is_wanted: self._http.get(request, is_wanted),
@@ -161,7 +132,7 @@ class KustomerSource:
     def _is_late(self, until: datetime) -> bool:
         return self._clock.now() >= until
 
-    def _report(self, event: RateLimited) -> None:
+    def _report(self, event: RateLimited | Waiting) -> None:
         self._log.emit(self._scope, event)
 
 
@@ -172,14 +143,18 @@ class ConnectKustomer:
     Attributes:
         base_url: Instead of the organisation's own address; from the setting `KUSTOMER_API_URL`.
         seed: Of the jitter; None: any.
+        place: Where the product runs.
     """
 
     clock: Clock
     base_url: str | None = None
     seed: int | None = None
+    place: Place = Place()
 
     def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> KustomerSource:
         """Open the source; nothing is connected yet."""
         base_url = self.base_url or f"https://{integration.org}.api.kustomerapp.com"
         rng = Random(self.seed)  # noqa: S311 - jitter is no secret
-        return KustomerSource(integration, key, log, scope, base_url=base_url, clock=self.clock, rng=rng)
+        return KustomerSource(
+            integration, key, log, scope, base_url=base_url, clock=self.clock, rng=rng, place=self.place
+        )

@@ -1,0 +1,314 @@
+"""One list, page by page: read ahead and in order, short pages asked for again, the end proven or looked at again.
+
+The rules are written down in docs/kustomer-api.md, section 4.7.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
+from threading import Lock
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from kustomer_extract.adapters.kustomer.http import Request
+from kustomer_extract.adapters.kustomer.prefetch import Prefetch
+from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, ListPage, Progress, to_list_page
+from kustomer_extract.errors import BrokenPage, Truncated
+from kustomer_extract.models import Evidence, Page, Proof, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from kustomer_extract.adapters.kustomer.gate import Gate
+    from kustomer_extract.adapters.kustomer.http import Answer, Http
+    from kustomer_extract.models import Cursor
+
+_REFUSED = range(400, 500)
+_FAR_END = 20  # records: hardly anything can be missing behind them, and they are not all deleted meanwhile
+_MOMENT_SECONDS = 1.0
+_MAX_LOOKS = 3  # at a page that is short
+_AGAIN_SHARE = 10  # one page in so many may be asked for again, and the first few
+_AGAIN_FREE = 3
+_MAX_READINGS = 4  # of a list without order
+_IMPORT_MARGIN_SECONDS = 86_400  # an id is made with its record, but not by the clock of its `createdAt`
+
+
+def to_request(table: Table, page: int, *, newest_first: bool = False) -> Request:
+    """Ask for a page: https://developer.kustomer.com/api/core-resources/get-conversations, read 2026-11-23."""
+    order = {"sort": "desc"} if newest_first else {}
+    return Request(path=f"/v1/{table}", query={"page": page, "pageSize": PAGE_SIZE, **order}, role=table.role)
+
+
+@dataclass(slots=True, kw_only=True)
+class List:
+    """One table's list.
+
+    Attributes:
+        ask: Gets one answer, cut off when time is up.
+        is_late: Whether time is up.
+        oldest_wanted: Seconds since 1970; records whose ids are older than that are not wanted.
+    """
+
+    table: Table
+    http: Http
+    gate: Gate
+    base_url: str
+    ask: Callable[[Request], Answer]
+    is_late: Callable[[], bool]
+    oldest_wanted: float | None = None
+    _lock: Lock = field(default_factory=Lock)
+    _largest: int = 0
+    _asked: int = 0
+    _asked_again: int = 0
+
+    def iter_pages(self, start: Cursor | None) -> Generator[Page]:
+        """Yield the pages in order, from `start`, until the last one or until time is up."""
+        if self.table is Table.CONVERSATIONS:
+            return self._iter_ordered(start)
+        return self._iter_agreed()
+
+    # --- a list with an order
+
+    def _iter_ordered(self, start: Cursor | None) -> Generator[Page]:
+        progress = self._resume(Progress.from_cursor(start)) if start else self._begin()
+        self._largest = progress.largest
+        for look in range(1, _MAX_LOOKS + 1):
+            end = yield from self._iter_to_end(progress)
+            if end is None:
+                return
+            progress, last = end
+            final = progress.after(last)
+            if last.has_next:  # no older record is wanted: the other end need not come by
+                final = replace(final, expected=())
+            elif final.expected and look < _MAX_LOOKS and self._has_changed(last, newest_first=progress.newest_first):
+                continue
+            else:
+                final.check_end(existing=find_existing(final.expected, self.table, self.ask))
+                final = replace(final, expected=())
+            yield self._to_page(last, final, is_last=True)
+            return
+
+    def _iter_to_end(self, progress: Progress) -> Generator[Page, None, tuple[Progress, ListPage] | None]:
+        """Yield all pages but the last, and return that; None if time is up, or if another way of reading is done."""
+        seen: set[str] = set()
+        with closing(self._prefetch(progress).iter_from(progress.page)) as pages:
+            for page in pages:
+                if not self._keeps_order(progress, page):
+                    yield from self._iter_whole()
+                    return None
+                after = progress.after(page, seen)
+                if self._is_last(page):
+                    return progress, page
+                progress = after
+                seen.add(page.fingerprint)
+                yield self._to_page(page, progress, is_last=False)
+        return None
+
+    def _begin(self) -> Progress:
+        """Look at the other end of the list first: one of its records has to come by before the end is believed."""
+        newest_first = self.oldest_wanted is not None
+        ids = self.read_page(1, newest_first=not newest_first).ids
+        if newest_first != _falls(ids):  # the other end is in the order that was asked for
+            return Progress(expected=ids[:_FAR_END], newest_first=newest_first)
+        is_proof = len(ids) < 2  # noqa: PLR2004 - one record has no order
+        return Progress(
+            expected=ids[:_FAR_END] if is_proof else (), newest_first=newest_first, proof=_to_proof(is_proof)
+        )
+
+    def _iter_whole(self) -> Generator[Page]:
+        """Begin anew from the oldest record: the ids do not fall throughout."""
+        self.oldest_wanted = None
+        for number, page in enumerate(self._iter_ordered(None)):
+            yield replace(page, restart=True) if number == 0 else page
+
+    def _keeps_order(self, progress: Progress, page: ListPage) -> bool:
+        if not progress.newest_first or not page.ids:
+            return True
+        return _falls(page.ids) and (not progress.ids or progress.ids[-1] > page.ids[0] or page.ids[0] in progress.ids)
+
+    def _is_last(self, page: ListPage) -> bool:
+        return not page.has_next or self._is_beyond(page)
+
+    def _is_beyond(self, page: ListPage) -> bool:
+        """Whether every record of the page was made before what is wanted: by its id, which begins with the second."""
+        if self.oldest_wanted is None or not page.ids:
+            return False
+        times = [_to_epoch(identifier) for identifier in page.ids]
+        limit = self.oldest_wanted - _IMPORT_MARGIN_SECONDS
+        return all(time is not None and time < limit for time in times)
+
+    def _resume(self, progress: Progress) -> Progress:
+        """Read the latest page again: what was deleted meanwhile has shifted later records on to it, or before it.
+
+        Where it has nothing in common with what it was, the shift was larger, and the page before is looked at.
+        """
+        if not progress.newest_first:
+            self.oldest_wanted = None
+        known = set(progress.ids)
+        progress = progress.step_back()
+        while known and not progress.newest_first and progress.page > 1:
+            if known & set(self.read_page(progress.page).ids):
+                break
+            progress = replace(progress, page=progress.page - 1)
+        return progress if progress.page > 1 else replace(progress, first="")
+
+    def _has_changed(self, page: ListPage, *, newest_first: bool) -> bool:
+        """Ask for the last page again, after a moment: the end of the list is not where it should be."""
+        self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
+        again = self.read_page(page.number, newest_first=newest_first)
+        return (again.fingerprint, again.has_next) != (page.fingerprint, page.has_next)
+
+    # --- a list without an order
+
+    def _iter_agreed(self) -> Generator[Page]:
+        """Read the list until two readings agree: nothing else shows where it ends. Such lists are short."""
+        before: frozenset[str] | None = None
+        for _ in range(_MAX_READINGS):
+            pages = self._read_all()
+            if pages is None:
+                return
+            ids = frozenset(identifier for page in pages for identifier in page.ids)
+            if ids == before:
+                yield from self._to_pages(pages)
+                return
+            before = ids
+            self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
+        raise Truncated(
+            f"{_MAX_READINGS} readings of /v1/{self.table} found different records: the list cannot be trusted; the "
+            "published table stays as it is. Run again; ask Kustomer's support if it stays so"
+        )
+
+    def _read_all(self) -> list[ListPage] | None:
+        """Read the whole list; None if time is up."""
+        progress, seen, read = Progress(), set[str](), list[ListPage]()
+        with closing(self._prefetch(progress).iter_from(1)) as pages:
+            for page in pages:
+                progress = progress.after(page, seen)
+                seen.add(page.fingerprint)
+                read.append(page)
+        return read if read and not read[-1].has_next else None
+
+    def _to_pages(self, pages: list[ListPage]) -> Generator[Page]:
+        progress = Progress()
+        for page in pages:
+            progress = progress.after(page)
+            evidence = Evidence(proven_by=Proof.REPEATED_READING, short_pages=progress.short_pages)
+            cursor = Progress(page=page.number + 1).to_cursor() if page.has_next else None
+            yield Page(
+                records=page.records, next=cursor, size_bytes=page.size_bytes, retries=page.retries, evidence=evidence
+            )
+
+    # --- pages
+
+    def read_page(self, number: int, *, newest_first: bool = False) -> ListPage:
+        """Read a single page; raises `Unwanted` when time is up."""
+        answer = self.ask(to_request(self.table, number, newest_first=newest_first))
+        return to_list_page(answer, number, base_url=self.base_url)
+
+    def _prefetch(self, progress: Progress) -> Prefetch[ListPage]:
+        return Prefetch(
+            fetch=partial(self._fetch, progress.newest_first),
+            is_last=self._is_last,
+            in_flight=self.gate.to_in_flight,
+            is_late=self.is_late,
+            interrupt=self.http.interrupt,
+        )
+
+    def _fetch(self, newest_first: bool, number: int, is_wanted: Callable[[], bool]) -> ListPage:  # noqa: FBT001 - bound
+        """Fetch a page; one that is short though another follows is asked for again before it is believed."""
+        page = self._fetch_once(number, is_wanted, newest_first=newest_first)
+        looks = 1
+        while self._is_short(page) and looks < _MAX_LOOKS and self._may_ask_again():
+            self.gate.rest(_MOMENT_SECONDS, is_wanted)
+            again = self._fetch_once(number, is_wanted, newest_first=newest_first)
+            is_same = again.fingerprint == page.fingerprint
+            page, looks = replace(again, retries=page.retries + again.retries + 1), looks + 1
+            if is_same:
+                break
+        with self._lock:
+            self._largest = max(self._largest, len(page.ids))
+        return page
+
+    def _is_short(self, page: ListPage) -> bool:
+        return page.has_next and len(page.ids) < (self._largest or PAGE_SIZE)
+
+    def _may_ask_again(self) -> bool:
+        """Count a second request, as long as it is at most a tenth of them all."""
+        with self._lock:
+            if self._asked_again >= _AGAIN_FREE + self._asked // _AGAIN_SHARE:
+                return False
+            self._asked_again += 1
+            return True
+
+    def _fetch_once(self, number: int, is_wanted: Callable[[], bool], *, newest_first: bool) -> ListPage:
+        with self._lock:
+            self._asked += 1
+        try:
+            answer = self.http.get(to_request(self.table, number, newest_first=newest_first), is_wanted)
+        except BrokenPage as error:
+            if number == 1 or error.status_code not in _REFUSED:
+                raise
+            raise Truncated(
+                f"page {number - 1} links to page {number}, but that is refused ({error}): the API does not list all "
+                "there is; the published table stays as it is. Ask Kustomer's support to lift the cap"
+            ) from error
+        return to_list_page(answer, number, base_url=self.base_url)
+
+    def _to_page(self, page: ListPage, progress: Progress, *, is_last: bool) -> Page:
+        return Page(
+            records=page.records,
+            next=None if is_last else progress.to_cursor(),
+            size_bytes=page.size_bytes,
+            retries=page.retries,
+            evidence=progress.evidence,
+        )
+
+
+def find_existing(ids: Sequence[str], table: Table, ask: Callable[[Request], Answer]) -> frozenset[str]:
+    """Say which of these records Kustomer still has, by asking for each.
+
+    Source: https://developer.kustomer.com/api/core-resources/get-a-conversation, read 2026-11-26.
+
+    Raises:
+        Unwanted: time is up.
+    """
+    found = set()
+    for identifier in ids:
+        request = Request(
+            path=f"/v1/{table}/{quote(identifier, safe='')}",
+            query={},
+            role=table.role,
+            is_asked_again=False,
+            is_one=True,
+        )
+        try:
+            ask(request)
+        except BrokenPage as error:
+            if error.status_code != _NOT_FOUND:
+                raise
+        else:
+            found.add(identifier)
+    return frozenset(found)
+
+
+_NOT_FOUND = 404
+
+
+def _falls(ids: tuple[str, ...]) -> bool:
+    """Whether ids come newest first; one alone does."""
+    return all(earlier >= later for earlier, later in pairwise(ids))
+
+
+def _to_proof(is_proof: bool) -> Proof:  # noqa: FBT001 - it is what is said
+    return Proof.NEWEST if is_proof else Proof.NONE
+
+
+def _to_epoch(identifier: str) -> float | None:
+    """Read when a record was made off its id: the first eight of 24 hexadecimal digits are the second."""
+    try:
+        return float(int(identifier[:8], 16))
+    except ValueError:
+        return None

@@ -1,0 +1,412 @@
+"""Complete, or an error: what lists, proxies and load balancers do to a reading, on every page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer, KustomerSource
+from kustomer_extract.errors import (
+    BrokenPage,
+    ConfigInvalid,
+    ExtractError,
+    KeyRejected,
+    NeedsPerson,
+    RoleMissing,
+    Truncated,
+)
+from kustomer_extract.events import Scope, Waiting
+from kustomer_extract.models import ApiKey, IntegrationName, Page, Proof, Table
+from tests.configurations import build_integration
+from tests.standins.clock import VirtualClock
+from tests.standins.kustomer.faults import CATALOGUE, Fault
+from tests.standins.kustomer.paging import Paging
+from tests.standins.kustomer.server import Sandbox
+from tests.standins.log import RecordedLog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.standins.kustomer.store import Organisation
+
+ACME = IntegrationName("acme")
+
+
+class Reader:
+    """A source on the sandbox, whose waits take no time."""
+
+    def __init__(self, sandbox: Sandbox, *, history_start: datetime | None = None) -> None:
+        self.sandbox = sandbox
+        self.clock = VirtualClock()
+        self.log = RecordedLog()
+        integration = replace(build_integration(), history_start=history_start)
+        connect = ConnectKustomer(clock=self.clock, base_url=sandbox.url, seed=1)
+        self.source: KustomerSource = connect(integration, ApiKey(sandbox.key), self.log, Scope(integration=ACME))
+
+    def read(self, table: Table = Table.CONVERSATIONS, *, start: Any = None) -> list[Page]:
+        until = self.clock.now() + timedelta(hours=20)
+        return list(self.source.iter_pages(table, start=start, until=until))
+
+    def read_ids(self, table: Table = Table.CONVERSATIONS) -> list[str]:
+        return to_ids(self.read(table))
+
+
+def to_ids(pages: list[Page]) -> list[str]:
+    return [str(record["id"]) for page in pages for record in page.records]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(conversations=950, surveys=250) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def small() -> Iterator[Reader]:
+    """Three pages of each table."""
+    with Sandbox(conversations=250, surveys=250) as sandbox:
+        reader = Reader(sandbox)
+        yield reader
+        reader.source.close()
+
+
+@pytest.fixture
+def reader(sandbox: Sandbox) -> Iterator[Reader]:
+    reader = Reader(sandbox)
+    yield reader
+    reader.source.close()
+
+
+# --- every misbehaviour, everywhere
+
+TABLES = [Table.CONVERSATIONS, Table.SATISFACTION]
+PAGES = {"first": 1, "middle": 2, "last": 3}
+PASSING = sorted(
+    name for name in CATALOGUE
+    if name.startswith(("retry-after", "text-type", "html-type", "octet-type", "link-port", "link-kustomer"))
+    or name.endswith("-once")
+)  # fmt: skip
+LASTING = sorted(
+    set(CATALOGUE) - set(PASSING) - {"dies", "huge", "trickle", "slow", "insert", "update", "delete", "other-pod"}
+)
+
+
+@pytest.mark.parametrize("place", PAGES)
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("name", PASSING)
+def test_what_happens_once_or_means_nothing_costs_no_row(small: Reader, name: str, table: Table, place: str) -> None:
+    small.sandbox.add_fault(replace(CATALOGUE[name], table=str(table), page=PAGES[place], descending=False))
+    if name.startswith("status") and place == "first":
+        small.read(Table.SATISFACTION if table is Table.CONVERSATIONS else Table.CONVERSATIONS)  # the key is good
+
+    read = small.read_ids(table)
+
+    assert sorted(read) == sorted(small.sandbox.organisation.ids(str(table)))
+
+
+@pytest.mark.parametrize("place", PAGES)
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("name", LASTING)
+def test_what_lasts_is_told_and_never_fewer_rows_in_silence(small: Reader, name: str, table: Table, place: str) -> None:
+    small.sandbox.add_fault(replace(CATALOGUE[name], table=str(table), page=PAGES[place], descending=False))
+
+    try:
+        pages = small.read(table)
+    except ExtractError:
+        return  # the published table stays
+
+    is_whole = sorted(to_ids(pages)) == sorted(small.sandbox.organisation.ids(str(table)))
+    # That a list without order always ends there, nothing can tell: it is as if there were no more surveys.
+    is_the_end = table is Table.SATISFACTION and (name == "ends-early" or place == "last")
+    assert is_whole or is_the_end or pages[-1].evidence.short_pages > 0
+
+
+# --- short pages
+
+
+@pytest.mark.parametrize("keeps", [0, 40])
+def test_a_page_that_is_short_once_is_asked_for_again(reader: Reader, sandbox: Sandbox, keeps: int) -> None:
+    """A page in the middle that comes back short once is not believed."""
+    sandbox.add_fault(Fault(table="conversations", page=5, descending=False, keeps=keeps, times=1))
+
+    pages = reader.read()
+
+    assert to_ids(pages) == sandbox.organisation.ids()
+    assert (pages[-1].evidence.short_pages, pages[4].retries) == (0, 1)
+
+
+@pytest.mark.parametrize("keeps", [0, 40])
+def test_a_page_that_stays_short_is_believed_and_counted(reader: Reader, sandbox: Sandbox, keeps: int) -> None:
+    sandbox.add_fault(Fault(table="conversations", page=5, descending=False, keeps=keeps))
+
+    pages = reader.read()
+
+    assert len(to_ids(pages)) == 850 + keeps
+    assert pages[-1].evidence.short_pages == 1
+
+
+def test_two_empty_pages_in_a_row_are_refused(reader: Reader, sandbox: Sandbox) -> None:
+    for page in (5, 6):
+        sandbox.add_fault(Fault(table="conversations", page=page, descending=False, keeps=0))
+
+    with pytest.raises(Truncated, match="pages 5 and 6 are empty but promise more"):
+        reader.read()
+
+
+def test_a_server_with_smaller_pages_throughout_is_fine(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.paging = Paging(largest_page=50)
+
+    pages = reader.read()
+
+    assert to_ids(pages) == sandbox.organisation.ids()
+    assert pages[-1].evidence.short_pages == 0
+    assert len(sandbox.requests) <= 20 + 5
+
+
+def test_an_empty_last_page_after_a_full_one_is_the_end() -> None:
+    with Sandbox(conversations=300, paging=Paging(promises_more=False)) as sandbox:
+        sandbox.add_fault(Fault(page=3, descending=False, next_link="/v1/conversations?page=4&pageSize=100"))
+        reader = Reader(sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert [len(page.records) for page in pages] == [100, 100, 100, 0]
+    assert pages[-1].evidence.proven_by is Proof.NEWEST
+
+
+def test_a_key_that_may_not_see_some_records_costs_at_most_a_tenth_more_requests() -> None:
+    with Sandbox(conversations=10_350) as sandbox:
+        for page in range(2, 103):
+            sandbox.add_fault(Fault(table="conversations", page=page, descending=False, keeps=99))
+        reader = Reader(sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert len(sandbox.requests) <= 105 + 3 + 11
+    assert pages[-1].evidence.short_pages >= 90
+
+
+# --- the end of a list
+
+
+def test_the_newest_records_prove_the_end(reader: Reader) -> None:
+    assert reader.read()[-1].evidence.proven_by is Proof.NEWEST
+
+
+def test_where_the_order_is_ignored_the_end_is_not_proven(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.paging = Paging(sort_ignored=True)
+
+    pages = reader.read()
+
+    assert to_ids(pages) == sandbox.organisation.ids()
+    assert pages[-1].evidence.proven_by is Proof.NONE
+
+
+def test_a_list_that_comes_newest_first_anyway_is_not_proven(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.paging = Paging(descending=True)
+
+    assert reader.read()[-1].evidence.proven_by is Proof.NONE
+
+
+def test_an_end_that_is_not_where_it_should_be_is_looked_at_again(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault(table="conversations", page=4, descending=False, keeps=10, ends=True, times=1))
+
+    assert reader.read_ids() == sandbox.organisation.ids()
+
+
+def test_a_list_without_order_is_read_until_two_readings_agree(reader: Reader, sandbox: Sandbox) -> None:
+    """A satisfaction list whose second page ends early once: 250 surveys, not 110."""
+    sandbox.add_fault(Fault(table="satisfaction", page=2, keeps=10, ends=True, times=1))
+
+    pages = reader.read(Table.SATISFACTION)
+
+    assert sorted(to_ids(pages)) == sorted(sandbox.organisation.ids("satisfaction"))
+    assert pages[-1].evidence.proven_by is Proof.REPEATED_READING
+
+
+def test_a_list_that_never_reads_the_same_is_refused(reader: Reader, sandbox: Sandbox) -> None:
+    for attempt in range(1, 9):
+        sandbox.add_fault(Fault(table="satisfaction", page=2, attempt=attempt, keeps=90 - attempt, ends=True))
+
+    with pytest.raises(Truncated, match="4 readings"):
+        reader.read(Table.SATISFACTION)
+
+
+# --- between hops
+
+
+def delete_first(count: int) -> Any:
+    def delete(organisation: Organisation) -> None:
+        for _ in range(count):
+            organisation.delete(0)
+
+    return delete
+
+
+@pytest.mark.parametrize("deleted", [1, 2, 99, 100, 150, 301])
+def test_what_is_deleted_between_two_hops_hides_nothing(reader: Reader, sandbox: Sandbox, deleted: int) -> None:
+    until = reader.clock.now() + timedelta(hours=1)
+    pages = reader.source.iter_pages(Table.CONVERSATIONS, start=None, until=until)
+    read = [next(pages) for _ in range(4)]
+    pages.close()
+    delete_first(deleted)(sandbox.organisation)
+
+    rest = reader.read(start=read[-1].next)
+
+    assert set(sandbox.organisation.ids()) <= set(to_ids(read) + to_ids(rest))
+
+
+# --- refusals
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+def test_one_refusal_after_good_pages_is_no_verdict(reader: Reader, sandbox: Sandbox, status: int) -> None:
+    sandbox.add_fault(Fault(table="conversations", page=6, status=status, times=3))
+
+    assert reader.read_ids() == sandbox.organisation.ids()
+    assert reader.clock.monotonic() < 60
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_one_refusal_of_the_second_table_is_no_verdict(reader: Reader, sandbox: Sandbox, status: int) -> None:
+    reader.read(Table.SATISFACTION)
+    sandbox.add_fault(Fault(table="conversations", status=status, times=2))
+
+    assert reader.read_ids() == sandbox.organisation.ids()
+
+
+def test_a_role_that_stays_missing_is_told_within_about_a_minute(reader: Reader, sandbox: Sandbox) -> None:
+    reader.read(Table.SATISFACTION)
+    sandbox.missing_roles = {"conversations": 403}
+
+    with pytest.raises(RoleMissing, match=r"org\.permission\.conversation\.read"):
+        reader.read()
+    assert 50 < reader.clock.monotonic() < 90
+
+
+def test_a_key_of_another_region_names_org_and_both_regions(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(CATALOGUE["other-pod"])
+
+    with pytest.raises(KeyRejected, match=r"prod1 and prod2.*correct `org`"):
+        reader.read()
+
+
+def test_a_host_that_is_not_known_names_org() -> None:
+    with Sandbox() as sandbox:
+        reader = Reader(sandbox)
+    clock, log = VirtualClock(), RecordedLog()
+    connect = ConnectKustomer(clock=clock, base_url="https://no-such-organisation.invalid", seed=1)
+    source = connect(build_integration(), ApiKey("k"), log, Scope(integration=ACME))
+
+    with pytest.raises(ConfigInvalid, match=r"org: found no host no-such-organisation\.invalid"):
+        list(source.iter_pages(Table.SATISFACTION, start=None, until=clock.now() + timedelta(hours=1)))
+    source.close()
+    reader.source.close()
+
+
+# --- outages
+
+
+def test_an_outage_of_minutes_is_waited_out_and_said(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault(table="conversations", page=5, status=503, times=12))
+
+    assert reader.read_ids() == sandbox.organisation.ids()
+    said = [event for _, event in reader.log.entries if isinstance(event, Waiting)]
+    assert [event.reason for event in said] == ["connection lost, trying again for 3 minutes"]
+
+
+# --- Retry-After
+
+
+@pytest.mark.parametrize("name", sorted(name for name in CATALOGUE if name.startswith("retry-after")))
+def test_a_good_answer_slows_nothing_down(reader: Reader, sandbox: Sandbox, name: str) -> None:
+    sandbox.add_fault(CATALOGUE[name])
+
+    assert reader.read_ids() == sandbox.organisation.ids()
+    assert reader.clock.monotonic() < 10
+
+
+def test_a_503_says_when_to_come_back(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault(table="conversations", page=2, status=503, headers={"Retry-After": "40"}, times=1))
+
+    reader.read()
+
+    assert 40 <= reader.clock.monotonic() < 60
+
+
+# --- bodies and links
+
+
+def test_an_integer_of_thousands_of_digits_breaks_no_page(reader: Reader, sandbox: Sandbox) -> None:
+    body = b'{"id":"x","type":"conversation","attributes":{"rev":' + b"9" * 5000 + b"}}"
+    sandbox.organisation.conversations.set_raw(450, body)
+
+    assert len(reader.read_ids()) == 950
+
+
+def test_a_foreign_host_ends_the_run(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(replace(CATALOGUE["link-foreign"], page=3))
+
+    with pytest.raises(BrokenPage, match=r"another host, evil\.example"):
+        reader.read()
+
+
+# --- only what is wanted
+
+
+def test_with_a_start_of_history_only_pages_that_are_young_enough_are_read() -> None:
+    with Sandbox(conversations=2000, surveys=3) as sandbox:
+        records = sandbox.organisation.conversations
+        start = _to_moment(records[1500]["id"])
+        reader = Reader(sandbox, history_start=start)
+
+        pages = reader.read()
+        reader.source.close()
+
+    wanted = sandbox.organisation.ids()[1500:]
+    assert set(wanted) <= set(to_ids(pages))
+    assert len(pages) <= 7
+    assert pages[-1].next is None
+
+
+def test_where_ids_do_not_fall_the_list_is_read_whole() -> None:
+    with Sandbox(conversations=500, surveys=3, paging=Paging(sort_ignored=True)) as sandbox:
+        reader = Reader(sandbox, history_start=_to_moment(sandbox.organisation.conversations[400]["id"]))
+
+        pages = reader.read()
+        reader.source.close()
+
+    restarted = [number for number, page in enumerate(pages) if page.restart]
+    assert to_ids(pages[restarted[-1] if restarted else 0 :]) == sandbox.organisation.ids()
+
+
+def test_a_newest_first_list_that_ends_early_is_refused() -> None:
+    with Sandbox(conversations=500, surveys=3) as sandbox:
+        sandbox.add_fault(Fault(table="conversations", page=2, descending=True, keeps=10, ends=True))
+        start = _to_moment(sandbox.organisation.conversations[0]["id"])
+        reader = Reader(sandbox, history_start=start)
+
+        with pytest.raises(NeedsPerson, match="of the oldest ones 20 were not among them"):
+            reader.read()
+        reader.source.close()
+
+
+def _to_moment(identifier: str) -> datetime:
+    return datetime.fromtimestamp(int(identifier[:8], 16), UTC)
+
+
+# --- what vanished
+
+
+def test_records_are_asked_for_one_by_one(reader: Reader, sandbox: Sandbox) -> None:
+    ids = sandbox.organisation.ids()[:3]
+    sandbox.organisation.delete(1)
+
+    found = reader.source.find_existing(Table.CONVERSATIONS, ids, until=reader.clock.now() + timedelta(hours=1))
+
+    assert found == {ids[0], ids[2]}
