@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from packaging.utils import canonicalize_name
 
-from tests.install.machine import find_needed_extras, read_pins, read_versions
+from tests.install.machine import find_needed_extras, read_pins, read_versions, run, scrub_environment
 from tools.lock import spread_extras
 
 if TYPE_CHECKING:
@@ -55,3 +56,17 @@ def test_newer_releases_change_nothing_in_the_function_s_build(
     chosen = [item["metadata"] for item in json.loads(report.read_text())["install"]]
     assert {canonicalize_name(found["name"]): found["version"] for found in chosen} == read_versions("requirements.txt")
     assert "google_auth-2.9999-py3-none-any.whl" in {path.name for path in newer_releases.iterdir()}
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.14"])
+def test_the_oldest_and_the_newest_python_build_nothing(
+    version: str, fetch: Callable[[str], Path], tmp_path: Path
+) -> None:
+    platforms = [f"--platform=manylinux_2_{glibc}_x86_64" for glibc in (5, 12, 17, 24, 26, 27, 28)]
+    binary = ("--only-binary=:all:", f"--python-version={version}", *platforms, f"--target={tmp_path}")
+    lists = ("-r", "requirements.txt", "-r", "requirements-laptop.txt")
+    newest_pip = scrub_environment(PYTHONPATH=str(fetch("pip")))
+
+    done = run(sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", *binary, *lists, env=newest_pip)
+
+    assert done.returncode == 0, done.stdout
