@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-cloud test check lint test-newest infra-check infra-check-plans infra-check-policies
-.PHONY: bench chaos golden docs format lock clean
+.PHONY: bench chaos fuzz golden docs format lock clean
 SHELL := /bin/bash
 
 VENV := .venv
@@ -92,6 +92,9 @@ bench: $(VENV)/installed ## speed, memory and rate reached, as ratios to floors 
 
 chaos: $(VENV)/installed ## the state machine of tests/pipeline/test_chaos.py for SECONDS=60
 	@CHAOS_SECONDS=$(SECONDS) $(PYTEST) tests/pipeline/test_chaos.py
+
+fuzz: $(VENV)/installed ## 100,000 inputs that nobody meant, for every parser of what comes from outside
+	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -n auto tests/fuzz
 
 golden: $(VENV)/installed ## rewrite the expected rows and plans; review the difference
 	@GOLDEN=rewrite $(PYTEST) --quiet tests/unit/test_golden.py

@@ -140,9 +140,10 @@ class Problem:
     nearest: str | None = None
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Say it in one line; half a surrogate pair, which no store takes, as a question mark."""
         hint = f" (did you mean {self.nearest}?)" if self.nearest else ""
-        return f"{self.path}: found {self.found}{hint}, allowed: {self.allowed}"
+        text = f"{self.path}: found {self.found}{hint}, allowed: {self.allowed}"
+        return text.encode(errors="replace").decode()
 
 
 class ConfigInvalid(NeedsPerson):
@@ -152,7 +153,9 @@ class ConfigInvalid(NeedsPerson):
 
     def __init__(self, where: str, problems: Sequence[Problem]) -> None:
         lines = "\n".join(f"  - {problem}" for problem in problems)
-        super().__init__(f"{where}: {len(problems)} problem(s); correct them, the next run reads it again\n{lines}")
+        super().__init__(
+            f"{where}: {len(problems)} problem(s); correct them; the next run reads the document again\n{lines}"
+        )
         self.problems = tuple(problems)
 
 

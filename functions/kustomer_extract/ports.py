@@ -164,6 +164,9 @@ class ConfigStore(Protocol):
             UnknownIntegration: there is none.
         """
 
+    def locate(self, integration: IntegrationName) -> str:
+        """Say where a person finds the document. Asks nobody."""
+
     def activate(self, integration: IntegrationName) -> None:
         """Set `status: ACTIVE` if it is PENDING and unchanged since `fetch`; else do nothing."""
 

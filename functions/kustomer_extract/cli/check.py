@@ -13,7 +13,7 @@ from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.adapters.kustomer.source import KustomerSource
 from kustomer_extract.cli.output import print_table, say
-from kustomer_extract.config import parse_integration
+from kustomer_extract.cli.session import read_integration
 from kustomer_extract.errors import ExtractError
 from kustomer_extract.events import Scope
 from kustomer_extract.models import Table
@@ -34,7 +34,7 @@ def check(ports: Ports, name: IntegrationName, *, as_json: bool = False) -> int:
     Raises:
         ConfigInvalid: nothing else can be tried.
     """
-    integration = parse_integration(name, ports.configs.fetch(name), now=ports.clock.now())
+    integration = read_integration(ports, name)
     findings = [_describe(integration), *_check_kustomer(ports, integration), *_check_warehouse(ports, name)]
     exit_code = 0 if all(finding.ok for finding in findings) else 1
     if as_json:

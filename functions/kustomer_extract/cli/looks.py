@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from kustomer_extract.adapters.codec import to_row
 from kustomer_extract.cli.output import format_time, print_table, say
-from kustomer_extract.config import parse_integration
+from kustomer_extract.cli.session import read_integration
 from kustomer_extract.errors import Misused, NeedsPerson
 from kustomer_extract.models import JobStatus, RunId, Table, colour, to_live_name
 from kustomer_extract.schema import iter_paths, load_schema, select
@@ -41,7 +41,7 @@ def list_integrations(session: Session, options: Namespace) -> int:
 
 def _fetch_status(session: Session, name: IntegrationName) -> str:
     try:
-        return parse_integration(name, session.ports.configs.fetch(name), now=session.ports.clock.now()).status.value
+        return read_integration(session.ports, name).status.value
     except NeedsPerson:
         return "INVALID"  # `check` tells why
 
@@ -49,7 +49,7 @@ def _fetch_status(session: Session, name: IntegrationName) -> str:
 def show_tables(session: Session, options: Namespace) -> int:
     """Show what can be selected, and what is."""
     name = session.resolve(options.name)
-    integration = parse_integration(name, session.ports.configs.fetch(name), now=session.ports.clock.now())
+    integration = read_integration(session.ports, name)
     rows: list[tuple[object, ...]] = []
     for table in Table:
         config, schema = integration.tables.get(table), load_schema(table)

@@ -12,8 +12,7 @@ from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.bootstrap import run_here, stop_here
 from kustomer_extract.cli.output import print_table, say
-from kustomer_extract.cli.session import choose_tables
-from kustomer_extract.config import parse_integration
+from kustomer_extract.cli.session import choose_tables, read_integration
 from kustomer_extract.errors import ConfigInvalid, Misused
 from kustomer_extract.models import JobStatus, Message, Table, Trigger, to_live_name
 
@@ -132,7 +131,7 @@ def dry_run(session: Session, options: Namespace) -> int:
     """Say what a run would request, for how long, and which columns would come and go. Asks Kustomer nothing."""
     wanted, tables = choose_tables(options.words, session.ports.configs.list_names())
     name = session.resolve(wanted)
-    integration = parse_integration(name, session.ports.configs.fetch(name), now=session.ports.clock.now())
+    integration = read_integration(session.ports, name)
     limit = integration.requests_per_minute or ASSUMED_LIMIT
     rows = []
     for table in tables or integration.tables:

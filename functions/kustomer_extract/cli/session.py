@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kustomer_extract.adapters.clock import SystemClock
 from kustomer_extract.adapters.laptop.terminal import TerminalLog
 from kustomer_extract.bootstrap import open_cloud, open_laptop, parse_settings, read_names
+from kustomer_extract.config import parse_integration
 from kustomer_extract.errors import Misused, UnknownIntegration
 from kustomer_extract.models import Table
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from kustomer_extract.config import Integration
     from kustomer_extract.models import IntegrationName
     from kustomer_extract.ports import Ports
 
@@ -57,6 +59,16 @@ class Session:
         if chosen not in names:
             raise UnknownIntegration(chosen, names)
         return chosen
+
+
+def read_integration(ports: Ports, name: IntegrationName) -> Integration:
+    """Read a configuration document, as a run that starts now would.
+
+    Raises:
+        ConfigInvalid: with every problem there is.
+    """
+    document, now = ports.configs.fetch(name), ports.clock.now()
+    return parse_integration(name, document, now=now, where=ports.configs.locate(name))
 
 
 @contextmanager

@@ -87,8 +87,8 @@ class Level:
 
     def refuse_name(self, name: str, known: list[str]) -> None:
         """Refuse a name, with the one that it most probably means."""
-        outer, dot, inner = name.partition(".")
-        if dot:
+        outer, _, inner = name.partition(".")
+        if outer and inner:
             nested = (
                 f"one name a level: write it nested, a map {find_nearest(outer, known) or outer} with {inner} in it"
             )
@@ -98,7 +98,8 @@ class Level:
 
     def locate(self, name: object) -> str:
         """Write the path of a name in this map."""
-        return f"{self.path}.{name}" if self.path else str(name)
+        shown = str(name) or '""'
+        return f"{self.path}.{shown}" if self.path else shown
 
 
 def describe(value: object) -> str:

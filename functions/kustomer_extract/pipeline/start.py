@@ -43,7 +43,8 @@ def start(previous: RunState | None, invocation: Invocation) -> Outcome:
         previous = _abandon(previous, invocation)
     state = _build_state(previous, invocation)
     try:
-        integration = parse_integration(message.integration, document, now=state.started_at)
+        where = ports.configs.locate(message.integration)
+        integration = parse_integration(message.integration, document, now=state.started_at, where=where)
     except ConfigInvalid as error:
         ledger = invocation.open_ledger(replace(state, tables=build_tables(_ALWAYS_MEANT, state, config_hash="")))
         return Outcome(state=end_run(ledger, invocation, error=error))

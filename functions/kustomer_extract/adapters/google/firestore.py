@@ -69,6 +69,10 @@ class FirestoreConfigStore:
         self._read[integration] = snapshot
         return {name: _to_plain(value) for name, value in (snapshot.to_dict() or {}).items()}
 
+    def locate(self, integration: IntegrationName) -> str:
+        """Name it as the console does."""
+        return f"Firestore document integrations/{integration}"
+
     def activate(self, integration: IntegrationName) -> None:
         """Set the status, on the condition that the document is still the one that was read."""
         if integration not in self._read:

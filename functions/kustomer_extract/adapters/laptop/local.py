@@ -69,6 +69,10 @@ class YamlConfigStore:
             return {**document, "status": IntegrationStatus.ACTIVE.value}
         return document
 
+    def locate(self, integration: IntegrationName) -> str:
+        """Name the file and the key in it."""
+        return f"{self._path}, integrations.{integration}"
+
     def activate(self, integration: IntegrationName) -> None:
         """Remember that the integration is ACTIVE."""
         document = self._find(integration)
