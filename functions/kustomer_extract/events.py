@@ -316,6 +316,31 @@ class TablePublished(Event):
     replaced_rows: int | None = None
 
 
+class ViewPublished(Event):
+    """The flat view shows the new table. `duration_unit` is what the table itself says of Kustomer's durations."""
+
+    name = "view_published"
+    template = (
+        "{name_in_warehouse} has {columns} columns",
+        "; durations are {duration_unit}",
+        ", by {durations_measured} conversations",
+    )
+    name_in_warehouse: str
+    columns: int
+    duration_unit: str | None = None
+    durations_measured: int | None = None
+
+
+class ViewFailed(Event):
+    """The flat view could not be made; the table is published all the same, and the next run tries again."""
+
+    name = "view_failed"
+    severity = Severity.WARNING
+    template = ("the flat view {name_in_warehouse} could not be made: {error}",)
+    name_in_warehouse: str
+    error: str
+
+
 class TableLeftPublished(Event):
     """A table that is switched off is still there, with the rows of its last run."""
 

@@ -96,6 +96,12 @@ class Choice:
         """Whether no custom attribute is left out by its name."""
         return self.personal_data and all(self.custom.values())
 
+    def shows_custom(self, name: str) -> bool:
+        """Whether a custom attribute of this name may be taken at all."""
+        if name in self.custom or self.personal_data:
+            return self.custom.get(name, True)
+        return name.endswith(tuple(_IMPERSONAL))
+
     def takes_custom(self, name: str, value: JsonValue) -> bool:
         """Whether a custom attribute is taken: by its name; without personal data its value must keep to it, too."""
         if name in self.custom or self.personal_data:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kustomer_extract import events
 from kustomer_extract.errors import GuardRefused, Truncated, WarehouseRefused
 from kustomer_extract.models import Table, to_live_name, to_staging_name
+from kustomer_extract.pipeline.flat_view import narrow_view, refresh_view
 from kustomer_extract.pipeline.guard import check_drop
 from kustomer_extract.schema import iter_paths, list_content
 
@@ -32,7 +33,8 @@ def publish(work: TableWork) -> None:
     _check_guard(work, assembled.rows, published_rows)
     if table is Table.CONVERSATIONS:
         _check_vanished(work, assembled)
-    added, removed = _compare_columns(work)
+    published = warehouse.fetch_published_columns(work.integration.name, table)
+    added, removed = _compare_columns(work, published)
     work.check_wanted()
     job = replace(
         work.state.job,
@@ -42,10 +44,12 @@ def publish(work: TableWork) -> None:
         columns_removed=removed,
     )
     ledger.announce_publish(table, job)
+    narrow_view(work, published)
     warehouse.publish(assembled, job, work.schema)
     ledger.end_job(table)
     live_name = to_live_name(work.integration.name, table)
     work.emit(events.TablePublished(name_in_warehouse=live_name, rows=assembled.rows, replaced_rows=published_rows))
+    refresh_view(work)
 
 
 def _assemble(work: TableWork) -> Assembled:
@@ -88,9 +92,8 @@ def _check_vanished(work: TableWork, assembled: Assembled) -> None:
         )
 
 
-def _compare_columns(work: TableWork) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _compare_columns(work: TableWork, published: AbstractSet[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Tell which columns the published table gets and loses; a RECORD stands for all that is in it."""
-    published = work.invocation.ports.warehouse.fetch_published_columns(work.integration.name, work.table)
     if published is None:
         return (), ()
     new = {".".join(path) for path, _ in iter_paths(work.schema)}

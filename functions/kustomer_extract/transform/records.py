@@ -149,7 +149,7 @@ def _custom(convert: Convert, choice: Choice) -> Convert:
 
     def convert_custom(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
         if isinstance(value, dict):
-            misfits.custom_names.extend(value)
+            misfits.custom_names.extend(f"{name}[]" if isinstance(item, list) else name for name, item in value.items())
             if not choice.takes_every_custom_name:
                 value = {name: item for name, item in value.items() if choice.takes_custom(name, item)}
         elif not choice.takes_every_custom_name:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from kustomer_extract.views.columns import FlatView, Measured, ViewColumn, build_view, can_measure, has_view, list_paths
+from kustomer_extract.views.columns import (
+    LIST_MARK,
+    FlatView,
+    Measured,
+    ViewColumn,
+    build_view,
+    can_measure,
+    has_view,
+    list_paths,
+)
 from kustomer_extract.views.sql import Dialect, to_measurement, to_select
 
 __all__ = [
+    "LIST_MARK",
     "Dialect",
     "FlatView",
     "Measured",

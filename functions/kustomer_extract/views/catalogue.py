@@ -113,7 +113,7 @@ _SATISFACTION: Mapping[str, tuple[Expression, str]] = {
     "rating_prompt": (Path("attributes.ratingPrompt"), "The question above the scale."),
     "created_at": (Path(CREATED), "When it was made."),
     "updated_at": (Path("attributes.updatedAt"), "The last change."),
-    "modified_at": (First(("attributes.modifiedAt", "attributes.modified")), "The last change by a person."),
+    "modified_at": (Path("attributes.modifiedAt"), "The last change by a person."),
     "created_by": (Path("relationships.createdBy.data.id"), "Id of the user who made it."),
     "modified_by": (Path("relationships.modifiedBy.data.id"), "Id of the user who changed it last."),
     "loaded_at": (Path("_batch_runtime"), "Start of the run that loaded this row."),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kustomer_extract.schema import Field
     from kustomer_extract.views.expressions import Expression
 
+LIST_MARK = "[]"  # behind the name of a custom attribute that holds a list
 _MIN_MEASURED = 100  # rows on which a unit is taken to be confirmed
 _MIN_AGREEING = 0.95  # of them
 
@@ -116,7 +117,7 @@ def build_view(
     Args:
         table: One that `has_view`.
         paths: The columns of the table, at any depth: ``attributes.sla.name``.
-        custom: Names of custom attributes that occur.
+        custom: Names of custom attributes that occur; ``labelsStr[]`` says that one holds a list somewhere.
         per_second: See `FlatView`.
     """
     columns = [
@@ -146,17 +147,18 @@ def _narrow(expression: Expression, paths: Collection[str]) -> Expression | None
 
 def _build_custom(names: Iterable[str]) -> list[ViewColumn]:
     """Build a column for each custom attribute: ``orderNumberStr`` becomes ``custom_order_number_str``."""
+    given = set(names)
     taken: set[str] = set()
     columns = []
-    for name in sorted(names):
+    for name in sorted({found.removesuffix(LIST_MARK) for found in given}):
         stem = f"custom_{_to_snake_case(name)}"
         unique = next(choice for choice in _iter_names(stem) if choice not in taken)
         taken.add(unique)
-        kind = to_custom_type(name)
-        description = (
-            f"Custom attribute {name}{'' if kind == 'JSON' else ', as its name ends'}; NULL if it does not fit."
+        kind = "JSON" if f"{name}{LIST_MARK}" in given else to_custom_type(name)
+        end = "; NULL if it is not set" if kind == "JSON" else ", as its name ends; NULL if it does not fit"
+        columns.append(
+            ViewColumn(name=unique, expression=Custom(name, kind), description=f"Custom attribute {name}{end}.")
         )
-        columns.append(ViewColumn(name=unique, expression=Custom(name, kind), description=description))
     return columns
 
 

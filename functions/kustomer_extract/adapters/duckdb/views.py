@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import duckdb
 
 from kustomer_extract.adapters.duckdb.sql import quote, to_literal
 from kustomer_extract.errors import WarehouseRefused
@@ -11,7 +14,7 @@ from kustomer_extract.schema import list_arrays
 from kustomer_extract.views import Dialect, Measured, to_measurement, to_select
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kustomer_extract.adapters.duckdb.file import DuckDbFile
     from kustomer_extract.models import IntegrationName, Table
@@ -53,7 +56,7 @@ class DuckDbViews:
         full = self._file.qualify("kustomer", name)
         source = self._file.qualify("kustomer", to_live_name(integration, view.table))
         select = to_select(view, source, dialect=DIALECT, arrays=list_arrays(schema))
-        with self._file.transaction():
+        with _refuse(full), self._file.transaction():
             self._file.query(f"CREATE OR REPLACE VIEW {full} AS {select}")
             self._file.query(f"COMMENT ON VIEW {full} IS {to_literal(describe(view, integration))}")
             for column in view.columns:
@@ -70,8 +73,19 @@ class DuckDbViews:
         """Count rows that tell Kustomer's unit of duration."""
         source = self._file.qualify("kustomer", to_live_name(integration, table))
         sql = to_measurement(source, dialect=DIALECT, arrays=list_arrays(schema))
-        ((rows, seconds, milliseconds),) = self._file.query(sql)
+        with _refuse(source):
+            ((rows, seconds, milliseconds),) = self._file.query(sql)
         return Measured(rows=rows, seconds=seconds, milliseconds=milliseconds)
+
+
+@contextmanager
+def _refuse(name: str) -> Iterator[None]:
+    """Tell what DuckDB cannot make of a view: a table that somebody has changed by hand, for example."""
+    try:
+        yield
+    except duckdb.Error as error:
+        what = str(error).partition("\n")[0]
+        raise WarehouseRefused(f"DuckDB: {name}: {what}. The next run makes the table and its view anew") from error
 
 
 def describe(view: FlatView, integration: IntegrationName) -> str:
