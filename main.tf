@@ -2,7 +2,7 @@
 # in ./infra, one file per entity; infra/README.md explains and lists it.
 #
 #   terraform init
-#   terraform apply -var project_id=… -var 'integrations={acme={org="acme"}}'
+#   terraform apply -var project_id=… -var 'integrations={acme={org="acme", personal_data=true}}'
 #
 # State is kept in this directory; cloudbuild.yaml puts it in a bucket.
 

@@ -19,34 +19,48 @@ locals {
   _always_selected = ["_batch_id", "_batch_runtime", "id", "type"]
 
   # A boolean per column, and one per field of a RECORD, as Firestore writes
-  # values.
+  # values; once with personal data and once without. Without, what the schema
+  # marks as content is false: its own true would select it. The custom
+  # attributes are true either way: their names decide which are read.
   _columns = {
-    for table, fields in local._schemas :
-    table => merge(
-      {
-        for field in fields :
-        field.name => { booleanValue = true }
-        if !can(field.fields) && !contains(local._always_selected, field.name)
-      },
-      {
-        for field in fields :
-        field.name => { mapValue = { fields = {
-          for inner in field.fields : inner.name => { booleanValue = true }
-        } } }
-        if can(field.fields)
-      },
-    )
+    for personal_data in [true, false] : personal_data => {
+      for table, fields in local._schemas :
+      table => merge(
+        {
+          for field in fields : field.name => {
+            booleanValue = (
+              personal_data || try(field.personal, "") != "content"
+            )
+          }
+          if !can(field.fields) && !contains(local._always_selected, field.name)
+        },
+        {
+          for field in fields :
+          field.name => { mapValue = { fields = {
+            for inner in field.fields : inner.name => {
+              booleanValue = (
+                personal_data || inner.name == "custom" ||
+                try(inner.personal, "") != "content"
+              )
+            }
+          } } }
+          if can(field.fields)
+        },
+      )
+    }
   }
 
   _tables = {
-    for table, columns in local._columns :
-    table => { mapValue = { fields = {
-      columns = { mapValue = { fields = columns } }
-      max_drop_percent = {
-        integerValue = tostring(local._max_drop_percent[table])
-      }
-      selected = { booleanValue = !contains(local._lookups, table) }
-    } } }
+    for personal_data, tables in local._columns : personal_data => {
+      for table, columns in tables :
+      table => { mapValue = { fields = {
+        columns = { mapValue = { fields = columns } }
+        max_drop_percent = {
+          integerValue = tostring(local._max_drop_percent[table])
+        }
+        selected = { booleanValue = !contains(local._lookups, table) }
+      } } }
+    }
   }
 
   # The right to use this database and no other of the project:
@@ -110,11 +124,14 @@ resource "google_firestore_document" "integration" {
 
   fields = jsonencode(merge(
     {
-      org        = { stringValue = each.value.org }
-      rate_share = { doubleValue = each.value.rate_share }
-      source     = { stringValue = "kustomer" }
-      status     = { stringValue = "PENDING" }
-      tables     = { mapValue = { fields = local._tables } }
+      org           = { stringValue = each.value.org }
+      personal_data = { booleanValue = each.value.personal_data }
+      rate_share    = { doubleValue = each.value.rate_share }
+      source        = { stringValue = "kustomer" }
+      status        = { stringValue = "PENDING" }
+      tables = { mapValue = {
+        fields = local._tables[tostring(each.value.personal_data)]
+      } }
     },
     {
       for start in each.value.history_start[*] :

@@ -61,14 +61,16 @@ variable "integrations" {
     names of its tables. `schedule` (cron, in `time_zone`): every day between
     03:00 and 03:59 unless given. `rate_share`: the part of the organisation's
     request limit that may be used. `history_start`: leaves older
-    conversations out. `org`, `rate_share` and `history_start` are the first
-    content of the configuration document; later they are changed there.
+    conversations out. `personal_data`: whether words of and about customers
+    are read. `org`, `rate_share`, `history_start` and `personal_data` are the
+    first content of the configuration document; later they are changed there.
     `api_key_version`: raise it to write the key of `api_keys` once more.
   EOT
   type = map(object({
     api_key_version = optional(string)
     history_start   = optional(string)
     org             = string
+    personal_data   = optional(bool, true)
     rate_share      = optional(number, 0.6)
     schedule        = optional(string)
     time_zone       = optional(string, "Etc/UTC")
@@ -98,9 +100,12 @@ variable "integrations" {
       integration.history_start == null || can(regex(
         "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
         integration.history_start
+        )) || can(regex(
+        "^[1-9][0-9]{0,3} (day|week|month|year)s?$",
+        integration.history_start
       ))
     ])
-    error_message = "Write history_start as a date, for example 2019-01-01."
+    error_message = "Write history_start as a date, for example 2019-01-01, or as a period, for example 24 months."
   }
 
   validation {

@@ -56,8 +56,9 @@ run "three_integrations" {
     integrations = {
       acme = { org = "acme" }
       acme_eu = {
-        history_start = "2019-01-01"
+        history_start = "24 months"
         org           = "acme-eu"
+        personal_data = false
         rate_share    = 0.3
         schedule      = "30 1 * * *"
         time_zone     = "Europe/Zurich"

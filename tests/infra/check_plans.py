@@ -20,7 +20,7 @@ import pytest
 from kustomer_extract.bootstrap import Settings, parse_settings
 from kustomer_extract.config import parse_integration
 from kustomer_extract.models import Table
-from kustomer_extract.schema import ALWAYS_SELECTED, load_schema
+from kustomer_extract.schema import ALWAYS_SELECTED, list_content, load_schema, select
 from tests.configurations import NOW, build_integration
 
 ROOT = Path(__file__).parents[2]
@@ -205,9 +205,11 @@ def test_no_key_is_in_any_plan() -> None:
     assert [line["@testrun"] for line in messages if "canary-of-an-api-key" in json.dumps(line)] == []
 
 
-def _seeded_document() -> Any:
+def _seeded_document(plan: str = "one_integration", name: str = "acme") -> Any:
     (change,) = (
-        item for item in find_plan("one_integration")["resource_changes"] if item["type"] == "google_firestore_document"
+        item
+        for item in find_plan(plan)["resource_changes"]
+        if item["type"] == "google_firestore_document" and item["address"].endswith(f'["{name}"]')
     )
     return _plain(json.loads(change["change"]["after"]["fields"]))
 
@@ -230,6 +232,16 @@ def test_the_seeded_document_is_the_configuration_with_everything_selected() -> 
 
     assert seeded == build_integration()
     assert seeded.warnings == ()
+
+
+def test_without_personal_data_the_seeded_document_selects_no_words_of_customers() -> None:
+    seeded = parse_integration("acme_eu", _seeded_document("three_integrations", "acme_eu"), now=NOW)
+
+    assert (seeded.personal_data, seeded.history_period) == (False, "24 months")
+    for table in (Table.CONVERSATIONS, Table.SATISFACTION):
+        columns = select(load_schema(table), seeded.tables[table].columns, personal_data=False)
+        assert list_content(columns) <= {"attributes.custom"}
+        assert columns == select(load_schema(table), {"attributes": {"custom": True}}, personal_data=False)
 
 
 def test_the_functions_environment_is_what_the_code_reads() -> None:
