@@ -110,4 +110,4 @@ lock: $(VENV)/installed ## compile requirements*.txt anew from pyproject.toml; n
 	@$(VENV)/bin/python tools/lock.py $(UPGRADE)
 
 clean: ## remove what the other commands made
-	rm -rf .venv .venv-3.13 .venv-checkov infra/.build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.duckdb
+	rm -rf build dist .venv .venv-3.13 .venv-checkov infra/.build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.duckdb
