@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
-from kustomer_extract.errors import Unwanted
+from kustomer_extract.errors import RetryLater, Unwanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -102,6 +102,33 @@ def test_every_page_comes_once_and_in_order(last: int, in_flight: int) -> None:
     assert read == list(range(1, last + 1))
     assert sorted(shelf.asked)[:last] == read
     assert shelf.most <= in_flight
+
+
+@pytest.fixture
+def no_room_for_threads() -> Iterator[None]:
+    """Let no thread start any more: none finds room for its stack."""
+    before = threading.stack_size(2**47)
+    yield
+    threading.stack_size(before)
+
+
+@pytest.mark.usefixtures("no_room_for_threads")
+def test_a_page_whose_thread_cannot_start_fails_instead_of_being_waited_for() -> None:
+    with Shelf(9).open_pages() as pages, pytest.raises(RetryLater, match="page 1: no thread can be started"):
+        next(pages)
+
+
+def test_where_a_second_thread_cannot_start_the_first_one_fetches_all() -> None:
+    shelf = Shelf(9, in_flight=1)
+
+    with shelf.open_pages() as pages:
+        read = [next(pages)]
+        shelf.in_flight, before = 8, threading.stack_size(2**47)
+        read += list(pages)
+        threading.stack_size(before)
+
+    assert read == list(range(1, 10))
+    assert shelf.most == 1
 
 
 def test_it_begins_where_it_is_told_to() -> None:

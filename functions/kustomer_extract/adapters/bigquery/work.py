@@ -45,14 +45,17 @@ class Patience:
 
     Attributes:
         retry: Repeats one API call.
-        call_seconds: Until one request is answered; a chunk goes up in one.
-        upload_retries: How often an upload is repeated: the last one begins at the soft deadline, and has to end
-            before the function does.
+        call_seconds: Until one request is answered.
+        upload_seconds: Until one request of an upload is answered. A chunk below 5 MiB goes up in one request, a
+            larger one in two: https://cloud.google.com/bigquery/docs/reference/api-uploads, read 2026-11-26.
+        upload_retries: How often each of them is repeated: the last upload begins at the soft deadline, and has to
+            end before the function does.
         job_seconds: Until a job is done that has no deadline of its own.
     """
 
     retry: Retry = field(default_factory=lambda: bigquery.DEFAULT_RETRY.with_timeout(30))
     call_seconds: float = 30.0
+    upload_seconds: float = 15.0
     upload_retries: int = 1
     job_seconds: float = 240.0
 
@@ -117,7 +120,7 @@ class BigQueryJobs:
                 job_config=config,
                 location=self._location,
                 num_retries=self._patience.upload_retries,
-                timeout=self._patience.call_seconds,
+                timeout=self._patience.upload_seconds,
             )
 
         return self._begin(job_id, insert)

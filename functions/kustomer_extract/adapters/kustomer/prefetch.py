@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from kustomer_extract.errors import Unwanted
+from kustomer_extract.errors import RetryLater, Unwanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -146,8 +146,14 @@ class _Ahead(Generic[T]):
             return
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(self._work,), name=f"page-{self._next}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the machine has no room for one; those there are go on
+            if not self._threads:
+                failure = RetryLater(f"page {self._next}: no thread can be started to fetch it ({error})")
+                self._outcomes[self._next], self._last = _Failure(failure), self._next
+            return
         self._threads.append(thread)
-        thread.start()
 
     def _has_room(self) -> bool:
         in_flight = self._plan.in_flight()
