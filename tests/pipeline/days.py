@@ -6,6 +6,7 @@ At nightfall everything must be as it should, and `find_wrongs` says what is not
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +15,7 @@ from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import JobStatus, Message, Table, Trigger, to_live_name
 from tests.pipeline.faults import Killed, intercept
-from tests.pipeline.world import ACME, TABLES, BareWorld, ids_only
+from tests.pipeline.world import ACME, MAX_DELIVERIES, TABLES, BareWorld, ids_and_ages
 from tests.standins.warehouse import MemoryWarehouse
 
 if TYPE_CHECKING:
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
     from kustomer_extract.models import RunId, RunState
     from tests.pipeline.faults import Meet
 
-_MAX_DELIVERIES = 60  # of one day: more would be a loop
+HISTORY_START = "2026-01-01T00:00:00"
+TOO_OLD = {"id": "f" * 24, "type": "too old", "attributes": {"createdAt": "2025-12-31T23:59:59Z"}}
+_MAX_A_DAY = 60  # deliveries: more would be a loop
 
 
 def to_rows(table: Table, version: int) -> list[dict[str, Any]]:
     """What the organisation has in a version; conversations hold a repeat. Any two versions differ in every row."""
     first, count = version % 3, {Table.SATISFACTION: 3, Table.CONVERSATIONS: 7}[table]
-    rows = [{"id": f"{first + number:024x}", "type": f"version {version}"} for number in range(count)]
+    rows = [
+        {"id": f"{first + number:024x}", "type": f"version {version}", "attributes": {"createdAt": f"{HISTORY_START}Z"}}
+        for number in range(count)
+    ]
     return [*rows, rows[0]] if table is Table.CONVERSATIONS else rows
 
 
@@ -87,8 +93,10 @@ class Days:
         self.tables: DuckDbTables | MemoryTables = MemoryTables(MemoryWarehouse())
         if warehouse == "duckdb":
             self.tables = DuckDbTables(self._closing.enter_context(closing(DuckDbWarehouse.open(":memory:"))))
-        self.world = BareWorld(folder, self.tables.warehouse, soft_deadline_seconds=3, columns=ids_only)
+        self.world = BareWorld(folder, self.tables.warehouse, soft_deadline_seconds=3, columns=ids_and_ages)
+        self.world.configure(history_start=HISTORY_START)
         self.waiting: list[Message] = []
+        self._deliveries: Counter[str] = Counter()
         self._version = 0
         self._runs_of_yesterday: set[RunId] = set()
 
@@ -107,7 +115,9 @@ class Days:
     def change_rows(self) -> None:
         """Let the organisation have another version of all its rows."""
         self._version += 1
-        self.world.organisation.records = {table: to_rows(table, self._version) for table in TABLES}
+        records = {table: to_rows(table, self._version) for table in TABLES}
+        records[Table.CONVERSATIONS].insert(3, TOO_OLD)
+        self.world.organisation.records = records
 
     def publish(self, trigger: Trigger) -> Message:
         """Publish a trigger; nobody has received it yet."""
@@ -118,6 +128,8 @@ class Days:
     def deliver(self, message: Message, meet: Meet | None = None) -> None:
         """Deliver a message once; a minute passes if it has to be delivered again."""
         world = self.world
+        self._deliveries[message.message_id] += 1
+        assert self._deliveries[message.message_id] <= MAX_DELIVERIES, f"{message.message_id} is a dead letter"
         try:
             world.deliver(message, intercept(world.ports, meet) if meet else None)
             if meet:
@@ -140,13 +152,13 @@ class Days:
 
     def settle(self, *, times: int = 1) -> None:
         """Deliver what waits until nothing does, each so many times at once."""
-        for _ in range(_MAX_DELIVERIES):
+        for _ in range(_MAX_A_DAY):
             if not self.waiting:
                 return
             message = self.waiting[0]
             for _ in range(times):
                 self.deliver(message)
-        raise AssertionError(f"after {_MAX_DELIVERIES} deliveries this still waits: {self.waiting}")
+        raise AssertionError(f"after {_MAX_A_DAY} deliveries this still waits: {self.waiting}")
 
     # --- what is to be seen
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -32,7 +34,7 @@ from kustomer_extract.models import JobStatus, Message, RunId, Table, Trigger, t
 from kustomer_extract.pipeline.delivery import Decision, decide
 from tests.pipeline.faults import Killed, Kind, Zombie, intercept
 from tests.pipeline.test_kill_matrix import record_calls
-from tests.pipeline.world import ACME, TABLES, BareWorld, ids_only
+from tests.pipeline.world import ACME, MAX_DELIVERIES, TABLES, BareWorld, ids_and_ages
 from tests.standins.warehouse import MemoryWarehouse
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 _SEEDS, _EXAMPLES, _STEPS = range(4), 50, 40
 _MAX_DELIVERIES = 200
 _MAX_ZOMBIES = 3
+
+_FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+_HISTORY_START = _FIRST_DAY + timedelta(days=3)
 
 Effect: TypeAlias = "Callable[[], Any]"
 PICK = st.integers(0, 9)
@@ -59,6 +64,7 @@ _NEEDS_A_PERSON: dict[str, Callable[[], NeedsPerson]] = {
     "load": lambda: RowRejected("a row"),
     "runs.record": lambda: ConfigInvalid("the run document", []),
     "secrets": lambda: SecretUnavailable("no key"),
+    "source.find_existing": lambda: KeyRejected("the key"),
     "source.page": lambda: KeyRejected("the key"),
     "warehouse": lambda: WarehouseRefused("a table"),
 }
@@ -68,8 +74,26 @@ _NEEDS_A_PERSON: dict[str, Callable[[], NeedsPerson]] = {
 def to_records(table: Table, version: int) -> list[dict[str, Any]]:
     """What the organisation has in a version: every third has few conversations, which the guard refuses."""
     count = 3 if table is Table.SATISFACTION or version % 3 == 2 else 7
-    rows = [{"id": f"{version + n:024x}", "type": f"version {version}", "extra": n} for n in range(count)]
+    rows = [to_record(number, version, extra=number - version) for number in range(version, version + count)]
     return [*rows, rows[0]] if table is Table.CONVERSATIONS else rows
+
+
+def to_record(number: int, version: int, *, extra: int) -> dict[str, Any]:
+    """Build a record; when it was created follows from its number, and never changes."""
+    created_at = _FIRST_DAY + timedelta(days=number)
+    return {
+        "id": f"{number:024x}",
+        "type": f"version {version}",
+        "extra": extra,
+        "attributes": {"createdAt": f"{created_at:%Y-%m-%dT%H:%M:%SZ}"},
+    }
+
+
+def list_ids(table: Table, version: int, *, since: datetime | None = None) -> list[str]:
+    """List the ids of a complete extract: of all conversations, or of those since the history's start."""
+    start = "" if since is None or table is not Table.CONVERSATIONS else f"{since:%Y-%m-%dT%H:%M:%SZ}"
+    records = to_records(table, version)
+    return sorted({record["id"] for record in records if record["attributes"]["createdAt"] >= start})
 
 
 @dataclass(frozen=True)
@@ -88,13 +112,14 @@ EDITS = [
     Edit("status", {"status": "PAUSED"}),
     Edit("status", {"status": "DELETED"}),
     Edit("deleted"),
+    Edit("history", {"history_start": f"{_HISTORY_START:%Y-%m-%d}"}),
     Edit("rate", {"rate_share": 0.3}),
     Edit("rate", {"rate_share": 7}),  # no document with it is valid
     Edit("limits", tables={"max_drop_percent": 10}),
     Edit("limits", tables={"max_drop_percent": 100}),
     *(Edit(f"deselect {table}", tables={"selected": False}, of=(table,)) for table in TABLES),
     *(
-        Edit(f"columns {table}", tables={"columns": {**ids_only(table), "_rescued": True}}, of=(table,))
+        Edit(f"columns {table}", tables={"columns": {**ids_and_ages(table), "_rescued": True}}, of=(table,))
         for table in TABLES
     ),
 ]
@@ -107,11 +132,12 @@ class Chaos(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.warehouse = MemoryWarehouse()
-        self.world = BareWorld(Path(self.folder.name), self.warehouse, soft_deadline_seconds=3, columns=ids_only)
+        self.world = BareWorld(Path(self.folder.name), self.warehouse, soft_deadline_seconds=3, columns=ids_and_ages)
         self.version = 0
         self.edits: dict[str, Edit] = {}
         self.waiting: list[Message] = []
         self.acknowledged: list[Message] = []
+        self.deliveries: Counter[str] = Counter()
         self.zombies: list[tuple[Zombie, Message]] = []
         self.ended: dict[str, tuple[JobStatus, str | None]] = {}
         self.finished: set[RunId] = set()
@@ -121,7 +147,7 @@ class Chaos(RuleBasedStateMachine):
 
     # --- messages
 
-    @rule(trigger=st.sampled_from([Trigger.SCHEDULE, Trigger.MANUAL]))
+    @rule(trigger=st.sampled_from([Trigger.SCHEDULE, Trigger.MANUAL, Trigger.RETRY]))
     def publish(self, trigger: Trigger) -> None:
         self.world.clock.advance(seconds=1)  # two runs never have the same second, so that their names have their order
         self.waiting.append(self.world.trigger(trigger))
@@ -153,7 +179,9 @@ class Chaos(RuleBasedStateMachine):
         for _ in range(_MAX_DELIVERIES):
             if not self.waiting:
                 return
-            self.deliver(-newer)
+            message = self._pick(-newer)
+            self._answer(message)
+            assert message not in self.waiting or self.deliveries[message.message_id] < MAX_DELIVERIES, "a dead letter"
             self.world.clock.advance(minutes=1)
         raise AssertionError("a message that is delivered for ever")
 
@@ -196,6 +224,16 @@ class Chaos(RuleBasedStateMachine):
         zombie.bury()
         self._look_at(zombie, message, answers=False)
 
+    # --- versions of the code
+
+    @rule()
+    def deploy_code_by_which_tables_have_other_columns(self) -> None:
+        self.world.deploy_other_columns()
+
+    @rule()
+    def upgrade_from_an_older_release(self) -> None:
+        self.world.upgrade()
+
     # --- people, and time
 
     @rule(minutes=st.sampled_from([1, 11, 70, 1440]))
@@ -228,7 +266,8 @@ class Chaos(RuleBasedStateMachine):
             (run_id,) = {RunId(row["_batch_id"]) for row in rows}
             (version,) = {int(row["type"].split()[1]) for row in rows}
             assert len({tuple(row) for row in rows}) == 1, "rows of two schemas"
-            assert sorted(row["id"] for row in rows) == sorted({record["id"] for record in to_records(table, version)})
+            ids = sorted(row["id"] for row in rows)
+            assert ids in (list_ids(table, version), list_ids(table, version, since=_HISTORY_START))
             assert run_id >= self.shown.get(table, ""), "an older run has come back"
             self.shown[table] = run_id
 
@@ -292,6 +331,7 @@ class Chaos(RuleBasedStateMachine):
 
     def _answer(self, message: Message, *strikes: At) -> None:
         """Deliver, and do what Pub/Sub does with the answer; functions/main.py acknowledges what a person must cure."""
+        self.deliveries[message.message_id] += 1
         try:
             self.world.deliver(message, self._observe(*strikes))
         except (RetryLater, Killed):

@@ -13,7 +13,7 @@ from kustomer_extract.errors import RetryLater, StateUnreadable
 from kustomer_extract.models import JobStatus, RunId, Table, Trigger
 from tests.pipeline.faults import Killed, intercept
 from tests.pipeline.test_run import assert_complete, statuses
-from tests.pipeline.world import ACME, TABLES, World, to_record
+from tests.pipeline.world import ACME, MAX_DELIVERIES, TABLES, World, to_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from kustomer_extract.models import IntegrationName, Message, RunState
     from tests.pipeline.faults import Meet
-
-MAX_DELIVERIES = 30  # of one message, as infra/messages.tf sets it
 
 
 def fail_always(*names: str) -> Meet:

@@ -79,6 +79,16 @@ def redeliver_late_after_a_newer_trigger(days: Days) -> None:
     redeliver_after_a_newer_trigger(days)
 
 
+def redeliver_after_a_deployment(days: Days) -> None:
+    days.world.deploy_other_columns()
+    days.settle()
+
+
+def redeliver_after_an_upgrade(days: Days) -> None:
+    days.world.upgrade()
+    days.settle()
+
+
 def try_to(act: Callable[[], None]) -> list[str]:
     """Say what was raised that is none of ours, or that nothing ends."""
     try:
@@ -119,6 +129,8 @@ AFTERWARDS = [
     redeliver_late,
     redeliver_after_a_newer_trigger,
     redeliver_late_after_a_newer_trigger,
+    redeliver_after_a_deployment,
+    redeliver_after_an_upgrade,
 ]
 
 

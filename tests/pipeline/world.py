@@ -6,6 +6,7 @@ milliseconds. The real source has suites of its own in `tests/contract`.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml
 
+from kustomer_extract.adapters.codec import parse_state_document, to_state_document
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.adapters.laptop.local import Activations, EnvironmentSecretStore, MemoryRunStore, YamlConfigStore
 from kustomer_extract.errors import RetryLater
@@ -46,6 +48,12 @@ if TYPE_CHECKING:
     from kustomer_extract.ports import EventLog
 
 ACME = IntegrationName("acme")
+NEW_SINCE_0_1_0 = (
+    "next_delivery_due", "holder_hop", "expected_rows", "proven_by", "short_pages", "unreadable_rows", "columns_added",
+    "columns_removed", "custom_names",
+)  # fmt: skip
+MAX_DELIVERIES = 30
+"""Of one message, as infra/messages.tf sets it; then it is a dead letter."""
 TABLES = (Table.SATISFACTION, Table.CONVERSATIONS)
 """What is selected unless somebody says otherwise."""
 SETTINGS: dict[Table, dict[str, Any]] = {Table.SATISFACTION: {}, Table.CONVERSATIONS: {"max_drop_percent": 50}}
@@ -67,6 +75,12 @@ def narrow_columns(table: Table) -> dict[str, Any]:
 def ids_only(table: Table) -> dict[str, Any]:
     """Deselect all that can be: the quickest tables of all."""
     return {item.name: False for item in load_schema(table) if item.name not in ALWAYS_SELECTED}
+
+
+def ids_and_ages(table: Table) -> dict[str, Any]:
+    """Deselect all but what tells how old a record is."""
+    attributes = next(item for item in load_schema(table) if item.name == "attributes")
+    return {**ids_only(table), "attributes": {item.name: item.name == "createdAt" for item in attributes.fields}}
 
 
 def to_record(number: int, *, version: int = 0) -> dict[str, Any]:
@@ -212,6 +226,31 @@ class BareWorld:
     def delete(self) -> None:
         """Delete the configuration document; another integration has its own."""
         self._file.write_text(yaml.safe_dump({"integrations": {"other": {"org": "other"}}}))
+
+    def deploy_other_columns(self) -> None:
+        """Deploy code by which every table of the present run has other columns: it counts from a take-over on.
+
+        A holder goes on with the code it has, and writes the state as it knows it.
+        """
+        state = self.runs.fetch(ACME)
+        if state is None or not state.document:
+            return
+        document: Any = copy.deepcopy(state.document)
+        for settings in document["tables"].values():
+            if isinstance(settings.get("columns"), dict):
+                settings["columns"]["_rescued"] = not settings["columns"].get("_rescued", True)
+        self.runs._states[ACME] = replace(state, document=document)
+
+    def upgrade(self) -> None:
+        """Take the state for one that release 0.1.0 has written, if nobody holds it."""
+        state = self.runs.fetch(ACME)
+        if state is None or state.lease_until is not None:
+            return
+        document = to_state_document(state)
+        for values in (document, *(table["job"] for table in document["tables"].values())):
+            for name in NEW_SINCE_0_1_0:
+                values.pop(name, None)
+        self.runs._states[ACME] = parse_state_document(ACME, document, version=state.version)
 
     def trigger(self, trigger: Trigger = Trigger.SCHEDULE) -> Message:
         """Publish a trigger now; nobody has received it yet."""
