@@ -216,11 +216,12 @@ def test_the_recorded_run_makes_every_call_of_a_run_over_several_chunks_and_hops
     calls = Counter(record_calls())
 
     assert set(calls) == {
-        "acknowledge", "configs.activate", "configs.fetch", "configs.record_last_run", "continuations.publish",
+        "acknowledge", "configs.activate", "configs.fetch", "configs.locate", "configs.record_last_run",
+        "continuations.publish",
         "load.wait", "runs.fetch", "runs.record", "runs.save", "secrets.fetch_api_key", "source.close",
         "source.find_existing", "source.open", "source.page",
         "warehouse.append_jobs", "warehouse.assemble", "warehouse.begin_load", "warehouse.count_published",
         "warehouse.deduplicate", "warehouse.drop", "warehouse.fetch_published_columns", "warehouse.publish",
-        "warehouse.sample_vanished",
+        "warehouse.put_view", "warehouse.sample_vanished",
     }  # fmt: skip
     assert (calls["acknowledge"], calls["warehouse.begin_load"], calls["warehouse.publish"]) == (3, 4, 2)

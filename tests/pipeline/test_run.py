@@ -48,8 +48,8 @@ def test_the_first_run_fills_both_tables_and_makes_the_integration_active(world:
     assert world.ports.configs.fetch(ACME)["status"] == "ACTIVE"
     assert world.log.names == [
         "config_loaded", "run_started",
-        "job_started", "chunk_loaded", "table_published", "job_finished",
-        "job_started", "chunk_loaded", "chunk_loaded", "table_published", "job_finished",
+        "job_started", "chunk_loaded", "table_published", "view_published", "job_finished",
+        "job_started", "chunk_loaded", "chunk_loaded", "table_published", "view_published", "job_finished",
         "run_finished",
     ]  # fmt: skip
 

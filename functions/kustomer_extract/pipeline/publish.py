@@ -43,8 +43,8 @@ def publish(work: TableWork) -> None:
         columns_added=added,
         columns_removed=removed,
     )
-    ledger.announce_publish(table, job)
     narrow_view(work, published)
+    ledger.announce_publish(table, job)
     warehouse.publish(assembled, job, work.schema)
     ledger.end_job(table)
     live_name = to_live_name(work.integration.name, table)
