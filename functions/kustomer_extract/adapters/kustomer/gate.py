@@ -23,14 +23,23 @@ class Gate:
 
     Args:
         share: Part of the organisation's limit.
+        assumed: Requests a minute, as long as the API states no limit.
         report: Gets one event per pause, however many requests were refused.
     """
 
-    def __init__(self, *, share: float, clock: Clock, rng: Random, report: Callable[[RateLimited], None]) -> None:
+    def __init__(
+        self,
+        *,
+        share: float,
+        clock: Clock,
+        rng: Random,
+        report: Callable[[RateLimited], None],
+        assumed: int = pace.ASSUMED_LIMIT,
+    ) -> None:
         self._clock = clock
         self._rng = rng
         self._report = report
-        self._pace = pace.Pace(share=share)
+        self._pace = pace.Pace(share=share, assumed=assumed)
         self._lock = threading.Lock()  # guards the pace
         self._turnstile = threading.Lock()  # one thread waits for its turn, the others wait for that thread
 

@@ -74,6 +74,7 @@ class Request:
         body: JSON to be posted; None: it is a GET.
         is_asked_again: A refusal after good answers is looked at again.
         is_one: The answer is one record, no page.
+        attempts: How often an outage is waited out; None: as long as patience lasts.
     """
 
     path: str
@@ -82,6 +83,7 @@ class Request:
     body: bytes | None = None
     is_asked_again: bool = True
     is_one: bool = False
+    attempts: int | None = None
 
     def __str__(self) -> str:
         """Name it in a message."""
@@ -209,7 +211,7 @@ class Http:
             except Transient as problem:
                 if not is_wanted():
                     raise Unwanted from problem
-                self._wait_for_better(problem, tries, is_wanted)
+                self._wait_for_better(request, problem, tries, is_wanted)
             else:
                 self._is_out = False
                 self._has_answered = self._has_answered or request.role is not None
@@ -229,7 +231,9 @@ class Http:
         else:
             raise problem
 
-    def _wait_for_better(self, problem: Transient, tries: _Tries, is_wanted: Callable[[], bool]) -> None:
+    def _wait_for_better(
+        self, request: Request, problem: Transient, tries: _Tries, is_wanted: Callable[[], bool]
+    ) -> None:
         """Wait before another attempt; raise what is final where there is no hope left."""
         if problem.is_refusal:  # the gate is closed for long enough
             tries.refusals += 1
@@ -237,6 +241,8 @@ class Http:
                 raise problem.final from problem
             return
         tries.failures += 1
+        if tries.failures == request.attempts:
+            raise problem.final from problem
         waited = self._clock.monotonic() - tries.began_at
         if isinstance(problem.final, RetryLater):
             if problem.is_unknown_host and not self._has_answered and waited >= _HOST_SECONDS:

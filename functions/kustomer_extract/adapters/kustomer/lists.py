@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kustomer_extract.adapters.kustomer.http import Answer, Http
     from kustomer_extract.models import Cursor
 
+PAGES_OF_CAP = (100, 101)  # the last page that a capped list shows, and the first that it does not
 _REFUSED = range(400, 500)
 _FAR_END = 20  # records: hardly anything can be missing behind them, and they are not all deleted meanwhile
 _MOMENT_SECONDS = 1.0
@@ -36,10 +37,15 @@ _MAX_READINGS = 4  # of a list without order
 _IMPORT_MARGIN_SECONDS = 86_400  # an id is made with its record, but not by the clock of its `createdAt`
 
 
-def to_request(table: Table, page: int, *, newest_first: bool = False) -> Request:
+def to_request(table: Table, page: int, *, newest_first: bool = False, is_asked_again: bool = True) -> Request:
     """Ask for a page: https://developer.kustomer.com/api/core-resources/get-conversations, read 2026-11-23."""
     order = {"sort": "desc"} if newest_first else {}
-    return Request(path=f"/v1/{table}", query={"page": page, "pageSize": PAGE_SIZE, **order}, role=table.role)
+    return Request(
+        path=f"/v1/{table}",
+        query={"page": page, "pageSize": PAGE_SIZE, **order},
+        role=table.role,
+        is_asked_again=is_asked_again,
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +56,7 @@ class List:
         ask: Gets one answer, cut off when time is up.
         is_late: Whether time is up.
         oldest_wanted: Seconds since 1970; records whose ids are older than that are not wanted.
+        total: How many records there should be; None where nobody has counted.
     """
 
     table: Table
@@ -59,6 +66,7 @@ class List:
     ask: Callable[[Request], Answer]
     is_late: Callable[[], bool]
     oldest_wanted: float | None = None
+    total: int | None = None
     _lock: Lock = field(default_factory=Lock)
     _largest: int = 0
     _asked: int = 0
@@ -112,10 +120,13 @@ class List:
         newest_first = self.oldest_wanted is not None
         ids = self.read_page(1, newest_first=not newest_first).ids
         if newest_first != _falls(ids):  # the other end is in the order that was asked for
-            return Progress(expected=ids[:_FAR_END], newest_first=newest_first)
+            return Progress(expected=ids[:_FAR_END], newest_first=newest_first, total=self.total)
         is_proof = len(ids) < 2  # noqa: PLR2004 - one record has no order
         return Progress(
-            expected=ids[:_FAR_END] if is_proof else (), newest_first=newest_first, proof=_to_proof(is_proof)
+            expected=ids[:_FAR_END] if is_proof else (),
+            newest_first=newest_first,
+            proof=_to_proof(is_proof),
+            total=self.total,
         )
 
     def _iter_whole(self) -> Generator[Page]:
@@ -203,9 +214,10 @@ class List:
 
     # --- pages
 
-    def read_page(self, number: int, *, newest_first: bool = False) -> ListPage:
+    def read_page(self, number: int, *, newest_first: bool = False, is_asked_again: bool = True) -> ListPage:
         """Read a single page; raises `Unwanted` when time is up."""
-        answer = self.ask(to_request(self.table, number, newest_first=newest_first))
+        request = to_request(self.table, number, newest_first=newest_first, is_asked_again=is_asked_again)
+        answer = self.ask(request)
         return to_list_page(answer, number, base_url=self.base_url)
 
     def _prefetch(self, progress: Progress) -> Prefetch[ListPage]:

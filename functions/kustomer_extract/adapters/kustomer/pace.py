@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS = 60.0
 ASSUMED_LIMIT = 300  # the smallest plan
+SEARCH_LIMIT = 100  # searches by API keys have a limit of their own, whatever the plan
 _LARGEST_PLAN = 2000
 MAX_IN_FLIGHT = 80  # 2,000 a minute at two seconds each are 67
 _PLAUSIBLE_LIMITS = range(10, 1_000_001)
@@ -50,6 +51,7 @@ class Pace:
 
     Attributes:
         share: Part of the limit that this integration may use.
+        assumed: Requests per window, as long as none are stated.
         limit: Requests per window for the whole organisation, as last stated.
         latency_seconds: From start to end of an answer, smoothed; 0 before the first.
         started: Requests started so far.
@@ -64,6 +66,7 @@ class Pace:
     """
 
     share: float
+    assumed: int = ASSUMED_LIMIT
     limit: int | None = None
     latency_seconds: float = 0.0
     started: int = 0
@@ -169,7 +172,7 @@ def to_pause_seconds(headers: Mapping[str, str], *, now: datetime, refusals: int
 
 
 def _allowed_per_second(pace: Pace, now: float) -> float:
-    limit = pace.limit or ASSUMED_LIMIT
+    limit = pace.limit or pace.assumed
     fair = pace.share * limit
     left = max(limit - max(pace.others), _LEAST * fair)
     return min(fair, left) * _MARGIN * _brake(pace, now) / WINDOW_SECONDS

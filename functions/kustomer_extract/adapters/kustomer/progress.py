@@ -82,7 +82,7 @@ class Progress:
         short_pages: Pages that have fewer records than others although another follows, and were believed.
         newest_first: The list is read from its newest end, and ends where all records are too old to be wanted.
         largest: The most records that a page had.
-        asked_again: Pages that were asked for again because they were short.
+        total: How many records there should be, as somebody counted; None where nobody did.
     """
 
     page: int = 1
@@ -96,12 +96,16 @@ class Progress:
     short_pages: int = 0
     newest_first: bool = False
     largest: int = 0
-    asked_again: int = 0
+    total: int | None = None
 
     @property
     def evidence(self) -> Evidence:
         """What is known of the extract's completeness."""
-        return Evidence(proven_by=Proof.NONE if self.expected else self.proof, short_pages=self.short_pages)
+        return Evidence(
+            expected_rows=self.total,
+            proven_by=Proof.NONE if self.expected else self.proof,
+            short_pages=self.short_pages,
+        )
 
     def to_cursor(self) -> Cursor:
         """Write it down."""

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 from kustomer_extract.adapters.kustomer.gate import Gate
 from kustomer_extract.adapters.kustomer.http import CHECK_KEY, PATIENCE_SECONDS, Answer, Http, Request
 from kustomer_extract.adapters.kustomer.lists import List, find_existing
+from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT, SEARCH_LIMIT
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
+from kustomer_extract.adapters.kustomer.search.reader import SearchReader
+from kustomer_extract.adapters.kustomer.search.requests import to_ms
+from kustomer_extract.adapters.kustomer.ways import Ways
 from kustomer_extract.errors import RetryLater, Unwanted
 from kustomer_extract.models import Table
 
@@ -59,12 +63,17 @@ class KustomerSource:
         self._log = log
         self._scope = scope
         self._history_start = integration.history_start
-        self._gate = Gate(share=integration.rate_share, clock=clock, rng=rng, report=self._report)
+        self._place = place
+        share = integration.rate_share
+        assumed = round(integration.requests_per_minute or ASSUMED_LIMIT)
+        self._gate = Gate(share=share, assumed=assumed, clock=clock, rng=rng, report=self._report)
+        self._search_gate = Gate(share=share, assumed=SEARCH_LIMIT, clock=clock, rng=rng, report=self._report)
         self._http = Http(
             base_url,
             key,
             integration=integration.name,
             gate=self._gate,
+            search_gate=self._search_gate,
             clock=clock,
             rng=rng,
             key_cure=place.key_cure,
@@ -99,8 +108,25 @@ class KustomerSource:
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         """Yield the pages of a table in order, from `start`, until the last one or until time is up."""
         self._scope = replace(self._scope, table=table)
+        of_list = self._open_list(table, until)
         with suppress(Unwanted):
-            yield from self._open_list(table, until).iter_pages(start)
+            if table is Table.CONVERSATIONS:
+                yield from self._open_ways(of_list, until).iter_pages(start)
+            else:
+                yield from of_list.iter_pages(start)
+
+    def open_ways(self, until: datetime) -> Ways:
+        """Open both ways to the conversations, for a look at them."""
+        return self._open_ways(self._open_list(Table.CONVERSATIONS, until), until)
+
+    def _open_ways(self, of_list: List, until: datetime) -> Ways:
+        start = self._history_start
+        search = SearchReader(
+            ask=partial(self._ask, until),
+            rest=lambda seconds: self._gate.rest(seconds, lambda: not self._is_late(until)),
+            history_start=to_ms(start) if start else None,
+        )
+        return Ways(of_list=of_list, search=search, key_cure=self._place.key_cure)
 
     def _open_list(self, table: Table, until: datetime) -> List:
         start = self._history_start if table is Table.CONVERSATIONS else None

@@ -1,0 +1,11 @@
+"""Search, the documented way past a capped list: windows of creation time that fit one page, each proven by its total.
+
+::
+
+    windows   pure: which window comes next, and how wide it is
+    requests  pure: what is asked, and what an answer says
+    cursor    pure: how far the sweeps have come
+    reader    the sweeps: standard, archive, catch-up; and the proof
+
+Why so: docs/adr/0007. The rules and their sources: docs/kustomer-api.md, section 4.5.
+"""

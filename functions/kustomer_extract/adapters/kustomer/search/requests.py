@@ -1,0 +1,116 @@
+"""What a search asks, and what its answer says. Pure.
+
+Source: https://developer.kustomer.com/docs/guides/search-recipes, read 2026-11-25.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from kustomer_extract.adapters.kustomer.http import Request
+from kustomer_extract.adapters.kustomer.search.windows import PAGE_SIZE
+from kustomer_extract.errors import BrokenPage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kustomer_extract.adapters.kustomer.http import Answer
+    from kustomer_extract.adapters.kustomer.search.windows import Window
+    from kustomer_extract.models import JsonObject
+
+ROLE = "org.permission.search.create"
+"""Any of several will do; this one is the narrowest that is documented."""
+
+
+class Place(enum.StrEnum):
+    """Where is searched: what changed within two years, and what is older. Together they are everything."""
+
+    STANDARD = "/v1/customers/search"
+    ARCHIVE = "/v1/customers/archive/search"
+
+
+CREATED, UPDATED = "conversation_created_at", "conversation_updated_at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What an answer says.
+
+    Attributes:
+        total: How many there are in the window.
+        served_at: The server's clock.
+    """
+
+    records: Sequence[JsonObject]
+    ids: tuple[str, ...]
+    total: int
+    size_bytes: int
+    retries: int
+    served_at: datetime
+
+
+def to_request(place: Place, attribute: str, window: Window, *, page: int = 1, page_size: int = PAGE_SIZE) -> Request:
+    """Ask for a window. Every body says that deleted ones are not wanted: the default is not documented."""
+    bounds = [("gte", window.start), ("lt", window.end)]
+    criteria = [{attribute: {operator: to_text(moment)}} for operator, moment in bounds if moment is not None]
+    # A criterion is needed; Kustomer has no conversation from before 1970.
+    body = {
+        "queryContext": "conversation",
+        "and": criteria or [{attribute: {"gte": to_text(0)}}],
+        "includeDeleted": False,
+    }
+    return Request(
+        path=place.value,
+        query={"page": page, "pageSize": page_size},
+        role=ROLE,
+        body=json.dumps(body, separators=(",", ":")).encode(),
+        is_asked_again=False,
+        attempts=2,
+    )
+
+
+def to_found(answer: Answer) -> Found:
+    """Read ``{"meta": {"total": int}, "data": [{"id": str, …}, …]}``.
+
+    Raises:
+        BrokenPage: it states no total, or a record has no id.
+    """
+    content: dict[str, Any] = answer.content
+    total = (content.get("meta") or {}).get("total")
+    if isinstance(total, bool) or not isinstance(total, int) or total < 0:
+        raise BrokenPage("the answer of the search states no total; report it to Kustomer's support")
+    ids = tuple(record.get("id") for record in content["data"])
+    if not all(isinstance(identifier, str) and identifier for identifier in ids):
+        raise BrokenPage("the answer of the search has a record without an id; report it to Kustomer's support")
+    return Found(
+        records=content["data"],
+        ids=ids,
+        total=total,
+        size_bytes=answer.size_bytes,
+        retries=answer.retries,
+        served_at=_to_moment(answer.headers.get("date")),
+    )
+
+
+def to_text(moment: int) -> str:
+    """Write a time: ``2026-01-01T00:00:00.000Z``."""
+    written = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
+    return written.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_ms(moment: datetime) -> int:
+    """Write a time as milliseconds since 1970."""
+    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+
+
+def _to_moment(text: str | None) -> datetime:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (OverflowError, ValueError) as error:
+        raise BrokenPage("the answer of the search has no Date; is there a proxy that takes it away?") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

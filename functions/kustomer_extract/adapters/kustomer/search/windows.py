@@ -1,0 +1,76 @@
+"""Windows of time, one after the other, each as wide as fits a page. Pure; all times are UTC milliseconds since 1970.
+
+A window is half-open, so windows that touch cover every moment once. The first has no lower bound and the last no
+upper one: no clock of ours decides what is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+PAGE_SIZE = 500
+_GOOD_FILL = 350  # of 500: a window may get fuller while it is asked for
+_END_OF_TIME = 253_402_300_799_000  # the year 9999, behind which no date can be written
+_FIRST_WIDTH = 40 * 365 * 86_400_000  # from 1970 on: there is little before 2010, and a count tells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Moments from `start` (None: the first there is) up to `end`, which is not in it (None: the last there is)."""
+
+    start: int | None
+    end: int | None
+
+    @property
+    def is_one_moment(self) -> bool:
+        """Whether it cannot be made narrower."""
+        return self.start is not None and self.end == self.start + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """Where the walk over time stands, between two windows.
+
+    Attributes:
+        at: Where the next window starts; None before the first.
+        width: How wide it is.
+        limit: No window crosses this moment: what comes before it is counted apart.
+        left: How many there should be from here on, by the last count.
+    """
+
+    at: int | None = None
+    width: int = _FIRST_WIDTH
+    limit: int | None = None
+    left: int = 0
+
+    @property
+    def window(self) -> Window:
+        """The next window. It is the last one, without an upper bound, where what is left fits a page."""
+        is_behind_limit = self.limit is not None and self.at is not None and self.at >= self.limit
+        if self.at is not None and self.left <= _GOOD_FILL and (is_behind_limit or self.limit is None):
+            return Window(start=self.at, end=None)
+        end = min((self.at or 0) + self.width, _END_OF_TIME)
+        return Window(start=self.at, end=end if is_behind_limit or self.limit is None else min(end, self.limit))
+
+    def narrow(self, total: int) -> Walk:
+        """The window holds too much: make it as wide as fits, by its own density."""
+        window = self.window
+        if window.end is None:
+            return replace(self, left=total)
+        known = window.end - (window.start or 0)
+        return replace(self, width=max(1, min(known - 1, known * _GOOD_FILL // total)))
+
+    def halve(self) -> Walk:
+        """The window cannot be answered: make it half as wide; a last one gets an upper bound."""
+        return replace(self, left=max(self.left, _GOOD_FILL + 1), width=max(1, self.width // 2))
+
+    def advance(self, total: int) -> Walk:
+        """The window is read: go on behind it, twice as far if it was empty."""
+        window = self.window
+        assert window.end is not None
+        width = window.end - (window.start or 0)
+        wider = 2 * width if total == 0 else max(1, min(4 * width, width * _GOOD_FILL // total))
+        is_at_limit = window.end == self.limit
+        is_bounded = self.limit is not None and window.end < self.limit
+        left = max(0, self.left - total) if is_bounded or (total and not is_at_limit) else 0
+        return replace(self, at=window.end, width=wider, left=left)

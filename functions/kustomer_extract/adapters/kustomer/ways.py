@@ -1,0 +1,85 @@
+"""Which way conversations are read: by the list, or, where that is capped, by search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kustomer_extract.adapters.kustomer.lists import PAGES_OF_CAP, List
+from kustomer_extract.adapters.kustomer.search.cursor import is_of_search
+from kustomer_extract.adapters.kustomer.search.requests import ROLE
+from kustomer_extract.errors import BrokenPage, NeedsPerson, RetryLater, RoleMissing, Truncated
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from kustomer_extract.adapters.kustomer.search.cursor import Position
+    from kustomer_extract.adapters.kustomer.search.reader import SearchReader
+    from kustomer_extract.models import Cursor, Page
+
+CAP = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """The list and the search, over the same conversations."""
+
+    of_list: List
+    search: SearchReader
+    key_cure: str
+
+    def iter_pages(self, start: Cursor | None) -> Generator[Page]:
+        """Yield all conversations, one way or the other; the way is part of the cursor.
+
+        A list that proves capped is left once: the first page of the search says that what came before is void.
+
+        Raises:
+            Truncated: neither way shows all there is.
+        """
+        if start is not None and is_of_search(start):
+            yield from self.search.iter_pages(start)
+            return
+        counted = self.count() if start is None else None
+        if counted is not None and counted.expected > CAP and not self.list_goes_deeper():
+            yield from self.search.iter_pages(self.search.begin(counted))
+            return
+        try:
+            yield from replace(self.of_list, total=counted.expected if counted else None).iter_pages(start)
+        except Truncated as error:
+            position = self._begin_search(error)
+        else:
+            return
+        for number, page in enumerate(self.search.iter_pages(position)):
+            yield replace(page, restart=number == 0)
+
+    def count(self) -> Position | None:
+        """Count by search; None if the key may not, or if it does not work now: the list can do without."""
+        try:
+            return self.search.count()
+        except (NeedsPerson, RetryLater):
+            return None
+
+    def list_goes_deeper(self) -> bool:
+        """Whether the list shows new records on the page after the hundredth."""
+        try:
+            last, beyond = (self.of_list.read_page(number, is_asked_again=False) for number in PAGES_OF_CAP)
+        except BrokenPage:
+            return False
+        return bool(beyond.ids) and not set(last.ids) & set(beyond.ids)
+
+    def _begin_search(self, error: Truncated) -> Position:
+        """Begin a search in place of the list, which has proved capped.
+
+        Raises:
+            Truncated: the key may not search, and what to do; or the search does not work.
+            RetryLater: it does not work for now.
+        """
+        try:
+            return self.search.begin(self.search.count())
+        except RoleMissing as missing:
+            raise Truncated(
+                f"{error}. Or let the key search: the way past a capped list needs the role {ROLE}. Roles are fixed "
+                f"when a key is made, so make one with it, and with the roles of the old one, and {self.key_cure}"
+            ) from missing
+        except NeedsPerson:
+            raise error from None

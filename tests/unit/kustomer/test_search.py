@@ -1,0 +1,286 @@
+"""The sweeps of a search over an index that is late, changes, hides and counts wrong: every row, and few requests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kustomer_extract.adapters.kustomer.http import Answer, Request
+from kustomer_extract.adapters.kustomer.search.cursor import Position, Sweep, is_of_search
+from kustomer_extract.adapters.kustomer.search.reader import SearchReader
+from kustomer_extract.adapters.kustomer.search.requests import CREATED, Place, to_text
+from kustomer_extract.adapters.kustomer.search.windows import Walk
+from kustomer_extract.errors import RetryLater, Truncated
+from kustomer_extract.models import Cursor, Proof
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = int(datetime(2026, 11, 23, 3, tzinfo=UTC).timestamp() * 1000)
+DAY = 86_400_000
+
+
+@dataclass
+class Row:
+    id: str
+    created: int
+    updated: int
+
+
+@dataclass
+class Index:
+    """Kustomer's search, as documented: criteria over two times, pages of 500, a hundred of them, a total.
+
+    Attributes:
+        old: Ids of conversations that only the archive has.
+        hidden: Ids that are counted and never handed out.
+        fails: Windows with more rows than this cannot be answered.
+        before: Called before each answer.
+    """
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    old: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
+    fails: int | None = None
+    before: Callable[[int], None] | None = None
+    asked: list[Any] = field(default_factory=list)
+    rested: float = 0.0
+
+    def add(self, *times: int, prefix: str = "c") -> None:
+        for time in times:
+            identifier = f"{prefix}{len(self.rows):07d}"
+            self.rows[identifier] = Row(identifier, time, time)
+
+    def ask(self, request: Request) -> Answer:
+        body = json.loads(request.body or b"")
+        self.asked.append((request.path, body))
+        if self.before:
+            self.before(len(self.asked))
+        assert body["queryContext"] == "conversation"
+        assert body["includeDeleted"] is False
+        bounds = {op: to_ms(text) for criterion in body["and"] for of in criterion.values() for op, text in of.items()}
+        low, high = bounds.get("gte", 0), bounds.get("lt", 2**62)
+        (attribute,) = body["and"][0]
+        is_archive = request.path == Place.ARCHIVE
+        found = [
+            row
+            for row in self.rows.values()
+            if low <= (row.created if attribute == CREATED else row.updated) < high
+            and (row.id in self.old) is is_archive
+        ]
+        size, page = int(request.query["pageSize"]), int(request.query["page"])
+        if self.fails is not None and len(found) > self.fails and size > 1:
+            raise RetryLater("504")
+        assert page <= 100
+        data = [
+            {"id": row.id, "v": row.updated}
+            for row in found[(page - 1) * size : page * size]
+            if row.id not in self.hidden
+        ]
+        date = format_datetime(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=NOW), usegmt=True)
+        content = {"meta": {"total": len(found)}, "data": data}
+        return Answer(content=content, size_bytes=100, retries=0, headers={"date": date})
+
+    def rest(self, seconds: float) -> None:
+        self.rested += seconds
+
+    def open(self, history_start: int | None = None) -> SearchReader:
+        return SearchReader(ask=self.ask, rest=self.rest, history_start=history_start)
+
+    def read(self, *, hops: bool = False) -> dict[str, int]:
+        """Read everything; return the newest version of each row. With hops every page is read by a new reader."""
+        reader = self.open()
+        position: Cursor | Position | None = reader.begin(reader.count())
+        newest: dict[str, int] = {}
+        while position is not None:
+            for page in self.open().iter_pages(position):
+                for record in page.records:
+                    newest[str(record["id"])] = max(newest.get(str(record["id"]), 0), int(str(record["v"])))
+                position = page.next
+                self.evidence = page.evidence
+                if hops:
+                    break
+            else:
+                position = None
+        return newest
+
+
+def to_ms(text: str) -> int:
+    return round((datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+
+
+def build_index(*spans: tuple[int, int, int]) -> Index:
+    """Spread so many rows evenly between two moments, in days before now."""
+    index = Index()
+    for count, first, last in spans:
+        index.add(*(NOW - first * DAY + (first - last) * DAY * number // count for number in range(count)))
+    return index
+
+
+@pytest.mark.parametrize("hops", [False, True])
+def test_every_row_comes_and_few_requests_are_made(hops: bool) -> None:  # noqa: FBT001 - a parameter
+    index = build_index((8_000, 700, 0), (2_000, 3000, 700))
+    index.old = {row.id for row in index.rows.values() if row.created < NOW - 730 * DAY}
+
+    found = index.read(hops=hops)
+
+    assert set(found) == set(index.rows)
+    assert len(index.asked) <= 3 * 10_000 / 500
+    assert (index.evidence.proven_by, index.evidence.expected_rows) == (Proof.TOTAL, 10_000)
+
+
+def test_nights_and_busy_days_cost_no_more() -> None:
+    index = Index()
+    for day in range(60):
+        index.add(*(NOW - day * DAY - number * 60_000 for number in range(300)))
+
+    assert set(index.read()) == set(index.rows)
+    assert len(index.asked) <= 3 * 18_000 / 500 + 12
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    days=st.lists(st.integers(0, 20_000), max_size=40),
+    burst=st.integers(0, 1600),
+    width=st.sampled_from([1, 1000, DAY]),
+)
+def test_whatever_the_times_every_row_comes_once_in_each_sweep(days: list[int], burst: int, width: int) -> None:
+    index = Index()
+    index.add(*(NOW - day * DAY for day in days))
+    index.add(*(NOW - 10 * DAY + number * width // max(1, burst) for number in range(burst)))
+
+    assert set(index.read()) == set(index.rows)
+
+
+def test_an_import_with_one_time_for_all_is_read_by_pages() -> None:
+    index = Index()
+    index.add(*[NOW - 5 * DAY] * 1800)
+
+    assert len(index.read()) == 1800
+
+
+def test_an_import_that_is_not_handed_out_whole_is_refused() -> None:
+    index = Index()
+    index.add(*[NOW - 5 * DAY] * 1800)
+    index.hidden = {"c0000007"}
+
+    with pytest.raises(Truncated, match="1800 conversations have the same time, and 1799"):
+        index.read()
+
+
+def test_one_hidden_entry_is_counted_and_not_halved_down_to_a_millisecond() -> None:
+    index = build_index((3000, 300, 0))
+    index.hidden = {"c0000100"}
+
+    found = index.read()
+
+    assert len(found) == 2999
+    assert index.evidence.unreadable_rows == 1
+    assert index.rested == 72
+    assert len(index.asked) <= 3 * 3000 / 500 + 20
+
+
+def test_too_many_hidden_entries_are_refused() -> None:
+    index = build_index((3000, 300, 0))
+    index.hidden = {f"c{number:07d}" for number in range(0, 3000, 400)}
+
+    with pytest.raises(Truncated, match="does not hand out"):
+        index.read()
+
+
+def test_a_window_that_cannot_be_answered_is_halved() -> None:
+    index = build_index((2000, 100, 0))
+    index.fails = 200
+
+    assert len(index.read()) == 2000
+
+
+def test_what_changes_meanwhile_comes_in_its_newest_version() -> None:
+    index = build_index((5000, 1000, 0))
+
+    def change(request: int) -> None:
+        if request <= 25:  # what changes after the last look at it is the next run's
+            index.rows[f"c{request * 37 % 5000:07d}"].updated = NOW + request
+
+    index.before = change
+
+    found = index.read()
+
+    assert found == {row.id: row.updated for row in index.rows.values()}
+
+
+def test_what_moves_into_the_archive_or_back_is_not_lost() -> None:
+    index = build_index((5000, 1000, 0))
+
+    def move(request: int) -> None:
+        away, back = f"c{request * 31 % 5000:07d}", f"c{request * 17 % 5000:07d}"
+        index.old.add(away)
+        if back in index.old:  # touched again: that is what brings it back
+            index.old.discard(back)
+            index.rows[back].updated = NOW + request
+
+    index.before = move
+
+    assert set(index.read()) == set(index.rows)
+
+
+def test_what_is_new_or_indexed_late_is_in_the_catch_up() -> None:
+    index = build_index((2000, 100, 1))
+
+    def arrive(request: int) -> None:
+        index.add(NOW - 30_000 + request, prefix="n")
+
+    index.before = arrive
+
+    found = index.read()
+
+    assert len(found) >= len(index.rows) - 3  # those that came with the last answers
+
+
+def test_rows_that_are_lost_are_noticed() -> None:
+    index = build_index((3000, 300, 0))
+
+    reader = index.open()
+    some = next(page for page in reader.iter_pages(reader.begin(reader.count())) if page.records)
+    assert some.next is not None
+    skipped = json.loads(some.next)
+    skipped["walk"]["at"] += 30 * DAY
+
+    with pytest.raises(Truncated, match="has handed out"):
+        list(index.open().iter_pages(Cursor(json.dumps(skipped))))
+
+
+def test_with_a_start_of_history_nothing_older_is_asked_for() -> None:
+    index = build_index((3000, 300, 0))
+    start = NOW - 100 * DAY
+    reader = index.open(start)
+
+    rows = [row for page in reader.iter_pages(reader.begin(reader.count())) for row in page.records]
+
+    assert {str(row["id"]) for row in rows} == {row.id for row in index.rows.values() if row.created >= start}
+    assert all(to_text(0) not in json.dumps(body) for _, body in index.asked)
+
+
+def test_an_empty_organisation_takes_few_requests() -> None:
+    index = Index()
+
+    assert index.read() == {}
+    assert len(index.asked) <= 14
+
+
+def test_the_cursor_has_no_ids_and_a_default_for_everything() -> None:
+    position = Position(sweep=Sweep.ARCHIVE, walk=Walk(at=5, width=7, limit=9, left=11), expected=3)
+
+    cursor = position.to_cursor()
+
+    assert Position.from_cursor(cursor) == position
+    assert is_of_search(cursor)
+    assert Position.from_cursor(Cursor('{"way":"search"}')) == Position()
+    assert not is_of_search(Cursor('{"page":2}'))
