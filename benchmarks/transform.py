@@ -28,8 +28,8 @@ BATCH = Batch(run_id=RunId("20261123t030000z-1"), started_at=datetime(2026, 11, 
 
 
 def build_page() -> bytes:
-    """A page of sandbox conversations."""
-    conversations = Conversations(count=ROWS, seed=1, surveys=["6a01f0c2b7d3e94410aa0001"])
+    """A page of sandbox conversations; each has a key that the schema does not know."""
+    conversations = Conversations(count=ROWS, seed=1, surveys=["6a01f0c2b7d3e94410aa0001"], unknown_every=1)
     return b'{"data":[' + b",".join(conversations.render(number) for number in range(ROWS)) + b"]}"
 
 

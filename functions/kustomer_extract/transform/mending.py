@@ -30,7 +30,8 @@ def mend(value: JsonValue, note: Callable[[], None], nesting: int = 0) -> JsonVa
         mended: dict[str, JsonValue] = {}
         for key, item in value.items():
             name = key if key.isascii() else to_unused(mend_text(key, note), mended)
-            mended[name] = mend(item, note, nesting + 1)
+            is_plain = type(item) is str and item.isascii()  # most are: spare them the call
+            mended[name] = item if is_plain else mend(item, note, nesting + 1)
         return mended
     if isinstance(value, list) and nesting < MAX_NESTING:
         return [mend(item, note, nesting + 1) for item in value]

@@ -6,15 +6,23 @@ None for "no value". What does not fit goes to `Misfits`: nothing is lost, and n
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
 
 from kustomer_extract.models import JsonObject, JsonValue, Table
+from kustomer_extract.schema import iter_paths
 from kustomer_extract.transform.misfits import Misfits, Place
-from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id, convert_text, parse_timestamp, to_rfc3339
+from kustomer_extract.transform.values import (
+    CONVERTERS,
+    INTEGER_AS_TEXT,
+    Convert,
+    convert_id,
+    parse_timestamp,
+    to_rfc3339,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from kustomer_extract.models import Batch
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = dict[str, JsonValue]
 Drift: TypeAlias = tuple[str, ...]
-
 ALIASES: Mapping[tuple[Table, str], Mapping[str, str]] = {
     (Table.SATISFACTION, "attributes"): {"modified": "modifiedAt"},
 }
@@ -33,6 +40,11 @@ CHANNEL_COUNT = ("channel", "count")
 
 _UNSET: tuple[JsonValue, ...] = ([], "")
 """What the API sends in place of an object that has no value (docs/kustomer-api.md)."""
+
+_PLAIN = {"STRING": str, "INTEGER": int, "FLOAT": float, "BOOLEAN": bool}
+"""Python's types of the values that mostly go into the row as they are."""
+
+_LONE = {"STRING": str, "RECORD": dict}
 
 
 class Fitted(NamedTuple):
@@ -73,19 +85,19 @@ def compile_transform(choice: Choice, *, table: Table) -> ToRow:
         choice: What it leaves out reaches neither the row nor `_rescued`.
         table: Decides on the constant `type` and on aliases.
     """
-    converters: dict[str, Convert] = {}
-    for field in choice.fields:
-        if field.name == "id":
-            converters["id"] = convert_id
-        elif not field.name.startswith("_"):
-            converters[field.name] = _column(field, choice, ALIASES.get((table, field.name), {}))
-    convert = _record(converters, {field.name: field for field in choice.fields if field.name in converters})
+    aliases = {name: names for (of, name), names in ALIASES.items() if of is table}
+    fields = [
+        _with_aliases(field, aliases.get(field.name, {})) for field in choice.fields if not field.name.startswith("_")
+    ]
+    converters = {field.name: _column(field, choice, aliases.get(field.name, {})) for field in fields}
+    convert = _object(fields, converters | {"id": convert_id})
+    paths = dict(iter_paths(fields))
     keeps_rescued = any(field.name == "_rescued" for field in choice.columns)
 
     def to_row(record: JsonObject, *, batch: Batch) -> Fitted:
         if record.get("type") is None:
             record = {**record, "type": table.record_type}
-        misfits = Misfits(keeps_unknown=choice.personal_data)
+        misfits = Misfits(paths, personal_data=choice.personal_data)
         row = cast("Row", convert(record, None, misfits) or {})
         if misfits.rescued and keeps_rescued:
             row["_rescued"] = misfits.rescued
@@ -103,107 +115,68 @@ def read_created_at(record: JsonObject) -> datetime | None:
     return parse_timestamp(created_at) if isinstance(created_at, str) else None
 
 
-def _column(field: Field, choice: Choice, aliases: Mapping[str, str] = MappingProxyType({})) -> Convert:
+def _with_aliases(field: Field, aliases: Mapping[str, str]) -> Field:
+    """Add the other names of the fields of a RECORD, as fields of their own."""
+    others = (
+        replace(inner, name=alias) for alias, name in aliases.items() for inner in field.fields if inner.name == name
+    )
+    return replace(field, fields=(*field.fields, *others))
+
+
+def _column(field: Field, choice: Choice, aliases: Mapping[str, str]) -> Convert:
     """Compile a column, or a field of one; `aliases` are other names of the fields directly below it."""
-    if not field.is_selected:
-        return _drop
-    keeps = choice.personal_data or not field.holds_content
-    if field.type == "RECORD":
-        return _object(field, choice, aliases, keeps=keeps)
-    return _value(field, choice) if keeps else _count_only(_value(field, choice))
-
-
-def _value(field: Field, choice: Choice) -> Convert:
-    convert = CONVERTERS[field.type]
+    converters = {inner.name: _column(inner, choice, {}) for inner in field.fields}
     if field.is_custom:
-        return _custom(convert, choice)
-    lone = str if field.type == "STRING" else None
-    return _array(convert, {}, lone=lone) if field.mode == "REPEATED" else convert
-
-
-def _object(field: Field, choice: Choice, aliases: Mapping[str, str], *, keeps: bool) -> Convert:
-    fields = {inner.name: inner for inner in field.fields}
-    fields |= {alias: fields[name] for alias, name in aliases.items()}
-    converters = {key: _column(inner, choice) for key, inner in fields.items()}
-    convert = _record(converters, fields, keeps=keeps)
+        convert = _custom(choice)
+    else:
+        convert = _object(field.fields, converters) if field.fields else CONVERTERS[field.type]
     if aliases:
-        convert = _with_aliases(convert, aliases)
-    if field.mode != "REPEATED":
-        return convert
-    convert = _array(convert, fields, lone=dict, keeps=keeps)
-    return _channel_counts(converters, convert) if tuple(fields) == CHANNEL_COUNT else convert
+        convert = _merge_aliases(convert, aliases)
+    if field.mode == "REPEATED":
+        convert = _array(convert, lone=_LONE.get(field.type))
+    return _channel_counts(field.fields, converters, convert) if tuple(converters) == CHANNEL_COUNT else convert
 
 
-def _count_only(convert: Convert) -> Convert:
-    """Compile a column whose misfits may hold what customers wrote: none is kept."""
-
-    def convert_and_count(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
-        with misfits.counting():
-            return convert(value, place, misfits)
-
-    return convert_and_count
-
-
-def _custom(convert: Convert, choice: Choice) -> Convert:
-    """Compile the organisation's own attributes: their names are noted, and some of them may be left out."""
-
-    def convert_custom(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
-        if isinstance(value, dict):
-            misfits.custom_names.extend(f"{name}[]" if isinstance(item, list) else name for name, item in value.items())
-            if not choice.takes_every_custom_name:
-                value = {name: item for name, item in value.items() if choice.takes_custom(name, item)}
-        elif not choice.takes_every_custom_name:
-            misfits.note(place)
-            return None
-        return convert(value, place, misfits)
-
-    return convert_custom
-
-
-def _drop(_value: JsonValue, _place: Place, _misfits: Misfits) -> JsonValue:
-    """Convert a deselected field: to nothing."""
-    return None
-
-
-def _record(converters: Mapping[str, Convert], fields: Mapping[str, Field], *, keeps: bool = True) -> Convert:
-    """Compile an object.
-
-    Args:
-        converters: In the order that its row will have.
-        fields: Those of the same names.
-        keeps: Whether what comes in its place is rescued, not only counted.
-    """
-    columns = tuple((name, convert_field is convert_text, convert_field) for name, convert_field in converters.items())
+def _object(fields: Sequence[Field], converters: Mapping[str, Convert]) -> Convert:
+    """Compile an object; its row has the fields in their order."""
+    known = {field.name for field in fields}
+    columns: list[tuple[str, Any, Convert]] = [  # a name, the type of what is taken as it is, the converter
+        (field.name, _PLAIN.get(field.type) if field.mode != "REPEATED" else None, converters[field.name])
+        for field in fields
+        if field.is_selected
+    ]
 
     def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
         if not isinstance(value, dict):
             if value not in _UNSET:
-                misfits.reject(_prune(value, fields), place, keeps=keeps)
+                misfits.rescue(value, place)
             return None
         row: Row = {}
-        known = 0
-        for name, is_text, convert_field in columns:
+        met = 0
+        for name, plain, convert_field in columns:
             item = value.get(name)
             if item is None:
                 continue
-            known += 1
-            if is_text and type(item) is str and item.isascii():  # every other value is: spare it the call
+            met += 1
+            if type(item) is plain and (
+                item.isascii() if plain is str else plain is bool or -INTEGER_AS_TEXT < item < INTEGER_AS_TEXT
+            ):
                 row[name] = item
                 continue
             fitted = convert_field(item, (place, name), misfits)
             if fitted is not None:
                 row[name] = fitted
-        if known < len(value):  # the others are unknown, or null
-            misfits.rescue_unknown(value, fields, place)
+        if met < len(value):  # the others are unknown, deselected, or null
+            misfits.rescue_unknown(value, known, place)
         return row or None
 
     return convert
 
 
-def _with_aliases(convert: Convert, aliases: Mapping[str, str]) -> Convert:
-    """Let an alias stand in for its column; where both have values, and different ones, rescue the alias's."""
+def _merge_aliases(convert: Convert, aliases: Mapping[str, str]) -> Convert:
+    """Let an alias stand in for its field; where both have values, and different ones, rescue the alias's."""
 
-    def convert_either(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+    def convert_and_merge(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
         row = convert(value, place, misfits)
         for alias, name in aliases.items():
             if isinstance(row, dict) and alias in row:
@@ -212,59 +185,57 @@ def _with_aliases(convert: Convert, aliases: Mapping[str, str]) -> Convert:
                     misfits.rescue(cast("JsonObject", value)[alias], (place, alias))
         return row
 
-    return convert_either
+    return convert_and_merge
 
 
-def _array(convert_item: Convert, fields: Mapping[str, Field], *, lone: type | None, keeps: bool = True) -> Convert:
+def _custom(choice: Choice) -> Convert:
+    """Compile the organisation's own attributes: their names are noted, and some of them may be left out."""
+    convert_json = CONVERTERS["JSON"]
+
+    def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
+        if isinstance(value, dict):
+            misfits.custom_names.extend(f"{name}[]" if isinstance(item, list) else name for name, item in value.items())
+            if not choice.takes_every_custom_name:
+                value = {name: item for name, item in value.items() if choice.takes_custom(name, item)}
+        elif not choice.takes_every_custom_name:
+            misfits.note(place)
+            return None
+        return convert_json(value, place, misfits)
+
+    return convert
+
+
+def _array(convert_item: Convert, *, lone: type | None) -> Convert:
     """Compile an array; a value of type `lone` becomes an array of one."""
 
     def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
         if isinstance(value, list):
-            items = []
-            for index, item in enumerate(value):
-                if item is not None:
-                    fitted = convert_item(item, (place, index), misfits)
-                    if fitted is not None:
-                        items.append(fitted)
-            return items or None
+            items = [convert_item(item, (place, at), misfits) for at, item in enumerate(value) if item is not None]
+            return [item for item in items if item is not None] or None
         if lone and isinstance(value, lone):
-            fitted = convert_item(value, place, misfits)
-            return None if fitted is None else [fitted]
+            item = convert_item(value, place, misfits)
+            return None if item is None else [item]
         if lone is not dict or value not in _UNSET:
-            misfits.reject(_prune(value, fields), place, keeps=keeps)
+            misfits.rescue(value, place)
         return None
 
     return convert
 
 
-def _channel_counts(converters: Mapping[str, Convert], convert_array: Convert) -> Convert:
+def _channel_counts(fields: Sequence[Field], converters: Mapping[str, Convert], convert_array: Convert) -> Convert:
     """Compile an array whose elements the API sends as the members of an object."""
-    convert_channel, convert_count = (converters[name] for name in CHANNEL_COUNT)
+    taken = [(field.name, converters[field.name]) for field in fields if field.is_selected]
 
     def convert(value: JsonValue, place: Place, misfits: Misfits) -> JsonValue:
         if not isinstance(value, dict):
             return convert_array(value, place, misfits)
-        rows: list[Row] = []
+        rows = []
         for channel, count in value.items():
-            here = (place, channel)
-            row = {"channel": convert_channel(channel, here, misfits)}
-            if count is not None:
-                row["count"] = convert_count(count, here, misfits)
-            rows.append({name: fitted for name, fitted in row.items() if fitted is not None})
+            member = {"channel": channel, "count": count}
+            items = {
+                name: to(member[name], (place, channel), misfits) for name, to in taken if member[name] is not None
+            }
+            rows.append({name: item for name, item in items.items() if item is not None})
         return [row for row in rows if row] or None
 
     return convert
-
-
-def _prune(value: JsonValue, fields: Mapping[str, Field]) -> JsonValue:
-    """Take deselected fields out of a value that is about to be rescued in place of a RECORD."""
-    if isinstance(value, list):
-        return [_prune(item, fields) for item in value]
-    if not isinstance(value, dict):
-        return value
-    kept = {key: item for key, item in value.items() if key not in fields or fields[key].is_selected}
-    return {key: _prune(item, _below(fields, key)) for key, item in kept.items()}
-
-
-def _below(fields: Mapping[str, Field], key: str) -> Mapping[str, Field]:
-    return {inner.name: inner for inner in fields[key].fields} if key in fields else {}

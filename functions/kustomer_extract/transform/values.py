@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias, cast
 
 from kustomer_extract.models import JsonValue
@@ -116,6 +117,7 @@ CONVERTERS: Mapping[str, Convert] = {
 }
 
 
+@lru_cache(maxsize=4_000)  # a record says the same time many times over
 def _to_utc(text: str) -> str | None:
     """Write a time as RFC 3339 in UTC; as it is, where it is written the way Kustomer does."""
     if len(text) == _USUAL_LENGTH and text[4:20:3] == "--T::." and text[23] == "Z" and "T24" not in text:
