@@ -99,7 +99,7 @@ locals {
     schedule_failed = {
       filter = join(" AND ", [
         "resource.type=\"cloud_scheduler_job\"",
-        "resource.labels.job_id=~\"^${var.name}-[a-z0-9_]+$\"",
+        "resource.labels.job_id=~\"^${var.name}-[a-z0-9_]+(-retry)?$\"",
         "severity>=ERROR",
       ])
       labels   = { job = "resource.labels.job_id" }

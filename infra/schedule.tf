@@ -10,6 +10,21 @@ locals {
       format("%d 3 * * *", parseint(substr(sha256(name), 0, 8), 16) % 60),
     )
   }
+
+  # Three hours after it, every day. Where the hour is no plain number: every
+  # four hours. With nothing to retry, a run ends at once.
+  _retry_times = {
+    for name, schedule in local._schedules :
+    name => regexall("^([0-9]+) ([0-9]+) ", schedule)
+  }
+  _retry_schedules = {
+    for name, times in local._retry_times :
+    name => (
+      length(times) == 0
+      ? "45 */4 * * *"
+      : format("%s %d * * *", times[0][0], (tonumber(times[0][1]) + 3) % 24)
+    )
+  }
 }
 
 resource "google_cloud_scheduler_job" "run" {
@@ -28,6 +43,37 @@ resource "google_cloud_scheduler_job" "run" {
     data = base64encode(jsonencode({
       integration = each.key
       trigger     = "schedule"
+    }))
+  }
+
+  retry_config {
+    max_backoff_duration = "300s"
+    min_backoff_duration = "30s"
+    retry_count          = 3
+  }
+
+  # Not before somebody listens.
+  depends_on = [google_pubsub_subscription.push]
+}
+
+# What failed for a reason that time may cure gets a second chance: the first
+# failure is a WARNING, the second an ERROR and an alert.
+resource "google_cloud_scheduler_job" "retry" {
+  for_each = var.integrations
+
+  name = "${var.name}-${each.key}-retry"
+
+  description = "Runs again what of ${each.key} time may have cured."
+  project     = var.project_id
+  region      = var.region
+  schedule    = local._retry_schedules[each.key]
+  time_zone   = each.value.time_zone
+
+  pubsub_target {
+    topic_name = google_pubsub_topic.trigger.id
+    data = base64encode(jsonencode({
+      integration = each.key
+      trigger     = "retry"
     }))
   }
 

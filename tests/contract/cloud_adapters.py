@@ -1,4 +1,4 @@
-"""The cloud adapters, on servers of our own: the same clients and settings as in the function, but for the patience."""
+"""The cloud adapters, on servers of our own: the same clients and settings as in the function, but for the timeouts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from google.api_core.client_options import ClientOptions
 from google.cloud import bigquery, firestore, secretmanager
 
 from kustomer_extract.adapters.bigquery.warehouse import BigQueryWarehouse
-from kustomer_extract.adapters.bigquery.work import Patience
+from kustomer_extract.adapters.bigquery.work import Timeouts
 from kustomer_extract.adapters.google.errors import SHORT_RETRY
 from kustomer_extract.adapters.google.firestore import FirestoreConfigStore, FirestoreRunStore
 from kustomer_extract.adapters.google.secret_manager import SecretManagerStore
@@ -33,10 +33,10 @@ RETRY = SHORT_RETRY.with_delay(initial=0.001, maximum=0.005)
 NO_PATIENCE = RETRY.with_timeout(0.02)
 
 
-def build_patience(retry: Retry = RETRY) -> Patience:
+def build_timeouts(retry: Retry = RETRY) -> Timeouts:
     """Wait for BigQuery like `retry` does, but repeat what its own client repeats; and no upload, after a second."""
     delays = bigquery.DEFAULT_RETRY.with_delay(initial=0.001, maximum=0.005)
-    return Patience(retry=delays.with_timeout(retry.timeout), upload_retries=0)
+    return Timeouts(retry=delays.with_timeout(retry.timeout), upload_retries=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def build_warehouse(clients: CloudClients, *, location: str = LOCATION, retry: R
         staging_dataset=STAGING,
         location=location,
         clock=clients.clock,
-        patience=build_patience(retry),
+        timeouts=build_timeouts(retry),
     )
 
 

@@ -23,7 +23,10 @@ run "one_integration" {
   }
 
   assert {
-    condition     = keys(google_cloud_scheduler_job.run) == ["acme"]
+    condition = (
+      keys(google_cloud_scheduler_job.run) == ["acme"]
+      && keys(google_cloud_scheduler_job.retry) == ["acme"]
+    )
     error_message = "An integration needs its scheduler job."
   }
 

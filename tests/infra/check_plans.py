@@ -175,6 +175,7 @@ def test_what_was_edited_in_the_console_stays() -> None:
 def test_an_integration_is_added_with_all_that_is_its_own_and_nothing_else() -> None:
     assert _changes("integration_added") == {
         "create": [
+            'google_cloud_scheduler_job.retry["other"]',
             'google_cloud_scheduler_job.run["other"]',
             'google_firestore_document.integration["other"]',
             'google_monitoring_alert_policy.not_settled["other"]',
@@ -188,6 +189,7 @@ def test_an_integration_is_added_with_all_that_is_its_own_and_nothing_else() -> 
 def test_an_integration_that_is_removed_leaves_the_tables_and_the_others_alone() -> None:
     assert _changes("integration_removed") == {
         "delete": [
+            'google_cloud_scheduler_job.retry["acme"]',
             'google_cloud_scheduler_job.run["acme"]',
             'google_firestore_document.integration["acme"]',
             'google_monitoring_alert_policy.not_settled["acme"]',

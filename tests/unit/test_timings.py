@@ -6,13 +6,13 @@ import re
 from itertools import accumulate, repeat
 from pathlib import Path
 
-from kustomer_extract.adapters.bigquery.work import Patience
+from kustomer_extract.adapters.bigquery.work import Timeouts
 from kustomer_extract.adapters.kustomer import http, prefetch
 from kustomer_extract.pipeline.limits import Limits
 
 INFRA = Path(__file__).parents[2] / "infra"
 LIMITS = Limits()
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
 HOUR = 3600
 REQUESTS_OF_AN_UPLOAD = 2  # where the chunk is larger than 5 MiB
 
@@ -36,7 +36,7 @@ def test_the_last_load_ends_before_the_function_does_and_the_function_before_the
 
 def test_the_last_chunk_is_uploaded_in_the_time_that_its_load_has() -> None:
     cut_off = prefetch._GLANCE_SECONDS * prefetch._MAX_GLANCES  # of the pages under way
-    upload = REQUESTS_OF_AN_UPLOAD * (1 + PATIENCE.upload_retries) * PATIENCE.upload_seconds
+    upload = REQUESTS_OF_AN_UPLOAD * (1 + TIMEOUTS.upload_retries) * TIMEOUTS.upload_seconds
 
     assert cut_off + upload < LIMITS.load_seconds
 

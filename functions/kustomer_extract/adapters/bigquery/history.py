@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from google.cloud import bigquery
 
-from kustomer_extract.adapters.bigquery.work import APPEND, to_job_id, to_unique_job_id
+from kustomer_extract.adapters.bigquery.work import APPEND, to_bigquery_id, to_unique_id
 from kustomer_extract.adapters.codec import load_columns, parse_rows, to_row
 from kustomer_extract.schema import to_json
 
@@ -38,7 +38,7 @@ class BigQueryHistory:
         first = jobs[0]
         digest = hashlib.sha256("\n".join(job.job_id for job in jobs).encode()).hexdigest()[:8]
         load = self._jobs.begin_load(
-            to_job_id("jobs", first.integration, first.run_id, digest),
+            to_bigquery_id("jobs", first.integration, first.run_id, digest),
             "\n".join(json.dumps(to_row(job), default=datetime.isoformat) for job in jobs).encode(),
             self.table,
             schema=self._to_schema(),
@@ -57,7 +57,7 @@ class BigQueryHistory:
             "QUALIFY ROW_NUMBER() OVER (PARTITION BY integration, job_id ORDER BY finished_at DESC) = 1 "
             "ORDER BY started_at DESC, job_id LIMIT @limit"
         )
-        rows = self._jobs.query(to_unique_job_id("history"), sql, parameters=parameters)
+        rows = self._jobs.query(to_unique_id("history"), sql, parameters=parameters)
         return parse_rows(dict(row.items()) for row in rows)
 
     def _to_schema(self) -> list[dict[str, object]]:

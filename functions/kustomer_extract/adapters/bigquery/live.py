@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.cloud import bigquery
 
-from kustomer_extract.adapters.bigquery.work import REPLACE, to_unique_job_id
+from kustomer_extract.adapters.bigquery.work import REPLACE, to_unique_id
 from kustomer_extract.errors import RetryLater, WarehouseRefused
 from kustomer_extract.models import Vanished
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from kustomer_extract.adapters.bigquery.work import BigQueryJobs, Patience
+    from kustomer_extract.adapters.bigquery.work import BigQueryJobs, Timeouts
 
 _MAX_EDITS = 5  # of a table's metadata, each but the last lost to somebody else's
 
@@ -28,11 +28,11 @@ class LiveTables:
         dataset: ``project.dataset``.
     """
 
-    def __init__(self, client: bigquery.Client, *, dataset: str, jobs: BigQueryJobs, patience: Patience) -> None:
+    def __init__(self, client: bigquery.Client, *, dataset: str, jobs: BigQueryJobs, timeouts: Timeouts) -> None:
         self._client = client
         self.dataset = dataset
         self._jobs = jobs
-        self._patience = patience
+        self._timeouts = timeouts
 
     def count(self, name: str) -> int | None:
         """Read the number of rows off the metadata; None if there is no table.
@@ -56,7 +56,7 @@ class LiveTables:
             return 0
         sql = f"SELECT COUNT(*) AS older FROM `{self.dataset}.{name}` AS live WHERE {created_at} < @moment"  # noqa: S608 - our own names
         parameters = [bigquery.ScalarQueryParameter("moment", "TIMESTAMP", moment)]
-        (row,) = self._jobs.query(to_unique_job_id("older", name), sql, parameters=parameters)
+        (row,) = self._jobs.query(to_unique_id("older", name), sql, parameters=parameters)
         return int(row["older"])
 
     def sample_vanished(self, name: str, source: str, *, limit: int, created_since: datetime | None) -> Vanished:
@@ -75,7 +75,7 @@ class LiveTables:
             f"LEFT JOIN `{source}` AS fresh ON fresh.id = live.id WHERE fresh.id IS NULL {young}"
             "ORDER BY TO_HEX(MD5(live.id)) LIMIT @limit"
         )
-        rows = self._jobs.query(to_unique_job_id("vanished", name), sql, parameters=parameters)
+        rows = self._jobs.query(to_unique_id("vanished", name), sql, parameters=parameters)
         return Vanished(count=rows[0]["vanished"] if rows else 0, ids=tuple(row["id"] for row in rows))
 
     def replace(self, name: str, source: str, *, job_id: str, labels: Mapping[str, str]) -> None:
@@ -97,7 +97,7 @@ class LiveTables:
     def restore(self, name: str, moment: datetime, *, labels: Mapping[str, str]) -> None:
         """Put the table as it was at a moment in its own place, atomically."""
         snapshot = f"{self.dataset}.{name}@{math.ceil(moment.timestamp() * 1000)}"
-        self.replace(name, snapshot, job_id=to_unique_job_id("rollback", name), labels=labels)
+        self.replace(name, snapshot, job_id=to_unique_id("rollback", name), labels=labels)
 
     def describe(self, name: str, *, description: str, labels: Mapping[str, str], even_if_older: bool = False) -> None:
         """Set description, labels and "no expiry" where they differ; other labels stay.
@@ -106,7 +106,7 @@ class LiveTables:
         Not so where a person wants the rows of the earlier run (`even_if_older`).
         """
         for _ in range(_MAX_EDITS):
-            table = self._client.get_table(f"{self.dataset}.{name}", **self._patience.call)
+            table = self._client.get_table(f"{self.dataset}.{name}", **self._timeouts.call)
             wanted = {**table.labels, **labels}
             done = (table.description, table.labels, table.expires) == (description, wanted, None)
             is_late = not even_if_older and table.labels.get("run_id", "") > labels["run_id"]
@@ -114,7 +114,7 @@ class LiveTables:
                 return
             table.description, table.labels, table.expires = description, wanted, None
             try:
-                self._client.update_table(table, ["description", "labels", "expires"], **self._patience.call)
+                self._client.update_table(table, ["description", "labels", "expires"], **self._timeouts.call)
             except PreconditionFailed:
                 continue  # it was changed since it was read; or our own change took effect and its answer was lost
             return
@@ -122,7 +122,7 @@ class LiveTables:
 
     def _find(self, name: str) -> bigquery.Table | None:
         try:
-            table = self._client.get_table(f"{self.dataset}.{name}", **self._patience.call)
+            table = self._client.get_table(f"{self.dataset}.{name}", **self._timeouts.call)
         except NotFound:
             return None
         if table.table_type != "TABLE":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import NotFound
 
-from kustomer_extract.adapters.bigquery.work import to_unique_job_id
+from kustomer_extract.adapters.bigquery.work import to_unique_id
 from kustomer_extract.errors import WarehouseRefused
 from kustomer_extract.models import to_live_name, to_view_name
 from kustomer_extract.schema import list_arrays
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from google.cloud import bigquery
 
-    from kustomer_extract.adapters.bigquery.work import BigQueryJobs, Patience
+    from kustomer_extract.adapters.bigquery.work import BigQueryJobs, Timeouts
     from kustomer_extract.models import IntegrationName, Table
     from kustomer_extract.schema import Field
     from kustomer_extract.views import FlatView
@@ -49,11 +49,11 @@ class BigQueryViews:
         dataset: ``project.dataset``.
     """
 
-    def __init__(self, client: bigquery.Client, *, dataset: str, jobs: BigQueryJobs, patience: Patience) -> None:
+    def __init__(self, client: bigquery.Client, *, dataset: str, jobs: BigQueryJobs, timeouts: Timeouts) -> None:
         self._client = client
         self._dataset = dataset
         self._jobs = jobs
-        self._patience = patience
+        self._timeouts = timeouts
 
     def put(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
         """Make the view with its descriptions, or put it in the place of an earlier one, by one statement.
@@ -82,24 +82,24 @@ class BigQueryViews:
             f"labels = [('app', 'kustomer-extract'), ('integration', {to_literal(integration)})]) "
             f"AS {to_select(view, source, dialect=DIALECT, arrays=list_arrays(schema))}"
         )
-        self._jobs.query(to_unique_job_id("view", integration, view.table), sql, labels={"integration": integration})
+        self._jobs.query(to_unique_id("view", integration, view.table), sql, labels={"integration": integration})
 
     def drop(self, integration: IntegrationName, table: Table) -> None:
         """Drop the view, if there is one."""
         name = f"{self._dataset}.{to_view_name(integration, table)}"
         if self._find_kind(name) == "VIEW":
-            self._client.delete_table(name, not_found_ok=True, **self._patience.call)
+            self._client.delete_table(name, not_found_ok=True, **self._timeouts.call)
 
     def measure(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
         """Count rows that tell Kustomer's unit of duration; reads three columns."""
         source = f"`{self._dataset}.{to_live_name(integration, table)}`"
         sql = to_measurement(source, dialect=DIALECT, arrays=list_arrays(schema))
-        (row,) = self._jobs.query(to_unique_job_id("durations", integration), sql, labels={"integration": integration})
+        (row,) = self._jobs.query(to_unique_id("durations", integration), sql, labels={"integration": integration})
         rows, seconds, milliseconds = (row[place] for place in range(3))
         return Measured(rows=rows, seconds=seconds, milliseconds=milliseconds)
 
     def _find_kind(self, name: str) -> str | None:
         try:
-            return str(self._client.get_table(name, **self._patience.call).table_type)
+            return str(self._client.get_table(name, **self._timeouts.call).table_type)
         except NotFound:
             return None

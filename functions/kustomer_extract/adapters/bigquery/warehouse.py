@@ -19,7 +19,14 @@ from google.cloud import bigquery
 from kustomer_extract.adapters.bigquery.history import BigQueryHistory
 from kustomer_extract.adapters.bigquery.live import LiveTables
 from kustomer_extract.adapters.bigquery.views import BigQueryViews
-from kustomer_extract.adapters.bigquery.work import APPEND, REPLACE, BigQueryJobs, Patience, to_job_id, to_unique_job_id
+from kustomer_extract.adapters.bigquery.work import (
+    APPEND,
+    REPLACE,
+    BigQueryJobs,
+    Timeouts,
+    to_bigquery_id,
+    to_unique_id,
+)
 from kustomer_extract.adapters.google.errors import Service
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
 from kustomer_extract.models import Assembled, RunId, Staged, Vanished, describe_table, to_live_name
@@ -51,7 +58,7 @@ class BigQueryWarehouse:
         location: Of both datasets.
         clock: For waits.
         labels: On every job, besides integration, table and run_id.
-        patience: How long to wait for BigQuery.
+        timeouts: How long to wait for BigQuery.
     """
 
     def __init__(
@@ -63,21 +70,21 @@ class BigQueryWarehouse:
         location: str,
         clock: Clock,
         labels: Mapping[str, str] | None = None,
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
         live, self._staging = f"{client.project}.{dataset}", f"{client.project}.{staging_dataset}"
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or Timeouts()
         self._jobs = BigQueryJobs(
             client,
             location=location,
             labels={"app": "kustomer-extract", **(labels or {})},
             clock=clock,
-            patience=self._patience,
+            timeouts=self._timeouts,
         )
-        self._live = LiveTables(client, dataset=live, jobs=self._jobs, patience=self._patience)
-        self._views = BigQueryViews(client, dataset=live, jobs=self._jobs, patience=self._patience)
+        self._live = LiveTables(client, dataset=live, jobs=self._jobs, timeouts=self._timeouts)
+        self._views = BigQueryViews(client, dataset=live, jobs=self._jobs, timeouts=self._timeouts)
         self._history = BigQueryHistory(self._jobs, table=f"{live}._jobs")
         self._service = _describe_service(live, self._staging, location)
 
@@ -86,7 +93,7 @@ class BigQueryWarehouse:
         table, labels = f"{self._staging}.{chunk.name}", _to_labels(chunk.name)
         with self._service.translate(f"loading {chunk.name}"):
             job = self._jobs.begin_load(
-                to_job_id(chunk.name), chunk.data, table, schema=to_json(schema), write=REPLACE, labels=labels
+                to_bigquery_id(chunk.name), chunk.data, table, schema=to_json(schema), write=REPLACE, labels=labels
             )
         staged = Staged(name=chunk.name, rows=chunk.rows)
         return ChunkLoad(staged=staged, job=job, schema=schema, jobs=self._jobs, service=self._service)
@@ -100,7 +107,7 @@ class BigQueryWarehouse:
                 self._create_empty(table, schema)
             for start in range(0, len(sources), _MAX_COPY_SOURCES):
                 some, write = sources[start : start + _MAX_COPY_SOURCES], APPEND if start else REPLACE
-                self._jobs.copy(to_unique_job_id(name), some, table, write=write, labels=labels)
+                self._jobs.copy(to_unique_id(name), some, table, write=write, labels=labels)
             return self._count(name)
 
     def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:
@@ -112,7 +119,7 @@ class BigQueryWarehouse:
         )
         with self._service.translate(f"removing repeats into {name}"):
             self._create_empty(table, schema)
-            self._jobs.query(to_unique_job_id(name), sql, labels=_to_labels(name))
+            self._jobs.query(to_unique_id(name), sql, labels=_to_labels(name))
             return self._count(name)
 
     def locate(self, integration: IntegrationName, table: Table) -> str:
@@ -163,7 +170,7 @@ class BigQueryWarehouse:
                 dropped its staging; the run state, read again at redelivery, says which.
         """
         name = to_live_name(job.integration, job.table)
-        job_id = to_job_id("publish", job.integration, job.table, job.run_id, schema_hash(schema))
+        job_id = to_bigquery_id("publish", job.integration, job.table, job.run_id, schema_hash(schema))
         source = f"{self._staging}.{assembled.name}"
         with self._service.translate(f"publishing {name}"):
             with self._expect(source):
@@ -190,7 +197,7 @@ class BigQueryWarehouse:
                 f"BigQuery: run {run_id} has not published {name}: `kustomer-extract jobs` has those"
             )
         with self._service.translate(f"rolling back {name}"):
-            hours = self._client.get_dataset(self._live.dataset, **self._patience.call).max_time_travel_hours
+            hours = self._client.get_dataset(self._live.dataset, **self._timeouts.call).max_time_travel_hours
             now = self._clock.now()
             oldest = now - timedelta(hours=float(hours or _TIME_TRAVEL_HOURS))
             if target.published_at < oldest:
@@ -222,7 +229,7 @@ class BigQueryWarehouse:
         """Delete staging tables, some at once: a long run has thousands."""
 
         def delete(name: str) -> None:
-            self._client.delete_table(f"{self._staging}.{name}", not_found_ok=True, **self._patience.call)
+            self._client.delete_table(f"{self._staging}.{name}", not_found_ok=True, **self._timeouts.call)
 
         with self._service.translate("dropping staging tables"), ThreadPoolExecutor(_DROPS_AT_ONCE) as pool:
             for _ in pool.map(delete, names):
@@ -266,19 +273,19 @@ class BigQueryWarehouse:
 
     def _exists(self, table: str) -> bool:
         try:
-            self._client.get_table(table, **self._patience.call)
+            self._client.get_table(table, **self._timeouts.call)
         except NotFound:
             return False
         return True
 
     def _create_empty(self, table: str, schema: Sequence[Field]) -> None:
         fields = [bigquery.SchemaField.from_api_repr(field) for field in to_json(schema)]
-        self._client.delete_table(table, not_found_ok=True, **self._patience.call)
-        self._client.create_table(bigquery.Table(table, schema=fields), exists_ok=True, **self._patience.call)
+        self._client.delete_table(table, not_found_ok=True, **self._timeouts.call)
+        self._client.create_table(bigquery.Table(table, schema=fields), exists_ok=True, **self._timeouts.call)
 
     def _count(self, name: str) -> Assembled:
         sql = f"SELECT COUNT(*) AS all_rows, COUNT(DISTINCT id) AS ids FROM `{self._staging}.{name}`"  # noqa: S608 - our own name
-        (row,) = self._jobs.query(to_unique_job_id(name), sql, labels=_to_labels(name))
+        (row,) = self._jobs.query(to_unique_id(name), sql, labels=_to_labels(name))
         return Assembled(name=name, rows=row["all_rows"], distinct_ids=row["ids"])
 
 

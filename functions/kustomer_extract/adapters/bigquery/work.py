@@ -40,7 +40,7 @@ _SLOWEST_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """How long BigQuery is waited for, at most.
 
     Attributes:
@@ -80,13 +80,13 @@ class BigQueryJobs:
         location: str,
         labels: Mapping[str, str],
         clock: Clock,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> None:
         self._client = client
         self._location = location
         self._labels = labels
         self._clock = clock
-        self._patience = patience
+        self._timeouts = timeouts
 
     def begin_load(  # a load job has these facts
         self,
@@ -119,8 +119,8 @@ class BigQueryJobs:
                 job_id=candidate,
                 job_config=config,
                 location=self._location,
-                num_retries=self._patience.upload_retries,
-                timeout=self._patience.upload_seconds,
+                num_retries=self._timeouts.upload_retries,
+                timeout=self._timeouts.upload_seconds,
             )
 
         return self._begin(job_id, insert)
@@ -131,7 +131,7 @@ class BigQueryJobs:
 
         def insert(candidate: str) -> bigquery.CopyJob:
             return self._client.copy_table(
-                sources, table, job_id=candidate, job_config=config, location=self._location, **self._patience.call
+                sources, table, job_id=candidate, job_config=config, location=self._location, **self._timeouts.call
             )
 
         self.finish(self._begin(job_id, insert))
@@ -154,7 +154,7 @@ class BigQueryJobs:
                 job_config=config,
                 job_retry=None,
                 location=self._location,
-                **self._patience.call,
+                **self._timeouts.call,
             )
 
         return list(self.finish(self._begin(job_id, insert)))
@@ -162,7 +162,7 @@ class BigQueryJobs:
     def read_schema(self, table: str) -> Sequence[bigquery.SchemaField]:
         """Read a table's columns; none, if there is no table."""
         try:
-            return tuple(self._client.get_table(table, **self._patience.call).schema)
+            return tuple(self._client.get_table(table, **self._timeouts.call).schema)
         except NotFound:
             return ()
 
@@ -182,16 +182,16 @@ class BigQueryJobs:
     def _look(self, job: AnyJob) -> str:
         """Read the state of a job. One that was just inserted may not be found yet: that passes."""
         try:
-            return "DONE" if job.done(**self._patience.call) else str(job.state)
+            return "DONE" if job.done(**self._timeouts.call) else str(job.state)
         except NotFound as error:
             if not is_unfound_job(error):
                 raise
             return "not found"
 
     def finish(self, job: AnyJob) -> Any:
-        """Wait for the end of a job as long as patience lasts; return its outcome, or raise its error."""
-        self.wait(job, until=self._clock.now() + timedelta(seconds=self._patience.job_seconds))
-        return job.result(**self._patience.call)
+        """Wait for the end of a job, for `job_seconds` at most; return its outcome, or raise its error."""
+        self.wait(job, until=self._clock.now() + timedelta(seconds=self._timeouts.job_seconds))
+        return job.result(**self._timeouts.call)
 
     def _begin(self, job_id: str, insert: Callable[[str], JobT]) -> JobT:
         """Insert a job; if its id is taken, go on with the job that has it, unless that failed: then take the next id.
@@ -210,16 +210,16 @@ class BigQueryJobs:
 
     def _fetch(self, job_id: str) -> Any:
         try:
-            return self._client.get_job(job_id, location=self._location, **self._patience.call)
+            return self._client.get_job(job_id, location=self._location, **self._timeouts.call)
         except NotFound as error:  # happens right after the conflict: github.com/googleapis/python-bigquery/issues/2134
             raise RetryLater(f"BigQuery: job {job_id} exists, but cannot be looked at yet") from error
 
 
-def to_job_id(*parts: object) -> str:
+def to_bigquery_id(*parts: object) -> str:
     """Make a job id out of names: letters, digits, ``_`` and ``-``."""
     return re.sub(r"[^\w-]", "_", "_".join(["kx", *map(str, parts)]), flags=re.ASCII)
 
 
-def to_unique_job_id(*parts: object) -> str:
+def to_unique_id(*parts: object) -> str:
     """Make an id for work that may as well be done twice, so that a repetition is not taken for the first time."""
-    return to_job_id(*parts, uuid.uuid4().hex[:8])
+    return to_bigquery_id(*parts, uuid.uuid4().hex[:8])
