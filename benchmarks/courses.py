@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tests.standins.kustomer.faults import CATALOGUE, Fault
+from tests.standins.kustomer.catalogue import CATALOGUE
+from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.limits import RateLimit
 
 if TYPE_CHECKING:

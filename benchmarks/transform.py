@@ -18,7 +18,7 @@ from isal import isal_zlib
 from kustomer_extract.models import Batch, RunId, Table
 from kustomer_extract.schema import choose, load_schema
 from kustomer_extract.transform import compile_transform, parse_json, to_line
-from tests.standins.kustomer.records import Conversations
+from tests.standins.kustomer.records import Conversations, build_surveys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ BATCH = Batch(run_id=RunId("20261123t030000z-1"), started_at=datetime(2026, 11, 
 
 def build_page() -> bytes:
     """A page of sandbox conversations; each has a key that the schema does not know."""
-    conversations = Conversations(count=ROWS, seed=1, surveys=["6a01f0c2b7d3e94410aa0001"], unknown_every=1)
+    conversations = Conversations(count=ROWS, seed=1, surveys=build_surveys(12, seed=1), unknown_every=1)
     return b'{"data":[' + b",".join(conversations.render(number) for number in range(ROWS)) + b"]}"
 
 

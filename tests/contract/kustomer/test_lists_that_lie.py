@@ -22,7 +22,8 @@ from kustomer_extract.events import Scope, Waiting
 from kustomer_extract.models import ApiKey, IntegrationName, Page, Proof, Table
 from tests.configurations import build_integration
 from tests.standins.clock import VirtualClock
-from tests.standins.kustomer.faults import CATALOGUE, Fault
+from tests.standins.kustomer.catalogue import CATALOGUE
+from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.paging import Paging
 from tests.standins.kustomer.server import Sandbox
 from tests.standins.log import RecordedLog

@@ -18,7 +18,8 @@ from kustomer_extract.events import RateLimited, Scope
 from kustomer_extract.models import ApiKey, Cursor, IntegrationName, Page, RunId, Table
 from tests.configurations import build_integration
 from tests.standins.clock import HurriedClock, VirtualClock
-from tests.standins.kustomer.faults import CATALOGUE, Fault
+from tests.standins.kustomer.catalogue import CATALOGUE
+from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.paging import Paging
 from tests.standins.kustomer.server import Sandbox

@@ -25,10 +25,13 @@ class Request:
 
     Attributes:
         path: With its query.
-        table: ``conversations``, ``satisfaction``, ``token`` (the key check), or None for any other path.
+        table: ``conversations``, ``satisfaction``, ``users`` or ``teams``; ``conversation``, one by its id;
+            ``search`` or ``archive``; ``token`` (the key check); None for any other path.
         page: None where there are no pages, or their parameters are out of bounds.
+        last_page: Of the list, when it was asked for; 0 where there is none.
         descending: Asked with ``sort=desc``.
-        attempt: 1 for the first request of this page in this order, 2 for the next one, …
+        body: Of a search.
+        attempt: 1 for the first request of this page in this order, 2 for the next one, …; of a search likewise.
         host: The `Host` header.
         at: When it arrived.
         started: When its answer started to go out; None before.
@@ -43,6 +46,8 @@ class Request:
     attempt: int
     host: str
     at: float
+    last_page: int = 0
+    body: bytes = b""
     started: float | None = None
     ended: float | None = None
     status: int | None = None
@@ -53,6 +58,7 @@ class Answer:
     """What goes over the wire, and how.
 
     Attributes:
+        is_page: The body is a page of records.
         headers: Besides `Date` and the length of the body.
         wait_seconds: Silence before the first byte.
         padding_mb: Blanks streamed before the body, without a `Content-Length`.
@@ -63,6 +69,7 @@ class Answer:
 
     status: int
     body: bytes
+    is_page: bool = False
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json; charset=utf-8"})
     wait_seconds: float = 0.0
     padding_mb: int = 0

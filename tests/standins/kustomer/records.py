@@ -45,21 +45,49 @@ class Conversations:
 
     Args:
         count: How many there are at first; they are spread evenly over two years.
-        surveys: Ids that ratings refer to.
+        surveys: The definitions that ratings refer to.
         unknown_every: Every so many conversations has an attribute that no documentation mentions; 0: none.
+        burst: So many in the middle are created in the same millisecond.
     """
 
-    def __init__(self, *, count: int, seed: int, surveys: Sequence[str], unknown_every: int = 0) -> None:
-        self._build_template = lru_cache(_TEMPLATES)(lambda index: _build_template(Random(f"{seed} {index}"), surveys))
+    def __init__(
+        self, *, count: int, seed: int, surveys: Sequence[Record], unknown_every: int = 0, burst: int = 0
+    ) -> None:
+        forms = [survey["id"] for survey in surveys]
+        self._build_template = lru_cache(_TEMPLATES)(lambda index: _build_template(Random(f"{seed} {index}"), forms))
         self._salt = Random(seed).randrange(16**6)
         self._step_ms = _SPAN_MS // max(1, count)
         self._unknown_every = unknown_every
+        self._burst = range(count // 2, count // 2 + burst)
+
+    def created_ms(self, number: int) -> int:
+        """When it was created, in epoch milliseconds."""
+        return _FIRST_MS + (self._burst.start if number in self._burst else number) * self._step_ms
+
+    def updated_ms(self, number: int) -> int:
+        """When it was last changed."""
+        return self.created_ms(number) + 3 * self._response_ms(number)
+
+    def identify(self, number: int) -> str:
+        """Its id; like Kustomer's, it begins with the second of creation."""
+        return f"{self.created_ms(number) // 1000:08x}{self._salt:06x}{number:010x}"
+
+    def number_of(self, identifier: str) -> int | None:
+        """Which number has this id; None: no number has."""
+        try:
+            number = int(identifier[14:], 16)
+        except ValueError:
+            return None
+        return number if self.identify(number) == identifier else None
 
     def render(self, number: int) -> bytes:
-        """The JSON of one conversation. Its id, like Kustomer's, begins with the second of creation."""
-        chance = (number * 2_654_435_761 + self._salt) & 0xFFFFFFFF
-        created_ms = _FIRST_MS + number * self._step_ms
-        response_ms = 60_000 + chance % 7_000_000
+        """The JSON of one conversation."""
+        return self.render_new(number, self.created_ms(number))
+
+    def render_new(self, number: int, created_ms: int) -> bytes:
+        """The same, of one that is created at another time."""
+        chance = self._to_chance(number)
+        response_ms = self._response_ms(number)
         unknown = self._unknown_every and number % self._unknown_every == 0
         return self._build_template((chance >> 16) % _TEMPLATES) % {
             b"id": b"%08x%06x%010x" % (created_ms // 1000, self._salt, number),
@@ -73,6 +101,12 @@ class Conversations:
             b"response": b"%d" % response_ms,
             b"unknown": b'"futureKey":{"level":2},' if unknown else b"",
         }
+
+    def _to_chance(self, number: int) -> int:
+        return (number * 2_654_435_761 + self._salt) & 0xFFFFFFFF
+
+    def _response_ms(self, number: int) -> int:
+        return 60_000 + self._to_chance(number) % 7_000_000
 
 
 def _build_template(rng: Random, surveys: Sequence[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""The sandbox: Kustomer's two list endpoints and its key check, over real HTTP, for whoever has no account.
+"""The sandbox: Kustomer's lists, its search and its key check, over real HTTP, for whoever has no account.
 
 ::
 
@@ -17,39 +17,28 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, Self
-from urllib.parse import parse_qsl, urlsplit
 
-import orjson
-
+from tests.standins.kustomer.answering import answer_well
+from tests.standins.kustomer.endpoints import ROLES, Asked, parse_target
 from tests.standins.kustomer.exchange import Answer, Request, refuse
 from tests.standins.kustomer.faults import Fault, Faults
 from tests.standins.kustomer.limits import Limits, RateLimit
-from tests.standins.kustomer.paging import PageQuery, Paging, build_page, parse_query
+from tests.standins.kustomer.paging import Paging, count_pages
+from tests.standins.kustomer.search import Search
 from tests.standins.kustomer.store import Organisation
 from tests.standins.kustomer.wire import WireServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
     from email.message import Message
-
-_TABLES = {
-    "/v1/satisfaction": "satisfaction",
-    "/v1/conversations": "conversations",
-    "/v1/auth/tokens/current": "token",
-}
-_ONE = "/v1/conversations/"
-_ROLES = {
-    "satisfaction": "org.permission.satisfaction.read",
-    "conversations": "org.permission.conversation.read",
-}
 
 
 @dataclass(kw_only=True)
 class Sandbox:
     """One organisation behind one address, from entering its context to leaving it.
 
-    `key`, `expired`, `missing_roles`, `latency_seconds`, `jitter_seconds`, `compress`, `paging` and `limits.rule` may
-    be assigned in mid-run; the organisation has its own methods for that.
+    `key`, `expired`, `missing_roles`, `latency_seconds`, `jitter_seconds`, `compress`, `paging`, `search` and the
+    limits' `rule` may be assigned in mid-run; the organisation has its own methods for that.
 
     Attributes:
         conversations, surveys: How many there are at first.
@@ -57,17 +46,21 @@ class Sandbox:
         port: 0: any free one.
         key: The API key that is good.
         expired: The key was good once.
-        missing_roles: Tables that the key may not read, with the status that says so, 401 or 403.
+        missing_roles: By the names of `endpoints.ROLES`, what the key may not do, and the status that says so.
         latency_seconds, jitter_seconds: Before each answer: the first, and a part of the second.
         compress: Answer in gzip to clients that accept it.
         unknown_every: Every so many conversations has an undocumented attribute; 0: none.
-        limit: The rate limit; None: none at all, and no headers.
+        hide_every: Every so many conversations is not shown to this key, which makes pages short; 0: none.
+        burst: So many conversations, in the middle, are created in the same millisecond.
+        limit: The rate limit of everything but search; None: none at all, and no headers.
+        search_limit: The rate limit of search; None: none at all, and no headers.
         paging: How pages follow each other.
-        clock: Epoch seconds as the server sees them: for `Date`, windows and resets.
+        search: How search behaves.
+        clock: Epoch seconds as the server sees them: for `Date`, windows, resets, and what happens in mid-run.
         faults: In force from the start; `add_fault` adds more.
         requests: What was asked, in order of arrival.
         organisation: What there is to read.
-        limits: The count against `limit`; None without one.
+        limits, search_limits: The counts against the limits; None without.
     """
 
     conversations: int = 1000
@@ -81,22 +74,34 @@ class Sandbox:
     jitter_seconds: float = 0.0
     compress: bool = False
     unknown_every: int = 0
+    hide_every: int = 0
+    burst: int = 0
     limit: RateLimit | None = None
+    search_limit: RateLimit | None = None
     paging: Paging = field(default_factory=Paging)
+    search: Search = field(default_factory=Search)
     faults: Sequence[Fault] = ()
     clock: Callable[[], float] = time.time
     requests: list[Request] = field(init=False, default_factory=list)
     organisation: Organisation = field(init=False)
     limits: Limits | None = field(init=False)
+    search_limits: Limits | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.organisation = Organisation(
-            conversations=self.conversations, surveys=self.surveys, seed=self.seed, unknown_every=self.unknown_every
+            conversations=self.conversations,
+            surveys=self.surveys,
+            seed=self.seed,
+            unknown_every=self.unknown_every,
+            hide_every=self.hide_every,
+            burst=self.burst,
+            clock=self.clock,
         )
         self.limits = Limits(self.limit, self.clock) if self.limit else None
-        self._attempts: Counter[tuple[str | None, int | None, bool]] = Counter()
+        self.search_limits = Limits(self.search_limit, self.clock) if self.search_limit else None
+        self._attempts: Counter[Hashable] = Counter()
         self._lock = Lock()
-        self._faults = Faults(self.seed)
+        self._faults = Faults(self.seed, self.clock)
         for fault in self.faults:
             self._faults.add(fault)
         self._server: WireServer | None = None
@@ -117,7 +122,7 @@ class Sandbox:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def _other_url(self) -> str:
+    def other_url(self) -> str:
         """The same server, under a name that is not the configured one."""
         return f"http://localhost:{self.port}"
 
@@ -129,14 +134,11 @@ class Sandbox:
         """Drop all faults, those of `faults` too."""
         self._faults.clear()
 
-    def _respond(self, path: str, headers: Message) -> tuple[Request, Answer]:
+    def _respond(self, method: str, path: str, headers: Message, body: bytes) -> tuple[Request, Answer]:
         """Answer one request; called by the thread of its connection."""
-        url = urlsplit(path)
-        if url.path.startswith(_ONE):
-            return self._respond_one(path, url.path.removeprefix(_ONE), headers)
-        wanted = parse_query(url.path, dict(parse_qsl(url.query)))
-        request = self._record(path, _TABLES.get(url.path), wanted, host=headers.get("Host", ""))
-        answer = self._check_key(request, headers.get("Authorization", "")) or self._answer(request, wanted)
+        asked = parse_target(method, path)
+        request = self._record(path, asked, body, host=headers.get("Host", ""))
+        answer = self._check_key(asked, headers.get("Authorization", "")) or self._answer(request, asked)
         wait = answer.wait_seconds + self.latency_seconds
         if self.jitter_seconds:
             wait += self.jitter_seconds * Random(f"{self.seed} {request.path} {request.attempt}").random()
@@ -144,67 +146,51 @@ class Sandbox:
             answer = _compress(answer)
         return request, replace(answer, wait_seconds=wait)
 
-    def _respond_one(self, path: str, identifier: str, headers: Message) -> tuple[Request, Answer]:
-        """Answer a request for one conversation."""
-        request = self._record(path, "conversation", None, host=headers.get("Host", ""))
-        answer = self._check_key(request, headers.get("Authorization", "")) or self._answer(request, identifier)
-        return request, replace(answer, wait_seconds=answer.wait_seconds + self.latency_seconds)
-
-    def _record(self, path: str, table: str | None, wanted: PageQuery | None, *, host: str) -> Request:
-        page = wanted.page if wanted and table in _ROLES else None
-        descending = bool(wanted and wanted.descending)
+    def _record(self, path: str, asked: Asked, body: bytes, *, host: str) -> Request:
+        query, page = asked.query, asked.query.page if asked.query else None
+        descending = bool(query and query.descending)
+        paging, rows = self.paging.of(asked.table), self.organisation.rows(asked.rows) if asked.rows else None
+        last = count_pages(rows, query, paging) if query and rows is not None else 0
         with self._lock:
-            self._attempts[table, page, descending] += 1
+            same = (asked.table, page, descending, body)
+            self._attempts[same] += 1
             request = Request(
                 path=path,
-                table=table,
+                table=asked.table,
                 page=page,
+                last_page=last,
                 descending=descending,
-                attempt=self._attempts[table, page, descending],
+                body=body,
+                attempt=self._attempts[same],
                 host=host,
                 at=time.monotonic(),
             )
             self.requests.append(request)
         return request
 
-    def _check_key(self, request: Request, authorization: str) -> Answer | None:
+    def _check_key(self, asked: Asked, authorization: str) -> Answer | None:
         """Refuse a key that is wrong, expired or lacks a role (docs/kustomer-api.md, sections 2 and 6)."""
         if authorization != f"Bearer {self.key}":
             return refuse(401, "Unauthorized: the token is not valid")
         if self.expired:
             return refuse(401, "Unauthorized: the token has expired")
-        table = request.table or ""
-        if table in self.missing_roles:
-            return refuse(self.missing_roles[table], f"The key lacks the role {_ROLES[table]}")
+        if asked.role and asked.role in self.missing_roles:
+            return refuse(self.missing_roles[asked.role], f"The key lacks the role {ROLES[asked.role]}")
         return None
 
-    def _answer(self, request: Request, wanted: PageQuery | str | None) -> Answer:
-        admitted, told = self.limits.admit() if self.limits else (True, {})
+    def _answer(self, request: Request, asked: Asked) -> Answer:
+        limits = self.search_limits if asked.role == "search" else self.limits
+        admitted, told = limits.admit() if limits else (True, {})
         struck = self._faults.strike(request) if admitted else []
         for fault in struck:
             if fault.does:
                 fault.does(self.organisation)
-        answer = self._read(request.table, wanted) if admitted else refuse(429, "Rate limit exceeded")
+        answer = answer_well(self, asked, request.body) if admitted else refuse(429, "Rate limit exceeded")
         answer = replace(answer, headers={**answer.headers, **told})
         for fault in struck:
             answer = fault.spoil(answer)
-        headers = {name: value.replace("{other}", self._other_url) for name, value in answer.headers.items()}
+        headers = {name: value.replace("{other}", self.other_url) for name, value in answer.headers.items()}
         return replace(answer, headers=headers)
-
-    def _read(self, table: str | None, wanted: PageQuery | str | None) -> Answer:
-        if table is None:
-            return refuse(404, "No such path")
-        if isinstance(wanted, str):
-            found = self.organisation.find(wanted)
-            return Answer(status=200, body=b'{"data":' + found + b"}") if found else refuse(404, "No such conversation")
-        if table == "token":  # no documentation shows this body: clients should look at the status only
-            roles = [role for table, role in _ROLES.items() if table not in self.missing_roles]
-            token = {"type": "token", "id": "6a01f0c2b7d3e94410aa0900", "attributes": {"roles": roles}}
-            return Answer(status=200, body=orjson.dumps({"data": token}))
-        if wanted is None:
-            return refuse(400, "page, pageSize or sort is out of bounds")
-        hosts = {"absolute": self.url, "other_host": self._other_url}
-        return build_page(self.organisation.rows(table), wanted, self.paging, hosts=hosts)
 
 
 def _compress(answer: Answer) -> Answer:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from tests.standins.kustomer.exchange import Answer, Request
 
-Respond: TypeAlias = Callable[[str, "Message"], tuple["Request", "Answer"]]
-"""From the path with its query, and the headers."""
+Respond: TypeAlias = Callable[[str, str, "Message", bytes], tuple["Request", "Answer"]]
+"""From the method, the path with its query, the headers and the body."""
 
 _BLANKS = b" " * 1_000_000
 _MOST_PIECES = 1000
@@ -78,8 +78,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Write no access log; `Sandbox.requests` has it."""
 
     def do_GET(self) -> None:
+        self._respond(b"")
+
+    def do_POST(self) -> None:
+        self._respond(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
+    def _respond(self, body: bytes) -> None:
         server = cast("WireServer", self.server)
-        request, answer = server.respond(self.path, self.headers)
+        request, answer = server.respond(self.command, self.path, self.headers, body)
         if server.stopping.wait(answer.wait_seconds):
             self.close_connection = True
             return

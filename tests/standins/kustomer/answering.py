@@ -1,0 +1,43 @@
+"""What the API answers to a good request: a page, a search, one conversation, or what the key may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tests.standins.kustomer.endpoints import ROLES
+from tests.standins.kustomer.exchange import Answer, refuse
+from tests.standins.kustomer.paging import build_page
+from tests.standins.kustomer.search import answer_search
+
+if TYPE_CHECKING:
+    from tests.standins.kustomer.endpoints import Asked
+    from tests.standins.kustomer.server import Sandbox
+
+
+def answer_well(served: Sandbox, asked: Asked, body: bytes) -> Answer:
+    """Answer a request whose key is good and whose turn it is."""
+    if asked.table is None:
+        return refuse(404, "No such path")
+    if asked.table == "token":  # no documentation shows this body: clients should look at the status only
+        roles = [role for name, role in ROLES.items() if name not in served.missing_roles]
+        token = {"type": "token", "id": "6a01f0c2b7d3e94410aa0900", "attributes": {"roles": roles}}
+        return Answer(status=200, body=orjson.dumps({"data": token}))
+    if asked.table == "conversation":
+        found = served.organisation.find(asked.identifier)
+        return Answer(status=200, body=b'{"data":%b}' % found) if found else refuse(404, "No such conversation")
+    if asked.query is None:
+        return refuse(400, "page, pageSize or sort is out of bounds")
+    if asked.role == "search":
+        return answer_search(
+            served.organisation,
+            served.search,
+            asked.query,
+            body,
+            archive=asked.table == "archive",
+            now=served.clock(),
+            ids_only=asked.ids_only,
+        )
+    hosts = {"absolute": served.url, "other_host": served.other_url}
+    return build_page(served.organisation.rows(asked.rows), asked.query, served.paging.of(asked.table), hosts=hosts)
