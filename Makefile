@@ -79,9 +79,9 @@ infra-check-plans: $(VENV)/installed
 
 # checkov wants other versions of libraries than the function does: an environment of its own.
 infra-check-policies:
-	@if [ -x $(CHECKOV_VENV)/bin/checkov ] || { $(PYTHON) -m venv $(CHECKOV_VENV) && \
-	  $(CHECKOV_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(CHECKOV); }; \
-	then $(CHECKOV_VENV)/bin/checkov --config-file .checkov.yaml; \
+	@if [ -x $(CHECKOV_VENV)/bin/checkov ] || { "$(PYTHON)" -m venv $(CHECKOV_VENV) && $(CHECKOV_VENV)/bin/python -m pip install \
+	  --no-user --target= --prefix="$$(cd $(CHECKOV_VENV) && pwd)" --quiet --disable-pip-version-check $(CHECKOV); }; \
+	then $(CHECKOV_VENV)/bin/python -m checkov.main --config-file .checkov.yaml; \
 	elif [ -n "$$CI" ]; then exit 1; \
 	else echo "left out: checkov could not be installed here, its policies were not checked"; fi
 
