@@ -34,7 +34,7 @@ from requests.adapters import HTTPAdapter
 # Imported here, so that no contender's time has imports in it.
 from kustomer_extract.adapters.duckdb import warehouse as _duckdb  # noqa: F401
 from kustomer_extract.adapters.duckdb.sql import quote, to_literal, to_type
-from kustomer_extract.adapters.laptop import local as _local  # noqa: F401
+from kustomer_extract.adapters.laptop import configuration as _configuration  # noqa: F401
 from kustomer_extract.bootstrap import LAPTOP_LIMITS, open_laptop
 from kustomer_extract.models import IntegrationName, JobStatus, Message, Table, Trigger
 from kustomer_extract.pipeline.run import execute

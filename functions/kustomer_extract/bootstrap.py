@@ -60,7 +60,7 @@ def read_names(config_path: Path) -> Sequence[IntegrationName]:
     Raises:
         ConfigInvalid: it cannot be read.
     """
-    from kustomer_extract.adapters.laptop.local import YamlConfigStore
+    from kustomer_extract.adapters.laptop.configuration import YamlConfigStore
 
     return YamlConfigStore(config_path).list_names()
 
@@ -217,11 +217,9 @@ def open_laptop(
         ConfigInvalid, WarehouseRefused: a file cannot be used, and what to do.
     """
     from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
-    from kustomer_extract.adapters.laptop.local import (
-        EnvironmentSecretStore,
-        MemoryRunStore,
-        YamlConfigStore,
-    )
+    from kustomer_extract.adapters.laptop.configuration import YamlConfigStore
+    from kustomer_extract.adapters.laptop.keys import EnvironmentSecretStore
+    from kustomer_extract.adapters.laptop.runs import MemoryRunStore
 
     _collect_garbage_less_often()
     clock = SystemClock()

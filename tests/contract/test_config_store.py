@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
-from kustomer_extract.adapters.laptop.local import YamlConfigStore
+from kustomer_extract.adapters.laptop.configuration import YamlConfigStore
 from kustomer_extract.config import parse_integration
 from kustomer_extract.errors import UnknownIntegration
 from kustomer_extract.models import IntegrationName, IntegrationStatus

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kustomer_extract.adapters.laptop.local import MemoryRunStore
+from kustomer_extract.adapters.laptop.runs import MemoryRunStore
 from kustomer_extract.errors import TakenOver
 from kustomer_extract.models import (
     Cursor,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from kustomer_extract.adapters.laptop.local import EnvironmentSecretStore
+from kustomer_extract.adapters.laptop.keys import EnvironmentSecretStore
 from kustomer_extract.errors import SecretUnavailable
 from kustomer_extract.models import ApiKey, IntegrationName
 from tests.contract.cloud_adapters import add_key, build_secret_store

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
@@ -15,7 +17,7 @@ from kustomer_extract.models import Chunk, IntegrationName, Job, RunId, Table
 from kustomer_extract.schema import load_schema, select
 from kustomer_extract.views import Measured, build_view, list_paths
 from tests.contract.cloud_adapters import CloudClients, build_warehouse
-from tests.contract.warehouses import BigQueryTables, DuckDbTables
+from tests.contract.warehouses import Bench, BigQueryTables, DuckDbTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -151,6 +153,18 @@ def test_a_view_is_described_column_by_column(bench: SqlBench) -> None:
         description == "Kustomer conversations of acme, one flat row each; every run of kustomer-extract makes it anew."
     )
     assert columns == {column.name: column.description for column in view.columns}
+
+
+@pytest.mark.parametrize("name", ["kustomer.duckdb", "Kustomer.db"])
+def test_in_a_file_of_the_schemas_name_a_view_works_and_goes_with_the_file(tmp_path: Path, name: str) -> None:
+    with closing(DuckDbWarehouse.open(tmp_path / name)) as warehouse:
+        publish(Bench(warehouse, DuckDbTables(warehouse)), RICH)
+        warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
+
+    moved = (tmp_path / name).rename(tmp_path / "moved.duckdb")
+    with duckdb.connect(str(moved), read_only=True) as connection:
+        rows = connection.execute("SELECT conversation_id FROM kustomer.acme_conversations_flat").fetchall()
+    assert rows == [("c1",)]
 
 
 def test_a_view_follows_the_selection_and_takes_the_place_of_an_earlier_one(bench: SqlBench) -> None:

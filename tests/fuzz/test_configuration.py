@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
-from kustomer_extract.adapters.laptop.local import YamlConfigStore
+from kustomer_extract.adapters.laptop.configuration import YamlConfigStore
 from kustomer_extract.config import Integration, may_go_on, parse_integration, restore_integration, to_document
 from kustomer_extract.errors import ConfigInvalid, Problem, UnknownIntegration
 from kustomer_extract.models import Table

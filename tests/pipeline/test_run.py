@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kustomer_extract import events
-from kustomer_extract.adapters.laptop.local import EnvironmentSecretStore
+from kustomer_extract.adapters.laptop.keys import EnvironmentSecretStore
 from kustomer_extract.errors import BrokenPage, ConfigInvalid, KeyRejected, RetryLater, WarehouseRefused
 from kustomer_extract.models import Colour, IntegrationName, JobStatus, Staged, Table, Trigger, colour
 from kustomer_extract.pipeline.invocation import Outcome

@@ -16,7 +16,9 @@ import yaml
 
 from kustomer_extract.adapters.codec import parse_state_document, to_state_document
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
-from kustomer_extract.adapters.laptop.local import Activations, EnvironmentSecretStore, MemoryRunStore, YamlConfigStore
+from kustomer_extract.adapters.laptop.configuration import Activations, YamlConfigStore
+from kustomer_extract.adapters.laptop.keys import EnvironmentSecretStore
+from kustomer_extract.adapters.laptop.runs import MemoryRunStore
 from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import (
     Cursor,

@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 
 class MemoryWarehouse:
-    """Implements `Warehouse` and `local.Activations`.
+    """Implements `Warehouse` and `Activations`.
 
     Attributes:
         live, staging: Rows by the names of their tables.

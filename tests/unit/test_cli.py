@@ -191,13 +191,26 @@ def test_a_dry_run_says_what_it_takes_and_makes_nothing(laptop: Laptop, sandbox:
     before = len(sandbox.requests)
 
     assert laptop.type("run", "--dry-run") == 0
-    assert laptop.cells[1:3] == [["satisfaction", "3", "1", "0.0"], ["conversations", "120", "2", "0.0"]]
+    assert laptop.cells[1:3] == [
+        ["satisfaction", "3", "1", "0.0", "-", "-"],
+        ["conversations", "120", "2", "0.0", "-", "-"],
+    ]
     assert len(sandbox.requests) == before
+
+
+def test_a_dry_run_names_the_columns_that_come_and_go(laptop: Laptop) -> None:
+    laptop.configure(acme={"org": "acme", "tables": {"satisfaction": {"columns": {"links": False}}}})
+    laptop.type("run")
+    columns = {"attributes": {"name": False}}
+    laptop.configure(acme={"org": "acme", "tables": {"satisfaction": {"columns": columns}}})
+
+    assert laptop.type("run", "--dry-run") == 0
+    assert laptop.cells[1][4:] == ["2: links, links.self", "1: attributes.name"]
 
 
 def test_a_dry_run_before_the_first_run_makes_no_file(laptop: Laptop) -> None:
     assert laptop.type("run", "--dry-run") == 0
-    assert laptop.cells[1] == ["satisfaction", "-", "-", "-"]
+    assert [laptop.cells[1][:4], laptop.cells[1][4][:4]] == [["satisfaction", "-", "-", "-"], "all "]
     assert not laptop.warehouse.exists()
 
 
@@ -564,13 +577,29 @@ def test_what_cannot_be_understood_is_exit_code_2(arguments: list[str], capsys: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "(file): found No such file or directory"),
-        ("integrations: [", "allowed: YAML, as in kustomer.example.yaml"),
-        ("a: 1", "integrations: found None, allowed: a map from names to documents"),
-        ("- 1", "integrations: found None"),
-        ("integrations: {acme: }", "integrations.acme: found None"),
-        ("integrations: {1: {org: acme}}", "integrations.1: found {'org': 'acme'}"),
-        (b"\xff\xfe\xff", "allowed: YAML"),
+        (
+            None,
+            "(file): found no such file or directory, allowed: a readable file: write one with kustomer-extract init",
+        ),
+        ("integrations: [", "found did not find expected node content, allowed: YAML, as in kustomer.example.yaml"),
+        ("a: 1", "integrations: found nothing, allowed: a map from names to documents"),
+        ("- 1", "(file): found a list, allowed: a map from names to documents"),
+        ("integrations: {}", "integrations: found an empty map"),
+        ("integrations: {acme: }", "integrations.acme: found nothing"),
+        ("integrations: {1: {org: acme}}", "integrations.1: found a name that is no text"),
+        ("integrations:\n\tacme: {org: acme}", "line 2, column 1: found a tab: YAML indents with spaces"),
+        (
+            "integrations: {acme: {org: a,\n org: b}}",
+            "line 2, column 2: found the key 'org' a second time (first in line 1)",
+        ),
+        (
+            "integrations: {acme: {org: acme, history_start: 2024-02-30}}",
+            "column 49: found a date that no calendar has",
+        ),
+        (
+            b"integrations:\n  acme: {org: \xff}",
+            "line 2: found bytes that are no UTF-8, allowed: a text file saved as UTF-8",
+        ),
     ],
 )
 def test_a_file_that_is_no_configuration_is_exit_code_2(

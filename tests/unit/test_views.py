@@ -8,21 +8,10 @@ from kustomer_extract.models import Table
 from kustomer_extract.schema import load_schema
 from kustomer_extract.views import Measured, build_view, has_view, list_paths
 from kustomer_extract.views.catalogue import COLUMNS
-from kustomer_extract.views.expressions import Count, Custom, Duration, Expression, First, Only, Path, Seconds
+from kustomer_extract.views.expressions import Custom
+from tests.queries import paths_of
 
 VIEWED = [table for table in Table if has_view(table)]
-
-
-def paths_of(expression: Expression) -> set[str]:
-    match expression:
-        case Path(path) | Count(path) | Only(path) | Duration(path):
-            return {path}
-        case First(paths):
-            return set(paths)
-        case Seconds(since, until):
-            return {*since, until}
-        case Custom():
-            return {"attributes.custom"}
 
 
 def name_custom(*names: str) -> dict[str, str]:

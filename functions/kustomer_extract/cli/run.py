@@ -11,16 +11,19 @@ from kustomer_extract.adapters.codec import to_row
 from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.bootstrap import run_here, stop_here
-from kustomer_extract.cli.output import print_table, say
+from kustomer_extract.cli.output import count, print_table, say
 from kustomer_extract.cli.session import choose_tables, read_integration
 from kustomer_extract.errors import ConfigInvalid, Misused
 from kustomer_extract.models import JobStatus, Message, Table, Trigger, to_live_name
+from kustomer_extract.pipeline.table import choose_columns
+from kustomer_extract.views import list_paths
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
     from kustomer_extract.cli.session import Session
+    from kustomer_extract.config import Integration
     from kustomer_extract.models import Document, IntegrationName, Job
     from kustomer_extract.ports import ConfigStore
 
@@ -140,10 +143,19 @@ def dry_run(session: Session, options: Namespace) -> int:
         published = session.ports.warehouse.count_published(name, table)
         pages = None if published is None else -(-published // PAGE_SIZE)
         minutes = None if pages is None else round(pages / limit / integration.rate_share, 1)
-        rows.append((table, published, pages, minutes))
-    print_table(("TABLE", "ROWS LAST TIME", "REQUESTS", "MINUTES"), rows)
+        rows.append((table, published, pages, minutes, *_compare_columns(session, integration, table)))
+    print_table(("TABLE", "ROWS LAST TIME", "REQUESTS", "MINUTES", "COLUMNS ADDED", "COLUMNS REMOVED"), rows)
     say(
         f"\nAt {limit:g} requests a minute and rate_share {integration.rate_share:g}, if there are as many rows as "
         "last time; a run reads the real limit off the answers. Nothing was requested or changed."
     )
     return 0
+
+
+def _compare_columns(session: Session, integration: Integration, table: Table) -> tuple[str | None, str | None]:
+    """Compare the columns that a run would publish with those that are published."""
+    published = session.ports.warehouse.fetch_published_columns(integration.name, table)
+    wanted = list_paths(choose_columns(integration, table).columns)
+    if published is None:
+        return (f"all {len(wanted)}", None)
+    return count(wanted - published), count(published - wanted)

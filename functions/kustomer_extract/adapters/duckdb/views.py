@@ -53,15 +53,24 @@ class DuckDbViews:
                 f"{self._file.path}: kustomer.{name} is a table, and the flat view belongs there: rename or drop it; "
                 "the next run makes the view"
             )
-        full = self._file.qualify("kustomer", name)
-        source = self._file.qualify("kustomer", to_live_name(integration, view.table))
-        select = to_select(view, source, dialect=DIALECT, arrays=list_arrays(schema))
-        with _refuse(full), self._file.transaction():
-            self._file.query(f"CREATE OR REPLACE VIEW {full} AS {select}")
-            self._file.query(f"COMMENT ON VIEW {full} IS {to_literal(describe(view, integration))}")
-            for column in view.columns:
-                text = to_literal(column.description)
-                self._file.query(f"COMMENT ON COLUMN {full}.{quote(column.name)} IS {text}")
+        # Plain names: DuckDB keeps a view's text without the catalogue, and in `kustomer.duckdb` the rest is ambiguous.
+        select = to_select(
+            view, quote(to_live_name(integration, view.table)), dialect=DIALECT, arrays=list_arrays(schema)
+        )
+        statements = [
+            f"USE {self._file.qualify('kustomer')}",
+            "BEGIN",
+            f"CREATE OR REPLACE VIEW {quote(name)} AS {select}",
+            f"COMMENT ON VIEW {quote(name)} IS {to_literal(describe(view, integration))}",
+            *(
+                f"COMMENT ON COLUMN {quote(name)}.{quote(column.name)} IS {to_literal(column.description)}"
+                for column in view.columns
+            ),
+            "COMMIT",
+        ]
+        with _refuse(name), self._file.open_cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
     def drop(self, integration: IntegrationName, table: Table) -> None:
         """Drop the view, if there is one."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class DuckDbWarehouse:
-    """Implements `Warehouse` and `local.Activations`. Close it after use.
+    """Implements `Warehouse` and `Activations`. Close it after use.
 
     Chunks are loaded in a thread of their own, while the next pages are read.
     """

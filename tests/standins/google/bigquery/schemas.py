@@ -88,7 +88,7 @@ def from_duckdb_type(name: str, kind: Any) -> Field:
         children = [from_duckdb_type(child, child_kind) for child, child_kind in kind.children]
         return {"name": name, "type": "RECORD", "mode": "NULLABLE", "fields": children}
     types = {duckdb: bigquery for bigquery, duckdb in _DUCKDB_TYPES.items()}
-    types |= {"TIMESTAMP WITH TIME ZONE": "TIMESTAMP", "INTEGER": "INTEGER", "HUGEINT": "INTEGER"}
+    types |= {"DATE": "DATE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP", "INTEGER": "INTEGER", "HUGEINT": "INTEGER"}
     if str(kind) not in types:
         raise unsupported(f"results of type {kind}")
     return {"name": name, "type": types[str(kind)], "mode": "NULLABLE"}

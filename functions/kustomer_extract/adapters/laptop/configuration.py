@@ -1,0 +1,83 @@
+"""What a laptop has instead of Firestore's documents: a YAML file, which belongs to its author and is never written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from kustomer_extract.adapters.laptop.yaml_file import read_documents
+from kustomer_extract.config import to_status
+from kustomer_extract.errors import UnknownIntegration
+from kustomer_extract.models import IntegrationStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from kustomer_extract.models import Document, IntegrationName
+
+
+class Activations(Protocol):
+    """Remembers which integrations a run has made ACTIVE: the YAML file belongs to its author."""
+
+    def is_active(self, integration: IntegrationName) -> bool:
+        """Tell whether it was ever marked active."""
+
+    def mark_active(self, integration: IntegrationName) -> None:
+        """Remember it."""
+
+
+class YamlConfigStore:
+    """Implements `ConfigStore` on a file ``integrations: {<name>: <document>}``, read anew at every call.
+
+    A document without a status is PENDING: whoever runs the command wants it to run.
+    What is PENDING reads as ACTIVE once it was activated.
+
+    Attributes:
+        last_runs: What was recorded of each integration's last run.
+    """
+
+    def __init__(self, path: Path, activations: Activations | None = None) -> None:
+        self._path = path
+        self._activations = activations
+        self.last_runs: dict[IntegrationName, Mapping[str, object]] = {}
+        self._fetched: dict[IntegrationName, Document] = {}
+
+    def list_names(self) -> Sequence[IntegrationName]:
+        """All integrations of the file, sorted."""
+        return sorted(read_documents(self._path))
+
+    def fetch(self, integration: IntegrationName) -> Document:
+        """Read a document; dates and timestamps are Python's, as YAML types them.
+
+        Raises:
+            ConfigInvalid: the file is missing, is no YAML, or lacks the map `integrations`.
+        """
+        document = self._find(integration)
+        self._fetched[integration] = document
+        if _is_pending(document) and self._activations and self._activations.is_active(integration):
+            return {**document, "status": IntegrationStatus.ACTIVE.value}
+        return document
+
+    def locate(self, integration: IntegrationName) -> str:
+        """Name the file and the key in it."""
+        return f"{self._path}, integrations.{integration}"
+
+    def activate(self, integration: IntegrationName) -> None:
+        """Remember that the integration is ACTIVE."""
+        document = self._find(integration)
+        if self._activations and _is_pending(document) and document == self._fetched.get(integration, document):
+            self._activations.mark_active(integration)
+
+    def record_last_run(self, integration: IntegrationName, last_run: Mapping[str, object]) -> None:
+        """Remember it for as long as this process lives: the file belongs to its author."""
+        self.last_runs[integration] = last_run
+
+    def _find(self, integration: IntegrationName) -> Document:
+        documents = read_documents(self._path)
+        if integration not in documents:
+            raise UnknownIntegration(integration, sorted(documents))
+        return {"status": IntegrationStatus.PENDING.value, **documents[integration]}
+
+
+def _is_pending(document: Document) -> bool:
+    return to_status(document["status"]) is IntegrationStatus.PENDING
