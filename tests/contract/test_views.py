@@ -17,14 +17,13 @@ from kustomer_extract.models import Chunk, IntegrationName, Job, RunId, Table
 from kustomer_extract.schema import load_schema, select
 from kustomer_extract.views import Measured, build_view, list_paths
 from tests.contract.cloud_adapters import CloudClients, build_warehouse
-from tests.contract.warehouses import Bench, BigQueryTables, DuckDbTables
+from tests.contract.warehouses import BigQueryTables, DuckDbTables, SqlBench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from kustomer_extract.schema import Field
-    from tests.contract.warehouses import SqlBench
 
 ACME = IntegrationName("acme")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -64,8 +63,6 @@ BARE = {"id": "c3", "type": "conversation"}
 
 @pytest.fixture(params=["duckdb", "bigquery"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlBench]:
-    from tests.contract.warehouses import SqlBench  # noqa: PLC0415 - the fixture's type
-
     if request.param == "bigquery":
         clients: CloudClients = request.getfixturevalue("clients")
         yield SqlBench(build_warehouse(clients), BigQueryTables(clients))
@@ -158,7 +155,7 @@ def test_a_view_is_described_column_by_column(bench: SqlBench) -> None:
 @pytest.mark.parametrize("name", ["kustomer.duckdb", "Kustomer.db"])
 def test_in_a_file_of_the_schemas_name_a_view_works_and_goes_with_the_file(tmp_path: Path, name: str) -> None:
     with closing(DuckDbWarehouse.open(tmp_path / name)) as warehouse:
-        publish(Bench(warehouse, DuckDbTables(warehouse)), RICH)
+        publish(SqlBench(warehouse, DuckDbTables(warehouse)), RICH)
         warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
 
     moved = (tmp_path / name).rename(tmp_path / "moved.duckdb")

@@ -185,8 +185,9 @@ class List:
             if ids == before:
                 yield from self._to_pages(pages)
                 return
+            if before is not None:
+                self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
             before = ids
-            self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
         raise Truncated(
             f"{_MAX_READINGS} readings of /v1/{self.table} found different records: the list cannot be trusted; the "
             "published table stays as it is. Run again; ask Kustomer's support if it stays so"

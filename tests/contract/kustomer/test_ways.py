@@ -1,0 +1,179 @@
+"""Every conversation, however many: by the list, or past a capped one by search, over HTTP at the sandbox."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer
+from kustomer_extract.errors import Truncated
+from kustomer_extract.events import Scope
+from kustomer_extract.models import ApiKey, Cursor, IntegrationName, Page, Proof, Table
+from tests.configurations import build_integration
+from tests.standins.clock import VirtualClock
+from tests.standins.kustomer.limits import RateLimit
+from tests.standins.kustomer.paging import cap_list
+from tests.standins.kustomer.search import Search
+from tests.standins.kustomer.server import Sandbox
+from tests.standins.log import RecordedLog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WAYS = ["unlinked", "refused", "repeated", "empty"]
+SEARCHES = {"search", "archive"}
+
+
+class Reader:
+    """A source whose clock the sandbox shares."""
+
+    def __init__(self, clock: VirtualClock, sandbox: Sandbox, **settings: object) -> None:
+        self.clock = clock
+        connect = ConnectKustomer(clock=clock, base_url=sandbox.url, seed=1)
+        scope = Scope(integration=IntegrationName("acme"))
+        self.source = connect(build_integration(**settings), ApiKey(sandbox.key), RecordedLog(), scope)
+
+    def read(self, start: Cursor | None = None, *, pages: int | None = None) -> list[Page]:
+        """Read all pages, or so many."""
+        read: list[Page] = []
+        until = self.clock.now() + timedelta(hours=20)
+        found = self.source.iter_pages(Table.CONVERSATIONS, start=start, until=until)
+        for page in found:
+            read.append(page)
+            if len(read) == pages:
+                break
+        found.close()
+        return read
+
+
+def open_sandbox(clock: VirtualClock, **settings: Any) -> Sandbox:
+    return Sandbox(clock=lambda: clock.now().timestamp(), surveys=3, **settings)
+
+
+def take(pages: Sequence[Page]) -> list[str]:
+    """Take the ids that are not void."""
+    begin = max((number for number, page in enumerate(pages) if page.restart), default=0)
+    return [str(record["id"]) for page in pages[begin:] for record in page.records]
+
+
+def asked(sandbox: Sandbox, *tables: str) -> int:
+    return sum(request.table in tables for request in sandbox.requests)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_beyond_a_capped_list_every_row_comes_by_search(way: Any) -> None:
+    clock = VirtualClock()
+    with open_sandbox(clock, conversations=10_600, paging=cap_list(way)) as sandbox:
+        reader = Reader(clock, sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert set(take(pages)) == set(sandbox.organisation.ids())
+    assert (pages[-1].evidence.proven_by, pages[-1].evidence.expected_rows) == (Proof.TOTAL, 10_600)
+    assert asked(sandbox, *SEARCHES) <= 3 * 10_600 / 500 + 12
+    assert asked(sandbox, "conversations") <= 3
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_list_that_proves_capped_later_is_left_once_without_its_rows(way: Any) -> None:
+    """Below 10,000 the list is taken; where it ends early all the same, the search starts the table over."""
+    clock = VirtualClock()
+    with open_sandbox(clock, conversations=900, paging=cap_list(way, pages=3)) as sandbox:
+        reader = Reader(clock, sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert [page.restart for page in pages].count(True) == 1
+    assert sorted(set(take(pages))) == sorted(sandbox.organisation.ids())
+    assert pages[-1].evidence.proven_by is Proof.TOTAL
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_the_role_a_capped_list_is_refused_with_the_role_and_what_to_do(way: Any) -> None:
+    clock = VirtualClock()
+    with open_sandbox(
+        clock, conversations=900, paging=cap_list(way, pages=3), missing_roles={"search": 403}
+    ) as sandbox:
+        reader = Reader(clock, sandbox)
+
+        with pytest.raises(Truncated, match=r"needs the role org\.permission\.search\.create.*add a new version"):
+            reader.read()
+        reader.source.close()
+
+
+def test_below_the_cap_nothing_changes_but_the_counts() -> None:
+    clock = VirtualClock()
+    with open_sandbox(clock, conversations=950) as sandbox:
+        reader = Reader(clock, sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert take(pages) == sandbox.organisation.ids()
+    assert (pages[-1].evidence.proven_by, pages[-1].evidence.expected_rows) == (Proof.NEWEST, 950)
+    assert asked(sandbox, *SEARCHES) == 2
+
+
+def test_a_list_that_goes_deeper_than_the_cap_is_read() -> None:
+    clock = VirtualClock()
+    with open_sandbox(clock, conversations=10_600) as sandbox:
+        reader = Reader(clock, sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert take(pages) == sandbox.organisation.ids()
+    assert pages[-1].evidence.proven_by is Proof.NEWEST
+
+
+def test_a_search_goes_on_at_any_cursor_after_a_kill() -> None:
+    clock = VirtualClock()
+    with open_sandbox(clock, conversations=900, paging=cap_list("unlinked", pages=3)) as sandbox:
+        read: list[Page] = []
+        cursor: Cursor | None = None
+        while not read or cursor is not None:
+            reader = Reader(clock, sandbox)
+            some = reader.read(cursor, pages=None if not read else 1)
+            if not read:  # the list, and the first page of the search
+                first = next(number for number, page in enumerate(some) if page.restart)
+                some = some[: first + 1]
+            reader.source.close()
+            read += some
+            cursor = some[-1].next
+
+    assert set(take(read)) == set(sandbox.organisation.ids())
+    assert all(json.loads(page.next)["way"] == "search" for page in read[5:-1] if page.next and page.restart)
+
+
+def test_searches_keep_their_own_limit_and_draw_on_no_other() -> None:
+    clock = VirtualClock()
+    limits = {"limit": RateLimit(requests=1000), "search_limit": RateLimit(requests=100)}
+    with open_sandbox(clock, conversations=10_600, paging=cap_list("refused"), **limits) as sandbox:
+        reader = Reader(clock, sandbox, rate_share=0.6)
+        began = clock.monotonic()
+
+        reader.read()
+        reader.source.close()
+
+    searches = [request for request in sandbox.requests if request.table in SEARCHES]
+    assert all(request.status == 200 for request in searches)
+    assert (clock.monotonic() - began) / len(searches) >= 60 / 100 / 0.6 * 0.9
+
+
+def test_a_late_index_a_burst_and_old_ones_lose_nothing() -> None:
+    clock = VirtualClock()
+    search = Search(late_seconds=20, standard_days=300)
+    with open_sandbox(
+        clock, conversations=3000, burst=1200, paging=cap_list("empty", pages=3), search=search
+    ) as sandbox:
+        reader = Reader(clock, sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert set(take(pages)) == set(sandbox.organisation.ids())
