@@ -109,5 +109,12 @@ format: $(VENV)/installed ## format and mend what can be mended
 lock: $(VENV)/installed ## compile requirements*.txt anew from pyproject.toml; newer releases: make lock UPGRADE=--upgrade
 	@$(VENV)/bin/python tools/lock.py $(UPGRADE)
 
+audit: ## ask the public database of known faults about what is installed, where a network allows
+	@$(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	@.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements.txt
+
+licences: $(VENV)/installed ## list the licence of everything that is installed
+	@$(VENV)/bin/python tools/licences.py
+
 clean: ## remove what the other commands made
 	rm -rf build dist .venv .venv-3.13 .venv-checkov infra/.build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache demo.duckdb

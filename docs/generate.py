@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kustomer_extract import events
+from kustomer_extract.adapters.codec import load_columns
 from kustomer_extract.models import Table
 from kustomer_extract.schema import iter_paths, load_schema
+from kustomer_extract.views.catalogue import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,6 +38,21 @@ def write_columns(table: Table) -> str:
     )
 
 
+def write_view(table: Table) -> str:
+    """All columns of a flat view, and what each reads."""
+    return _write_table(
+        ("Column", "What it is"),
+        ((f"`{name}`", description) for name, (_, description) in COLUMNS[table].items()),
+    )
+
+
+def write_jobs() -> str:
+    """All columns of `_jobs`."""
+    return _write_table(
+        ("Column", "Type", "What it is"), ((f"`{f.name}`", f.type, f.description) for f in load_columns())
+    )
+
+
 def write_events() -> str:
     """All events, with their severity, or what decides on it, and with their own fields."""
     return _write_table(
@@ -46,6 +63,8 @@ def write_events() -> str:
 
 LISTS: Sequence[tuple[str, str, Callable[[], str]]] = (
     *(("tables.md", table.value, partial(write_columns, table)) for table in Table),
+    *(("tables.md", f"{table.value}_flat", partial(write_view, table)) for table in COLUMNS),
+    ("tables.md", "_jobs", write_jobs),
     ("log-events.md", "events", write_events),
 )
 """Page, name of the markers, writer."""

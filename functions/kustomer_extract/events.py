@@ -255,11 +255,14 @@ class ExtractUnproven(Event):
     severity = Severity.WARNING
     template = (
         "completeness is proven by: {proven_by}",
+        "; {rows} of {expected_rows} rows that the search counts came by ({percent} %)",
         "; {short_pages} pages stayed short and were believed",
         "; {unreadable_rows} rows are counted but not handed out",
     )
     proven_by: Proof
+    rows: int | None = None
     expected_rows: int | None = None
+    percent: float | None = None
     short_pages: int | None = None
     unreadable_rows: int | None = None
 

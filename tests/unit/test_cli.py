@@ -146,7 +146,7 @@ def test_an_interrupted_run_is_exit_code_130_and_tells_what_is_published(laptop:
         "the next run starts over"
     )
     assert laptop.type("jobs") == 0
-    assert [row[2:4] + row[6:7] for row in laptop.cells[1:]] == [
+    assert [row[2:4] + row[8:9] for row in laptop.cells[1:]] == [
         ["conversations", "SKIPPED", "stopped"],
         ["satisfaction", "SUCCEEDED", "-"],
     ]
@@ -306,11 +306,11 @@ def test_jobs_are_shown_newest_first_with_the_runs_colour(laptop: Laptop) -> Non
     laptop.type("run")
 
     assert laptop.type("jobs") == 0
-    assert [(*row[1:5], *row[6:8]) for row in laptop.cells[1:]] == [
-        ("acme", "conversations", "FAILED", "0", "key_rejected", "red"),
-        ("acme", "satisfaction", "FAILED", "0", "key_rejected", "red"),
-        ("acme", "conversations", "SUCCEEDED", "120", "-", "green"),
-        ("acme", "satisfaction", "SUCCEEDED", "3", "-", "green"),
+    assert [(*row[1:7], *row[8:10]) for row in laptop.cells[1:]] == [
+        ("acme", "conversations", "FAILED", "0", "-", "none", "key_rejected", "red"),
+        ("acme", "satisfaction", "FAILED", "0", "-", "none", "key_rejected", "red"),
+        ("acme", "conversations", "SUCCEEDED", "120", "120", "newest", "-", "green"),
+        ("acme", "satisfaction", "SUCCEEDED", "3", "-", "repeated reading", "-", "green"),
     ]
     assert all(re.fullmatch(RUN_ID, row[-1]) for row in laptop.cells[1:])
 
@@ -428,6 +428,7 @@ def test_a_check_tries_everything_and_writes_nothing(laptop: Laptop) -> None:
         ["rate limit", "ok", "1000 requests a minute"],
         ["order of pages", "ok", "oldest first; with sort=desc, newest first"],
         ["depth of pages", "ok", "fewer than 100 pages: whether more are served cannot be seen"],
+        ["way to conversations", "ok", "the list: the search counts 120 of them"],
         ["duration", "ok", "60,000 conversations a minute at rate_share 0.6"],
         ["published satisfaction", "ok", "nothing yet"],
         ["published conversations", "ok", "nothing yet"],

@@ -32,3 +32,15 @@ def test_the_runbook_has_a_cure_for_every_error_code() -> None:
     rows = re.findall(r"^\| `(\w+)`", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
 
     assert sorted(set(rows) - {"error_code"}) == list(ERROR_CODES)
+
+
+@pytest.mark.parametrize("page", ["docs/testing.md", "SECURITY.md", "docs/privacy.md", "README.md", "CONTRIBUTING.md"])
+def test_what_a_page_names_in_this_repository_is_there(page: str) -> None:
+    text = (ROOT / page).read_text()
+    links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link}
+    named = set(re.findall(r"`((?:tests|docs|infra|tools)/[\w./-]+)`", text))
+
+    missing = {link for link in links if link and not (ROOT / page).parent.joinpath(link).exists()}
+    missing |= {path for path in named if not (ROOT / path).exists()}
+
+    assert missing == set()

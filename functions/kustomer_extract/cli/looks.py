@@ -92,7 +92,19 @@ def show_jobs(session: Session, options: Namespace) -> int:
         say(json.dumps(rows, default=lambda moment: moment.isoformat(), ensure_ascii=False, indent=2))
         return 0
     print_table(
-        ("STARTED", "INTEGRATION", "TABLE", "STATUS", "ROWS", "MINUTES", "ERROR", "COLOUR", "RUN"),
+        (
+            "STARTED",
+            "INTEGRATION",
+            "TABLE",
+            "STATUS",
+            "ROWS",
+            "EXPECTED",
+            "PROVEN BY",
+            "MINUTES",
+            "ERROR",
+            "COLOUR",
+            "RUN",
+        ),
         [
             (
                 format_time(job.started_at),
@@ -100,6 +112,8 @@ def show_jobs(session: Session, options: Namespace) -> int:
                 job.table,
                 job.status,
                 job.rows,
+                job.expected_rows,
+                job.proven_by,
                 job.minutes,
                 job.error_code,
                 colours[job.run_id],

@@ -15,7 +15,7 @@ from tests.configurations import build_integration
 from tests.standins.clock import VirtualClock
 from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.limits import RateLimit
-from tests.standins.kustomer.paging import Paging
+from tests.standins.kustomer.paging import Paging, cap_list
 from tests.standins.kustomer.server import Sandbox
 from tests.standins.log import RecordedLog
 
@@ -46,7 +46,24 @@ def test_all_is_well() -> None:
         "rate limit": "500 requests a minute",
         "order of pages": "oldest first; with sort=desc, newest first",
         "depth of pages": "fewer than 100 pages: whether more are served cannot be seen",
+        "way to conversations": "the list: the search counts 150 of them",
     }
+
+
+def test_beyond_a_capped_list_the_way_is_search_and_one_conversation_is_compared() -> None:
+    findings = check(conversations=10_100, paging=cap_list("refused"))
+
+    assert findings["way to conversations"].detail == (
+        "search: there are 10,100 and the list ends at 10,000; one conversation has the same attributes in both"
+    )
+
+
+def test_without_the_role_the_way_is_the_list_and_the_role_is_named() -> None:
+    way = check(missing_roles={"search": 403})["way to conversations"]
+
+    assert way.ok
+    assert way.detail.startswith("the list: the key may not search")
+    assert "org.permission.search.create" in way.remedy
 
 
 def test_a_bad_key_ends_the_check() -> None:

@@ -264,6 +264,20 @@ def test_what_is_deleted_between_two_hops_hides_nothing(reader: Reader, sandbox:
     assert set(sandbox.organisation.ids()) <= set(to_ids(read) + to_ids(rest))
 
 
+def test_going_on_without_getting_further_leaves_the_cursor_as_it_was(reader: Reader, sandbox: Sandbox) -> None:
+    """A run that reads its latest page again and nothing else has made no progress."""
+    sandbox.add_fault(Fault(table="conversations", page=4, descending=False, keeps=60))
+    until = reader.clock.now() + timedelta(hours=1)
+    pages = reader.source.iter_pages(Table.CONVERSATIONS, start=None, until=until)
+    cursors = [next(pages).next for _ in range(4)]
+    pages.close()
+
+    for cursor in cursors:
+        again = reader.source.iter_pages(Table.CONVERSATIONS, start=cursor, until=until)
+        assert next(again).next == cursor
+        again.close()
+
+
 # --- refusals
 
 

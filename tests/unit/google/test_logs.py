@@ -52,6 +52,8 @@ EVENTS: list[events.Event] = [
     events.GuardRefusal(rows=1, published_rows=100, max_drop_percent=50),
     events.DropExplained(rows=1, published_rows=100, reason="history_start was changed"),
     events.TablePublished(name_in_warehouse="acme_conversations", rows=1),
+    events.ViewPublished(name_in_warehouse="acme_conversations_flat", columns=50, duration_unit="milliseconds"),
+    events.ViewFailed(name_in_warehouse="acme_conversations_flat", error="a table has its name"),
     events.TableLeftPublished(name_in_warehouse="acme_conversations", command="DROP TABLE acme_conversations"),
     events.JobFinished(
         job_id="j",

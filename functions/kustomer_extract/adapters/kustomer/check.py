@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
-from kustomer_extract.errors import BrokenPage, ExtractError, Unwanted
+from kustomer_extract.adapters.kustomer.search.requests import ROLE
+from kustomer_extract.adapters.kustomer.ways import CAP
+from kustomer_extract.errors import BrokenPage, ExtractError, RoleMissing, Unwanted
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kustomer_extract.adapters.kustomer.source import KustomerSource
+    from kustomer_extract.adapters.kustomer.ways import Ways
+    from kustomer_extract.models import JsonObject
 
 _LAST_PAGE_OF_CAP = 100
 
@@ -48,6 +52,7 @@ def _check_lists(source: KustomerSource, tables: Sequence[Table], until: datetim
     if Table.CONVERSATIONS in tables:
         yield _look("order of pages", partial(_check_order, source, until))
         yield _look("depth of pages", partial(_check_depth, source, until))
+        yield _check_way(source, until)
 
 
 def _look(name: str, look: Callable[[], str]) -> Finding:
@@ -58,6 +63,48 @@ def _look(name: str, look: Callable[[], str]) -> Finding:
     except ExtractError as error:
         detail, _, remedy = str(error).partition("; ")
         return Finding(name=name, ok=False, detail=detail, remedy=remedy or "do as it says, then check again")
+
+
+def _check_way(source: KustomerSource, until: datetime) -> Finding:
+    """Say which way conversations will be read, and why; a missing role matters only where the list is capped."""
+    name = "way to conversations"
+    ways = source.open_ways(until)
+    try:
+        counted = ways.search.count()
+        if counted.expected <= CAP:
+            return Finding(name=name, ok=True, detail=f"the list: the search counts {counted.expected:,} of them")
+        if ways.list_goes_deeper():
+            told = f"the list: it goes deeper than {CAP:,}; the search counts {counted.expected:,}"
+            return Finding(name=name, ok=True, detail=told)
+        return Finding(
+            name=name,
+            ok=True,
+            detail=f"search: there are {counted.expected:,} and the list ends at {CAP:,}; {_compare_keys(ways)}",
+        )
+    except Unwanted:
+        return Finding(name=name, ok=False, detail="no answer in time", remedy="try again later")
+    except RoleMissing:
+        told = f"the list: the key may not search, so nothing tells how many there are, and over {CAP:,} may be refused"
+        return Finding(name=name, ok=True, detail=told, remedy=f"a key with {ROLE} would do both")
+    except ExtractError as error:
+        return Finding(name=name, ok=True, detail=f"the list: the search does not answer ({error})")
+
+
+def _compare_keys(ways: Ways) -> str:
+    """Compare what a conversation has in the list and in the search, by the names of its attributes."""
+    record = ways.of_list.read_page(1).records[0]
+    found = {str(other["id"]): other for other in ways.search.find_made_with(record)}
+    if record["id"] not in found:
+        return "a conversation of the list was not found by search"
+    missing = _list_names(record) - _list_names(found[str(record["id"])])
+    if missing:
+        return f"one conversation lacks {', '.join(sorted(missing))} there"
+    return "one conversation has the same attributes in both"
+
+
+def _list_names(record: JsonObject) -> set[str]:
+    attributes = record.get("attributes")
+    return set(attributes) if isinstance(attributes, dict) else set()
 
 
 def _check_key(source: KustomerSource, until: datetime) -> str:

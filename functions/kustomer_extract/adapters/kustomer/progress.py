@@ -123,7 +123,9 @@ class Progress:
         """Go on one page earlier: its records are read again, and nothing of it is counted twice."""
         page = max(1, self.page - 1)
         first = self.first if page > 1 else ""
-        return replace(self, page=page, rows=self.rows - len(self.ids), first=first, last="", was_empty=False)
+        short = max(0, self.short_pages - (len(self.ids) < self.largest))
+        rows = self.rows - len(self.ids)
+        return replace(self, page=page, rows=rows, first=first, last="", was_empty=False, short_pages=short)
 
     def after(self, page: ListPage, seen: Container[str] = ()) -> Progress:
         """Add a page; `seen` are the fingerprints of pages that this process has read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.search.cursor import Position, Sweep
@@ -74,6 +75,16 @@ class SearchReader:
     def _count_settled(self, began_at: int) -> int:
         window = Window(start=self.history_start, end=began_at - _MARGIN_MS)
         return sum(to_found(self.ask(to_request(place, CREATED, window, page_size=1))).total for place in Place)
+
+    def find_made_with(self, record: JsonObject) -> Sequence[JsonObject]:
+        """Find the conversations that were made in the same millisecond as one of the list."""
+        attributes = record.get("attributes")
+        text = attributes.get("createdAt") if isinstance(attributes, dict) else None
+        if not isinstance(text, str):
+            return []
+        moment = to_ms(datetime.fromisoformat(text))
+        window = Window(start=moment, end=moment + 1)
+        return [found for place in Place for found in self._search(place, CREATED, window).records]
 
     def iter_pages(self, start: Cursor | Position) -> Generator[Page]:
         """Yield a page for each window, in the order of the sweeps; the last one's `next` is None."""
