@@ -18,7 +18,8 @@ from isal import isal_zlib
 from kustomer_extract.models import Batch, RunId, Table
 from kustomer_extract.schema import choose, load_schema
 from kustomer_extract.transform import compile_transform, parse_json, to_line
-from tests.standins.kustomer.records import Conversations, build_surveys
+from tests.standins.kustomer.records import Conversations
+from tests.standins.kustomer.surveys import build_surveys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

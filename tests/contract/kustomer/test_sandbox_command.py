@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from kustomer_extract.cli import main
 from tests.contract.kustomer.asking import CONVERSATIONS, KEY
 from tests.standins.kustomer.catalogue import CATALOGUE
 from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.options import build_sandbox
 from tests.standins.kustomer.paging import Paging
+from tests.standins.kustomer.people import AGENTS, MEMBERS, TAGS, TEAMS
 from tests.standins.kustomer.search import Search
 from tests.standins.kustomer.server import Sandbox
 
@@ -117,6 +121,31 @@ class TestCommandLine:
 
             said = f"Port {sandbox.port} cannot be used: Address already in use. Choose another one with --port.\n"
             assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
+def test_what_the_readme_says_of_a_real_organisation_can_be_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    steps = (ROOT / "README.md").read_text(encoding="utf-8").partition("With a real organisation:")[2].split("```")[1]
+    commands = [shlex.split(line, comments=True) for line in steps.splitlines() if line]
+    copied, *typed = [command for command in commands if command[0] in {"cp", "kustomer-extract"}]
+    shutil.copy(ROOT / copied[1], copied[2])
+
+    with Sandbox(conversations=120, limit=RateLimit(requests=100_000)) as sandbox:
+        environment = {"KUSTOMER_API_URL": sandbox.url, "KUSTOMER_API_KEY": sandbox.key}
+        statuses = [main(command[1:], environment=environment) for command in typed]
+
+    assert [command[1] for command in typed] == ["check", "run", "jobs"]
+    assert statuses == [0, 0, 0]
+
+
+def test_the_readme_has_every_name_of_the_data() -> None:
+    readme = (ROOT / "tests/standins/kustomer/README.md").read_text(encoding="utf-8")
+
+    rows = [f"| {TEAMS[team]} | {', '.join(AGENTS[agent] for agent in agents)}" for team, agents in MEMBERS.items()]
+    assert [row for row in rows if row not in readme] == []
+    assert ", ".join(TAGS.values()) in readme
 
 
 def test_the_readme_names_every_option_and_fault() -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.contract.kustomer.asking import CONVERSATIONS, Reply, get, post
+from tests.standins.kustomer.calendar import END_MS, to_iso
 from tests.standins.kustomer.endpoints import ROLES
 from tests.standins.kustomer.faults import Fault
-from tests.standins.kustomer.index import to_ms
 from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.search import Search
 from tests.standins.kustomer.server import Sandbox
-from tests.standins.kustomer.store import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +20,12 @@ if TYPE_CHECKING:
 SEARCH = "/v1/customers/search"
 ARCHIVE = "/v1/customers/archive/search"
 CREATED, UPDATED = "conversation_created_at", "conversation_updated_at"
-NOW = to_ms("2026-11-01") / 1000  # after all that was made, and not more than two years after any of it
+NOW = END_MS / 1000  # after all that was made, and not more than two years after any of it
 DAY = 86_400.0
+
+
+def to_text(epoch_ms: float) -> str:
+    return to_iso(int(epoch_ms)).decode()
 
 
 def open_sandbox(**settings: Any) -> Sandbox:
@@ -148,7 +151,7 @@ class TestBorders:
             updated = times(sandbox, "updatedAt")
             standard, archive = search(sandbox), search(sandbox, path=ARCHIVE)
 
-            border = to_text(int((NOW - 365 * DAY) * 1000))
+            border = to_text((NOW - 365 * DAY) * 1000)
             assert sorted(standard.ids()) == sorted(it for it, moment in updated.items() if moment >= border)
             assert sorted(standard.ids() + archive.ids()) == sandbox.organisation.ids()
             assert 20 < total(archive) < 80
@@ -227,7 +230,7 @@ class TestChanges:
             sandbox.organisation.delete(0)
             changed = sandbox.organisation.update(1)["id"]
             new = sandbox.organisation.insert()["id"]
-            recent = {UPDATED: {"gte": to_text(int(NOW * 1000))}}
+            recent = {UPDATED: {"gte": to_text(NOW * 1000)}}
 
             now[0] = NOW + 4.9
             assert (pair(search(sandbox)), search(sandbox, recent).ids()) == ((6, before), [])
@@ -247,7 +250,7 @@ class TestChanges:
         with open_sandbox(conversations=3) as sandbox:
             new, changed = sandbox.organisation.insert(), sandbox.organisation.update(0)
 
-            moment = to_text(int(NOW * 1000))
+            moment = to_text(NOW * 1000)
             assert (new["attributes"]["createdAt"], changed["attributes"]["updatedAt"]) == (moment, moment)
             assert int(new["id"][:8], 16) == NOW
 

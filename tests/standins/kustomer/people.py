@@ -1,4 +1,4 @@
-"""Who works at the organisation: the agents and teams whose ids stand in conversations, with their names."""
+"""Who works at the organisation, and what its tags mean: the ids that stand in conversations, with their names."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ TEAMS: Mapping[str, str] = {
     for number, name in enumerate(("First line", "Orders and returns", "Phone", "Social", "Billing"), start=1)
 }
 
+TAGS: Mapping[str, str] = {
+    f"6e44dd88f6b4c5aa60ee00{number:02x}": name
+    for number, name in enumerate(
+        ("delivery", "damaged", "return", "invoice", "account", "advice", "praise", "vip"), start=1
+    )
+}
+"""No endpoint of the sandbox lists them."""
+
 _IDS, _TEAM_IDS = list(AGENTS), list(TEAMS)
 MEMBERS: Mapping[str, tuple[str, ...]] = {
     _TEAM_IDS[0]: (*_IDS[0:5], _IDS[13]),
@@ -66,7 +74,7 @@ def build_teams() -> list[dict[str, Any]]:
                 "updatedAt": _SEEN,
                 "modifiedAt": _SEEN,
             },
-            "relationships": {"org": _relate("org", ORG), "createdBy": _relate("user", _IDS[0])},
+            "relationships": {"org": relate("org", ORG), "createdBy": relate("user", _IDS[0])},
             "links": {"self": f"/v1/teams/{team}"},
         }
         for team, name in TEAMS.items()
@@ -88,10 +96,11 @@ def _build_user(identifier: str) -> dict[str, Any]:
             "createdAt": _FOUNDED,
             "updatedAt": _SEEN,
         },
-        "relationships": {"org": _relate("org", ORG)},
+        "relationships": {"org": relate("org", ORG)},
         "links": {"self": f"/v1/users/{identifier}"},
     }
 
 
-def _relate(kind: str, identifier: str) -> dict[str, Any]:
+def relate(kind: str, identifier: str) -> dict[str, Any]:
+    """A relationship to one record."""
     return {"links": {"self": f"/v1/{kind}s/{identifier}"}, "data": {"type": kind, "id": identifier}}

@@ -1,50 +1,63 @@
-"""Synthetic surveys and conversations: the same for the same seed, and cheap enough to serve by the million.
+"""Synthetic conversations: the same for the same seed, and cheap enough to serve by the million.
 
-`records.json` says what they look like: ``{"?": [...]}`` is a choice, ``"@absent"`` no value at all, ``@user`` and its
-like a name of the organisation, ``%(id)b`` something that differs from one conversation to the next (between ``#``: a
-number). Choices are made for some dozens of templates; a conversation is a template with its own ids and times.
+Each is of one of some hundred kinds (`choices`), whose JSON is made once (`shapes`), with its own times, ids and
+numbers in the gaps. All times follow from when it began: first answer, end, survey; what lies after the end of the two
+years (`calendar`) has not happened yet, so those that began late are the open ones.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
+from math import exp
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeAlias
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
+from tests.standins.kustomer import calendar
+from tests.standins.kustomer.calendar import to_iso
+from tests.standins.kustomer.choices import Kind, Phase, draw_kind
+from tests.standins.kustomer.moments import DONE
+from tests.standins.kustomer.shapes import Template
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 Record: TypeAlias = dict[str, Any]
 
-_SHAPES = orjson.loads(Path(__file__).with_name("records.json").read_bytes())
-_FIRST_MS = int(datetime(2024, 11, 1, tzinfo=UTC).timestamp()) * 1000
-_SPAN_MS = 730 * 86_400_000
-_DAY_MS = 86_400_000
-_TEMPLATES = 96
-_SPARSE_SHARE = 0.15
-_CHANNELS = ("email", "chat", "sms", "voice", "whatsapp", "facebook", "instagram", "twitter-dm", "form")
-_PREFIXES = {"@user": "6a", "@team": "6d", "@tag": "6e"}
+_DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
+_KINDS = 192
+_SPREAD = [exp(1.1 * NormalDist().inv_cdf((step + 0.5) / 64)) for step in range(64)]  # around a median of 1
+_LONGEST_SHIFT_MS, _WORKING_SHARE = 10 * _HOUR_MS, 10 / 24
+_SURVEY_MS = _HOUR_MS // 2
+_WAKES = to_iso(calendar.END_MS + _DAY_MS)
 
 
-def build_surveys(count: int, seed: int) -> list[Record]:
-    """Survey definitions in ascending order of id; every fourth as sparse as the official sample."""
-    rng = Random(f"surveys {seed}")
-    surveys = []
-    for number in range(count):
-        names = {"@id": f"6a01f0c2b7d3e944{number:08x}", "@number": str(number + 1), **_choose_names(rng)}
-        surveys.append(_choose(_SHAPES["sparse survey" if number % 4 == 3 else "survey"], rng, names))
-    return surveys
+class Life(NamedTuple):
+    """The times of one conversation in epoch milliseconds; those after `calendar.END_MS` are still to come.
+
+    Attributes:
+        present: Somebody was there from then on.
+        done, again: When it was done, and when for the last time.
+        updated: The last change that has happened.
+    """
+
+    created: int
+    phase: Phase
+    present: int
+    replied: int
+    done: int
+    again: int
+    sent: int
+    updated: int
 
 
 class Conversations:
     """Renders the conversation of any number, in ascending order of id and creation.
 
     Args:
-        count: How many there are at first; they are spread evenly over two years.
+        count: How many there are at first.
         surveys: The definitions that ratings refer to.
         unknown_every: Every so many conversations has an attribute that no documentation mentions; 0: none.
         burst: So many in the middle are created in the same millisecond.
@@ -53,20 +66,21 @@ class Conversations:
     def __init__(
         self, *, count: int, seed: int, surveys: Sequence[Record], unknown_every: int = 0, burst: int = 0
     ) -> None:
-        forms = [survey["id"] for survey in surveys]
-        self._build_template = lru_cache(_TEMPLATES)(lambda index: _build_template(Random(f"{seed} {index}"), forms))
+        self._kinds, self._templates = _build_kinds(seed, orjson.dumps(surveys)), dict[tuple[int, Phase], Template]()
         self._salt = Random(seed).randrange(16**6)
-        self._step_ms = _SPAN_MS // max(1, count)
+        self._count, self._customers = max(1, count), max(1, count * 3 // 5)
         self._unknown_every = unknown_every
         self._burst = range(count // 2, count // 2 + burst)
 
     def created_ms(self, number: int) -> int:
         """When it was created, in epoch milliseconds."""
-        return _FIRST_MS + (self._burst.start if number in self._burst else number) * self._step_ms
+        if number in self._burst:
+            number = self._burst.start
+        return calendar.place((number + (self._to_chance(number) & 0xFFF) / 0x1000) / self._count)
 
     def updated_ms(self, number: int) -> int:
         """When it was last changed."""
-        return self.created_ms(number) + 3 * self._response_ms(number)
+        return self._live(number, self.created_ms(number)).updated
 
     def identify(self, number: int) -> str:
         """Its id; like Kustomer's, it begins with the second of creation."""
@@ -78,7 +92,7 @@ class Conversations:
             number = int(identifier[14:], 16)
         except ValueError:
             return None
-        return number if self.identify(number) == identifier else None
+        return number if 0 <= number < self._count and self.identify(number) == identifier else None
 
     def render(self, number: int) -> bytes:
         """The JSON of one conversation."""
@@ -86,66 +100,88 @@ class Conversations:
 
     def render_new(self, number: int, created_ms: int) -> bytes:
         """The same, of one that is created at another time."""
-        chance = self._to_chance(number)
-        response_ms = self._response_ms(number)
+        index = self._to_kind(number)
+        kind, life = self._kinds[index], self._live(number, created_ms)
+        _, phase, present, replied, done, again, sent, updated = life
+        promised, until = present + kind.promised_ms, min(done, calendar.END_MS)
+        is_breached = min(replied, calendar.END_MS) > promised
+        done_business, late = _to_business(present, done), to_iso(promised)
         unknown = self._unknown_every and number % self._unknown_every == 0
-        return self._build_template((chance >> 16) % _TEMPLATES) % {
-            b"id": b"%08x%06x%010x" % (created_ms // 1000, self._salt, number),
-            b"stem": b"%08x%014x" % (created_ms // 1000, number),
-            b"customer": b"60%022x" % (chance % 100_003),
-            b"number": b"%d" % number,
-            b"created": _to_iso(created_ms),
-            b"replied": _to_iso(created_ms + response_ms),
-            b"done": _to_iso(created_ms + 2 * response_ms),
-            b"updated": _to_iso(created_ms + 3 * response_ms),
-            b"response": b"%d" % response_ms,
-            b"unknown": b'"futureKey":{"level":2},' if unknown else b"",
-        }
+        return self._find_template(index, phase).fill(
+            {
+                "id": b"%08x%06x%010x" % (created_ms // 1000, self._salt, number),
+                "stem": b"%08x%014x" % (created_ms // 1000, number),
+                "customer": b"60%022x" % int((self._to_chance(number) / 2**32) ** 1.3 * self._customers),
+                "number": b"%d" % (10_000 + number),
+                "created": to_iso(created_ms),
+                "replied": to_iso(replied),
+                "last_in": to_iso((replied + done) // 2 if phase in DONE else updated),
+                "done": to_iso(done),
+                "again": to_iso(again),
+                "sent": to_iso(sent),
+                "updated": to_iso(updated),
+                "promised": late,
+                "shipped": to_iso(created_ms - 3 * _DAY_MS),
+                "wakes": _WAKES,
+                "response": b"%d" % (replied - created_ms),
+                "response_business": b"%d" % (replied - present),
+                "done_time": b"%d" % (done - created_ms),
+                "done_business": b"%d" % done_business,
+                "again_time": b"%d" % (again - created_ms),
+                "again_business": b"%d" % (done_business + int((again - done) * _WORKING_SHARE)),
+                "open_time": b"%d" % (until - created_ms),
+                "open_business": b"%d" % _to_business(present, until),
+                "breached": b"true" if is_breached else b"false",
+                "breach": b'{"metric":"firstResponse","at":"%b"}' % late if is_breached else b"null",
+                "unknown": b'"futureKey":{"level":2},' if unknown else b"",
+            }
+        )
+
+    def _live(self, number: int, created: int) -> Life:
+        kind, chance = self._kinds[self._to_kind(number)], self._to_chance(number)
+        if kind.is_sparse:
+            return Life(created, "settled", created, created, created, created, created, created + 1000)
+        present = created if kind.is_outbound else created + calendar.wait_ms(created)
+        replied = present + int(kind.response_ms * _SPREAD[chance & 63])
+        done = replied + int(kind.handling_ms * _SPREAD[chance >> 6 & 63])
+        again = done + int(kind.again_ms * _SPREAD[chance >> 12 & 63])
+        sent = again + _SURVEY_MS
+        settled = sent + int(kind.rating_ms * _SPREAD[chance >> 4 & 63])
+        phase, updated = _to_phase(created, replied, done, again, settled)
+        return Life(created, phase, present, replied, done, again, sent, updated)
+
+    def _find_template(self, index: int, phase: Phase) -> Template:
+        if (index, phase) not in self._templates:
+            self._templates[index, phase] = Template(self._kinds[index], phase)
+        return self._templates[index, phase]
 
     def _to_chance(self, number: int) -> int:
-        return (number * 2_654_435_761 + self._salt) & 0xFFFFFFFF
+        return (number * 2_654_435_761 + self._salt * 40_503) & 0xFFFFFFFF
 
-    def _response_ms(self, number: int) -> int:
-        return 60_000 + self._to_chance(number) % 7_000_000
-
-
-def _build_template(rng: Random, surveys: Sequence[str]) -> bytes:
-    shape = _SHAPES["sparse conversation" if rng.random() < _SPARSE_SHARE else "conversation"]
-    names = {**_choose_names(rng), "@survey": rng.choice(surveys) if surveys else "@absent"}
-    template = orjson.dumps(_choose(shape, rng, names))
-    return template.replace(b'"#', b"").replace(b'#"', b"").replace(b'"rev":', b'%(unknown)b"rev":')
+    def _to_kind(self, number: int) -> int:
+        return (self._to_chance(number) >> 16) * _KINDS >> 16
 
 
-def _choose_names(rng: Random) -> dict[str, str]:
-    few = {name: f"{prefix}{rng.randrange(12):022x}" for name, prefix in _PREFIXES.items()}
-    return {**few, "@org": "6a01f0c2b7d3e94410aa0100", "@channel": rng.choice(_CHANNELS)}
+@lru_cache(16)
+def _build_kinds(seed: int, surveys: bytes) -> list[Kind]:
+    rng, definitions = Random(f"kinds {seed}"), orjson.loads(surveys)
+    shares = [(number + 0.5) / _KINDS for number in range(_KINDS)]
+    rng.shuffle(shares)
+    return [draw_kind(rng, definitions, share=share) for share in shares]
 
 
-def _choose(shape: Any, rng: Random, names: Mapping[str, str]) -> Any:
-    """Make every choice in a shape and put the names in."""
-    match shape:
-        case {"?": choices}:
-            return _choose(rng.choice(choices), rng, names)
-        case dict():
-            chosen = {names.get(key, key): _choose(value, rng, names) for key, value in shape.items()}
-            return {key: value for key, value in chosen.items() if value != "@absent"}
-        case list():
-            return [_choose(element, rng, names) for element in shape]
-        case str():
-            for name, value in names.items():
-                shape = shape.replace(name, value)
-            return shape
-        case _:
-            return shape
+def _to_phase(created: int, replied: int, done: int, again: int, settled: int) -> tuple[Phase, int]:
+    """What has happened by the end of the two years, and when the last of it."""
+    if settled <= calendar.END_MS:
+        return "settled", settled
+    if again <= calendar.END_MS:
+        return "fresh", again
+    if done <= calendar.END_MS:
+        return "reopened", (done + calendar.END_MS) // 2
+    return ("open", (replied + calendar.END_MS) // 2) if replied <= calendar.END_MS else ("new", created)
 
 
-def _to_iso(epoch_ms: int) -> bytes:
-    """As ``2031-07-04T07:00:00.000Z``."""
-    day, ms = divmod(epoch_ms, _DAY_MS)
-    seconds, ms = divmod(ms, 1000)
-    return b"%bT%02d:%02d:%02d.%03dZ" % (_to_date(day), seconds // 3600, seconds // 60 % 60, seconds % 60, ms)
-
-
-@lru_cache(maxsize=4096)
-def _to_date(days: int) -> bytes:
-    return datetime.fromtimestamp(days * 86_400, UTC).date().isoformat().encode()
+def _to_business(start: int, stop: int) -> int:
+    """Roughly the working hours between two moments."""
+    span = max(0, stop - start)
+    return span if span <= _LONGEST_SHIFT_MS else _LONGEST_SHIFT_MS + int((span - _LONGEST_SHIFT_MS) * _WORKING_SHARE)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tests.standins.kustomer.calendar import to_iso
 from tests.standins.kustomer.index import Index, to_ms
 from tests.standins.kustomer.people import build_teams, build_users
-from tests.standins.kustomer.records import Conversations, Record, build_surveys
+from tests.standins.kustomer.records import Conversations, Record
 from tests.standins.kustomer.rows import Rows
+from tests.standins.kustomer.surveys import build_surveys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,7 @@ class Organisation:
         record: Record = copy.deepcopy(self.conversations[index])
         attributes = record["attributes"]
         now_ms = max(to_ms(attributes["updatedAt"]) + 1, int(self._clock() * 1000))
-        attributes["updatedAt"] = to_text(now_ms)
+        attributes["updatedAt"] = to_iso(now_ms).decode()
         attributes["rev"] += 1
         attributes["name"] = f"Revision {attributes['rev']}"
         self.conversations[index] = record
@@ -101,9 +102,3 @@ class Organisation:
         """A record comes twice: once more in the next place, be it on the same page or on the next one."""
         rows = self.rows(table)
         rows.insert(index + 1, copy.deepcopy(rows[index]))
-
-
-def to_text(epoch_ms: int) -> str:
-    """As ``2031-07-04T07:00:00.000Z``."""
-    moment = datetime.fromtimestamp(epoch_ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
