@@ -6,7 +6,6 @@ import http.client
 import json
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -128,15 +127,15 @@ def test_what_the_readme_says_of_a_real_organisation_can_be_followed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     steps = (ROOT / "README.md").read_text(encoding="utf-8").partition("With a real organisation:")[2].split("```")[1]
-    commands = [shlex.split(line, comments=True) for line in steps.splitlines() if line]
-    copied, *typed = [command for command in commands if command[0] in {"cp", "kustomer-extract"}]
-    shutil.copy(ROOT / copied[1], copied[2])
+    commands = [shlex.split(line, comments=True) for line in steps.splitlines()]
+    typed = [command[1:] for command in commands if command[:1] == ["kustomer-extract"]]
+    answers = {"init": ["--org", "acme"]}  # what a person types when asked
 
     with Sandbox(conversations=120, limit=RateLimit(requests=100_000)) as sandbox:
         environment = {"KUSTOMER_API_URL": sandbox.url, "KUSTOMER_API_KEY": sandbox.key}
-        statuses = [main(command[1:], environment=environment) for command in typed]
+        statuses = [main([*it, *answers.get(it[0], [])], environment=environment) for it in typed]
 
-    assert [command[1] for command in typed] == ["check", "run", "jobs"]
+    assert [command[0] for command in typed] == ["init", "run", "jobs"]
     assert statuses == [0, 0, 0]
 
 
