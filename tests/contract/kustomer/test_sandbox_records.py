@@ -45,7 +45,7 @@ class TestRecords:
         assert 900 < sizes[0] < 1200
         assert 3500 < statistics.median(sizes) < 3900
 
-    @pytest.mark.parametrize("table", [Table.SATISFACTION, Table.CONVERSATIONS])
+    @pytest.mark.parametrize("table", Table)
     def test_records_fit_the_schema_files(self, table: Table) -> None:
         to_row = compile_transform(choose(load_schema(table), True), table=table)
         batch = Batch(run_id=RunId("20261123t030000z-1a2b3c4d"), started_at=datetime(2026, 11, 23, 3, tzinfo=UTC))
