@@ -230,6 +230,19 @@ class RateLimited(Event):
     remaining: int | None = None
 
 
+class RateAssumed(Event):
+    """No answer states a rate limit, so one is assumed; once a run."""
+
+    name = "rate_assumed"
+    template = (
+        (
+            "no answer states a rate limit: {limit} requests a minute are assumed. If your plan allows more, set "
+            "requests_per_minute in the configuration"
+        ),
+    )
+    limit: int
+
+
 class Waiting(Event):
     """Something other than the rate limit is waited for; so that a pause in the log has a reason."""
 

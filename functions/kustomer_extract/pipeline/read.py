@@ -96,7 +96,7 @@ class _Reading:
         self._builder.add(self._rows.to_lines(page))
         job = self._rows.job
         self._position = replace(self._position, job=job, cursor=page.next, extracted=page.next is None)
-        self._work.emit(events.PageRead(rows=job.rows, pages=job.pages))
+        self._work.emit(events.PageRead(rows=job.rows, pages=job.pages, expected_rows=job.expected_rows))
         if self._builder.is_full and not self._position.extracted:
             self._load()
 

@@ -14,7 +14,7 @@ import pytest
 
 from kustomer_extract.adapters.kustomer.source import ConnectKustomer, KustomerSource
 from kustomer_extract.errors import BrokenPage, KeyRejected, RetryLater, RoleMissing, Truncated
-from kustomer_extract.events import RateLimited, Scope
+from kustomer_extract.events import RateAssumed, RateLimited, Scope
 from kustomer_extract.models import ApiKey, Cursor, IntegrationName, Page, RunId, Table
 from tests.configurations import build_integration
 from tests.standins.clock import HurriedClock, VirtualClock
@@ -362,6 +362,24 @@ class TestKeysAndOutages:
             (Table.CONVERSATIONS, RateLimited.name)
         ]
         assert clock.monotonic() >= 60
+
+    @pytest.mark.parametrize(
+        ("limit", "stated", "told"),
+        [(None, None, [300]), (None, 1000, []), (RateLimit(requests=500), None, [])],
+    )
+    def test_what_is_assumed_of_the_rate_is_told_once(
+        self, limit: RateLimit | None, stated: float | None, told: list[int]
+    ) -> None:
+        with Sandbox(conversations=350, limit=limit) as sandbox:
+            clock, log = VirtualClock(), RecordedLog()
+            integration = build_integration(**({"requests_per_minute": stated} if stated else {}))
+            connect_kustomer = ConnectKustomer(clock=clock, base_url=sandbox.url, seed=1)
+            source = connect_kustomer(integration, ApiKey("sandbox-key"), log, SCOPE)
+            for table in (Table.SATISFACTION, Table.CONVERSATIONS):
+                list(source.iter_pages(table, start=None, until=clock.now() + timedelta(hours=1)))
+            source.close()
+
+        assert [event.limit for _, event in log.entries if isinstance(event, RateAssumed)] == told
 
 
 class TestTime:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer import pace
 from kustomer_extract.errors import Unwanted
-from kustomer_extract.events import RateLimited
+from kustomer_extract.events import RateAssumed, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ class Gate:
     Args:
         share: Part of the organisation's limit.
         assumed: Requests a minute, as long as the API states no limit.
+        is_documented: That many are documented or were told by a person: an assumption that nobody need hear of.
         report: Gets one event per pause, however many requests were refused.
     """
 
@@ -33,13 +34,15 @@ class Gate:
         share: float,
         clock: Clock,
         rng: Random,
-        report: Callable[[RateLimited], None],
+        report: Callable[[RateLimited | RateAssumed], None],
         assumed: int = pace.ASSUMED_LIMIT,
+        is_documented: bool = False,
     ) -> None:
         self._clock = clock
         self._rng = rng
         self._report = report
         self._pace = pace.Pace(share=share, assumed=assumed)
+        self._has_told = is_documented
         self._lock = threading.Lock()  # guards the pace
         self._turnstile = threading.Lock()  # one thread waits for its turn, the others wait for that thread
 
@@ -78,6 +81,10 @@ class Gate:
         with self._lock:
             now = self._clock.monotonic()
             self._pace = pace.finish(self._pace, now, started_at=started_at, headers=headers, is_good=is_good)
+            is_assumed = is_good and self._pace.limit is None and not self._has_told
+            self._has_told = self._has_told or is_assumed
+        if is_assumed:
+            self._report(RateAssumed(limit=self._pace.assumed))
 
     def pause(self, started_at: float, headers: Mapping[str, str], *, is_refusal: bool) -> None:
         """An answer asks everybody to wait: a 429 (`is_refusal`), or a 503 with `Retry-After`."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.adapters.kustomer.progress import ListPage
     from kustomer_extract.config import Integration
-    from kustomer_extract.events import RateLimited, Scope, Waiting
+    from kustomer_extract.events import RateAssumed, RateLimited, Scope, Waiting
     from kustomer_extract.models import ApiKey, Cursor, Page
     from kustomer_extract.ports import Clock, EventLog
 
@@ -66,8 +66,9 @@ class KustomerSource:
         self._place = place
         share = integration.rate_share
         assumed = round(integration.requests_per_minute or ASSUMED_LIMIT)
-        self._gate = Gate(share=share, assumed=assumed, clock=clock, rng=rng, report=self._report)
-        self._search_gate = Gate(share=share, assumed=SEARCH_LIMIT, clock=clock, rng=rng, report=self._report)
+        open_gate = partial(Gate, share=share, clock=clock, rng=rng, report=self._report)
+        self._gate = open_gate(assumed=assumed, is_documented=integration.requests_per_minute is not None)
+        self._search_gate = open_gate(assumed=SEARCH_LIMIT, is_documented=True)
         self._http = Http(
             base_url,
             key,
@@ -158,7 +159,7 @@ class KustomerSource:
     def _is_late(self, until: datetime) -> bool:
         return self._clock.now() >= until
 
-    def _report(self, event: RateLimited | Waiting) -> None:
+    def _report(self, event: RateLimited | RateAssumed | Waiting) -> None:
         self._log.emit(self._scope, event)
 
 
