@@ -97,7 +97,7 @@ fuzz: $(VENV)/installed ## 100,000 inputs that nobody meant, for every parser of
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -n auto tests/fuzz
 
 golden: $(VENV)/installed ## rewrite the expected rows and plans; review the difference
-	@GOLDEN=rewrite $(PYTEST) --quiet tests/unit/test_golden.py
+	@GOLDEN=rewrite $(PYTEST) --quiet tests/unit/test_golden.py tests/contract/test_queries.py
 	@if command -v $(TERRAFORM) >/dev/null; then GOLDEN=write TERRAFORM="$(TERRAFORM)" $(PYTEST) -q tests/infra/check_plans.py; fi
 
 docs: $(VENV)/installed ## rewrite the generated parts of the documentation

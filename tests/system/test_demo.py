@@ -24,8 +24,9 @@ def test_the_demo_fills_the_tables_and_answers_its_questions_twice(
     output = capsys.readouterr().out
     assert statuses == [0, 0]
     assert str(warehouse) in output
-    assert "Average rating per survey" in output
-    assert "voice" in output
+    assert "How long does the first response take, by team?" in output
+    assert "median_minutes" in output
+    assert "percent_good" in output
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         counts = connection.execute(
             "SELECT count(*), count(DISTINCT id), (SELECT count(*) FROM kustomer.demo_satisfaction) "

@@ -10,22 +10,17 @@ from pathlib import Path
 import duckdb
 
 from kustomer_extract.cli import main as run_command
+from tests.queries import read_questions
 from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.server import Sandbox
 
-_CONFIGURATION = "integrations:\n  demo:\n    org: sandbox\n"
-_QUERIES = {
-    "Average rating per survey": """
-        SELECT survey.attributes.name AS survey, count(*) AS ratings, round(avg(level.rating), 2) AS average
-        FROM (SELECT unnest(attributes).satisfactionLevel AS level FROM kustomer.demo_conversations)
-        JOIN kustomer.demo_satisfaction AS survey ON survey.id = level.form
-        WHERE level.rating IS NOT NULL
-        GROUP BY ALL ORDER BY average DESC, survey LIMIT 5""",
-    "Conversations per channel": """
-        SELECT channel, count(*) AS conversations
-        FROM (SELECT unnest(attributes[1].channels) AS channel FROM kustomer.demo_conversations)
-        GROUP BY ALL ORDER BY conversations DESC, channel LIMIT 5""",
-}
+_CONFIGURATION = """
+integrations:
+  demo:
+    org: sandbox
+    tables: {satisfaction: {}, conversations: {}, users: {selected: true}, teams: {selected: true}}
+"""
+_QUESTIONS = ("How long does the first response take, by team?", "How satisfied are customers, by survey?")
 
 
 def run_demo(warehouse: Path, *, conversations: int = 5000, surveys: int = 12) -> int:
@@ -46,12 +41,13 @@ def run_demo(warehouse: Path, *, conversations: int = 5000, surveys: int = 12) -
 
 
 def _show_queries(warehouse: Path) -> None:
-    print(f"\nThe tables are in {warehouse}, schema kustomer. Two questions to them:")
+    print(f"\nTwo questions to the flat views, from docs/queries.md, which has {len(read_questions())} of them:")
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        for title, query in _QUERIES.items():
-            lines = [line.strip() for line in query.strip().splitlines()]
-            print(f"\n{title}\n  " + "\n  ".join(lines))
-            print(connection.sql(query))
+        for question in read_questions():
+            if question.title in _QUESTIONS:
+                sql = question.duckdb.replace("acme_", "demo_")
+                print(f"\n{question.title}\n\n  " + sql.replace("\n", "\n  "))
+                print(connection.sql(sql))
 
 
 if __name__ == "__main__":
