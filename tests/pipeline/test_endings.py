@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kustomer_extract import events
-from kustomer_extract.errors import RetryLater, StateUnreadable
+from kustomer_extract.errors import RetryLater, StateUnreadable, WarehouseRefused
 from kustomer_extract.models import JobStatus, RunId, Table, Trigger
 from tests.pipeline.faults import Killed, intercept
 from tests.pipeline.test_run import assert_complete, statuses
@@ -256,6 +256,24 @@ def test_killed_after_publishing_then_deployed_with_other_columns_the_job_tells_
     assert outcome.state is not None
     assert outcome.state.tables[Table.CONVERSATIONS].job.rows == 12
     assert_complete(world)
+
+
+def test_where_staging_of_the_older_code_may_not_be_dropped_the_run_ends_and_says_why(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=21, soft_deadline_seconds=6)
+    world.deliver(world.trigger())
+    world.deploy_other_columns()
+
+    def meet(name: str, effect: Callable[[], Any]) -> Any:
+        if name == "warehouse.drop":
+            raise WarehouseRefused("no right to drop")
+        return effect()
+
+    outcome = world.deliver(world.queue.messages.popleft(), intercept(world.ports, meet))
+
+    assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "warehouse_refused")
+    assert outcome.state is not None
+    assert outcome.state.finished_at is not None
+    world.close()
 
 
 # --- what is counted

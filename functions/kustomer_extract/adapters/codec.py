@@ -2,7 +2,7 @@
 
 Every field has a default, so what an older release has written is read: a field that is absent or null gets the
 default of its dataclass, a field that this release does not know is ignored. Pure but for the package's schema file.
-`tests/stored/` keeps what each release wrote.
+`tests/stored/` keeps what each release wrote. Longer than 200 lines, because the three forms share one table of fields.
 
 The state document, whole::
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kustomer_extract.config import restore_integration
-from kustomer_extract.errors import ConfigInvalid, RetriesExhausted
+from kustomer_extract.errors import NeedsPerson, RetriesExhausted
 from kustomer_extract.models import JobStatus
 from kustomer_extract.pipeline.delivery import is_held
 from kustomer_extract.pipeline.end import drop_staging, end_run
@@ -37,11 +37,11 @@ def take_over(state: RunState, invocation: Invocation) -> Outcome:
         return Outcome(state=end_run(ledger, invocation, error=exhausted))
     try:
         integration = restore_integration(state.integration, state.document, now=state.started_at)
-    except ConfigInvalid as error:  # the code was changed between two hops, and a column is gone
+        schema_hash = hash_schemas(integration)
+        if schema_hash != state.schema_hash:
+            _start_over(ledger, invocation, schema_hash=schema_hash)
+    except NeedsPerson as error:  # the code was changed between two hops: a column is gone, or staging stays
         return Outcome(state=end_run(ledger, invocation, error=error))
-    schema_hash = hash_schemas(integration)
-    if schema_hash != state.schema_hash:
-        _start_over(ledger, invocation, schema_hash=schema_hash)
     return work(ledger, integration, invocation)
 
 
