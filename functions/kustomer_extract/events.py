@@ -2,7 +2,7 @@
 
 The names and fields are an interface: saved queries, metrics, alerts and the dashboard hold on to them.
 An event never carries a payload, a key or a header; ids, counts, names and times only.
-`docs/log-events.md` is generated from this module.
+`docs/log-events.md` is generated from this module. A catalogue is as long as it has entries.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Frozen values that cross module borders: identifiers, pages, chunks, the state of a run, jobs and messages.
 
 No behaviour beyond what follows from the values themselves; no input, no output, no clock.
+Longer than 200 lines, because all borders share these values, and most lines are fields.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 All methods may raise `RetryLater` (transient) or a `NeedsPerson` (final); nothing else but bugs.
 `tests/contract/` holds one suite per port, run on every adapter.
+Longer than 200 lines, because the ports are read side by side; most lines are their promises.
 """
 
 from __future__ import annotations

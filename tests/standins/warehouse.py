@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kustomer_extract.adapters.bigquery.warehouse import to_row_rejection
+from kustomer_extract.adapters.bigquery.loads import to_row_rejection
 from kustomer_extract.adapters.duckdb.warehouse import ChunkLoad
 from kustomer_extract.errors import RetryLater, WarehouseRefused
 from kustomer_extract.models import Assembled, Staged, Vanished, describe_table, to_live_name, to_view_name

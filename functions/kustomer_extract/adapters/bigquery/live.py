@@ -10,14 +10,16 @@ from google.cloud import bigquery
 
 from kustomer_extract.adapters.bigquery.work import REPLACE, to_unique_id
 from kustomer_extract.errors import RetryLater, WarehouseRefused
-from kustomer_extract.models import Vanished
+from kustomer_extract.models import Vanished, describe_table, to_live_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from kustomer_extract.adapters.bigquery.work import BigQueryJobs, Timeouts
+    from kustomer_extract.models import Job
 
+_TIME_TRAVEL_HOURS = 168  # of a dataset that says nothing else
 _MAX_EDITS = 5  # of a table's metadata, each but the last lost to somebody else's
 
 
@@ -99,12 +101,20 @@ class LiveTables:
         snapshot = f"{self.dataset}.{name}@{math.ceil(moment.timestamp() * 1000)}"
         self.replace(name, snapshot, job_id=to_unique_id("rollback", name), labels=labels)
 
-    def describe(self, name: str, *, description: str, labels: Mapping[str, str], even_if_older: bool = False) -> None:
-        """Set description, labels and "no expiry" where they differ; other labels stay.
+    def read_time_travel_hours(self) -> float:
+        """Read how far back the dataset's tables can be had."""
+        return float(
+            self._client.get_dataset(self.dataset, **self._timeouts.call).max_time_travel_hours or _TIME_TRAVEL_HOURS
+        )
+
+    def describe(self, job: Job, *, even_if_older: bool = False) -> None:
+        """Set the live table's description, labels and "no expiry" where they differ; other labels stay.
 
         A table whose label `run_id` is of a later run is left alone: an invocation that stalled came too late.
         Not so where a person wants the rows of the earlier run (`even_if_older`).
         """
+        name, description = to_live_name(job.integration, job.table), describe_table(job.integration, job.table)
+        labels = {"integration": job.integration, "run_id": job.run_id, "config_hash": job.config_hash}
         for _ in range(_MAX_EDITS):
             table = self._client.get_table(f"{self.dataset}.{name}", **self._timeouts.call)
             wanted = {**table.labels, **labels}

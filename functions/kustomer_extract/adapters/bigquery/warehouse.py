@@ -2,6 +2,7 @@
 
 Nothing is published but by that copy, so readers see the old table or the new one, and a run that dies in between
 leaves the old. What is left in the staging dataset expires with it.
+Longer than 200 lines, because the port has so many methods: each is a few lines, and the work is in the other modules.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import BadRequest, Forbidden, NotFound
@@ -18,6 +17,8 @@ from google.cloud import bigquery
 
 from kustomer_extract.adapters.bigquery.history import BigQueryHistory
 from kustomer_extract.adapters.bigquery.live import LiveTables
+from kustomer_extract.adapters.bigquery.loads import ChunkLoad
+from kustomer_extract.adapters.bigquery.rollback import roll_back
 from kustomer_extract.adapters.bigquery.views import BigQueryViews
 from kustomer_extract.adapters.bigquery.work import (
     APPEND,
@@ -28,25 +29,21 @@ from kustomer_extract.adapters.bigquery.work import (
     to_unique_id,
 )
 from kustomer_extract.adapters.google.errors import Service
-from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
-from kustomer_extract.models import Assembled, RunId, Staged, Vanished, describe_table, to_live_name
-from kustomer_extract.schema import find, iter_paths, schema_hash, to_json
+from kustomer_extract.errors import RetryLater, WarehouseRefused
+from kustomer_extract.models import Assembled, Staged, Vanished, to_live_name
+from kustomer_extract.schema import find, schema_hash, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from kustomer_extract.models import Chunk, IntegrationName, Job, Table
+    from kustomer_extract.models import Chunk, IntegrationName, Job, RunId, Table
     from kustomer_extract.ports import Clock
     from kustomer_extract.schema import Field
     from kustomer_extract.views import FlatView, Measured
 
 _MAX_COPY_SOURCES = 1200  # https://cloud.google.com/bigquery/quotas#copy_jobs, read 2026-11-23
 _DROPS_AT_ONCE = 8
-_TIME_TRAVEL_HOURS = 168  # of a dataset that says nothing else
-_CLOCK_MARGIN = timedelta(
-    seconds=1
-)  # a run notes its publish by its own clock, which may be a little behind BigQuery's
 _MAX_HISTORY = 1000  # jobs to look for a run in; time travel ends long before
 
 
@@ -175,7 +172,7 @@ class BigQueryWarehouse:
         with self._service.translate(f"publishing {name}"):
             with self._expect(source):
                 self._live.replace(name, source, job_id=job_id, labels=_to_labels(assembled.name))
-            self._describe(job)
+            self._live.describe(job)
 
     def rollback(self, integration: IntegrationName, table: Table, run_id: RunId) -> Job:
         """Publish the rows of an earlier run again, as BigQuery remembers them; return the job that says so in `_jobs`.
@@ -186,44 +183,11 @@ class BigQueryWarehouse:
             WarehouseRefused: the run never published the table, or so long ago that BigQuery has forgotten.
         """
         name = to_live_name(integration, table)
-        published = [
-            job
-            for job in self.fetch_jobs(integration, limit=_MAX_HISTORY)
-            if job.table is table and job.published_at is not None
-        ]
-        target = next((job for job in published if job.run_id == run_id), None)
-        if target is None or target.published_at is None:
-            raise WarehouseRefused(
-                f"BigQuery: run {run_id} has not published {name}: `kustomer-extract jobs` has those"
-            )
+        jobs = [job for job in self.fetch_jobs(integration, limit=_MAX_HISTORY) if job.table is table]
         with self._service.translate(f"rolling back {name}"):
-            hours = self._client.get_dataset(self._live.dataset, **self._timeouts.call).max_time_travel_hours
-            now = self._clock.now()
-            oldest = now - timedelta(hours=float(hours or _TIME_TRAVEL_HOURS))
-            if target.published_at < oldest:
-                raise WarehouseRefused(_describe_reach(name, published, oldest))
-            try:
-                self._live.restore(name, target.published_at + _CLOCK_MARGIN, labels=_to_job_labels(target))
-            except BadRequest as error:
-                raise WarehouseRefused(
-                    f"BigQuery: {name} of {target.published_at:%Y-%m-%d %H:%M}Z is out of reach: time travel goes back "
-                    f"{hours or _TIME_TRAVEL_HOURS} h at most, and not behind the table's making. Choose a later run"
-                ) from error
-            self._describe(target, even_if_older=True)
-            rows = self._live.count(name) or 0
-        rollback_id = RunId(f"{now:%Y%m%dt%H%M%Sz}-rollback")
-        done = replace(target, run_id=rollback_id, job_id=f"{rollback_id}-to-{target.job_id}", rows=rows)
-        done = replace(done, started_at=now, finished_at=self._clock.now(), published_at=self._clock.now())
+            done = roll_back(self._live, name, jobs=jobs, run_id=run_id, clock=self._clock)
         self.append_jobs([done])
         return done
-
-    def _describe(self, job: Job, *, even_if_older: bool = False) -> None:
-        self._live.describe(
-            to_live_name(job.integration, job.table),
-            description=describe_table(job.integration, job.table),
-            labels={"integration": job.integration, "run_id": job.run_id, "config_hash": job.config_hash},
-            even_if_older=even_if_older,
-        )
 
     def drop(self, names: Sequence[str]) -> None:
         """Delete staging tables, some at once: a long run has thousands."""
@@ -289,60 +253,11 @@ class BigQueryWarehouse:
         return Assembled(name=name, rows=row["all_rows"], distinct_ids=row["ids"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkLoad:
-    """Implements `Load`."""
-
-    staged: Staged
-    job: bigquery.LoadJob
-    schema: Sequence[Field]
-    jobs: BigQueryJobs
-    service: Service
-
-    def wait(self, *, until: datetime) -> Staged:
-        """Wait for the end of the load."""
-        with self.service.translate(f"loading {self.staged.name}"):
-            self.jobs.wait(self.job, until=until)
-            if (self.job.error_result or {}).get("reason") == "invalid":
-                raise to_row_rejection(self.staged.name, self.job.errors or (), self.schema)
-            self.jobs.finish(self.job)  # raises its error, if it has another
-        return self.staged
-
-
-def _describe_reach(name: str, published: Sequence[Job], oldest: datetime) -> str:
-    """Say how far back time travel goes, and to which run that is."""
-    within = [job.run_id for job in published if job.published_at and job.published_at >= oldest]
-    reach = f"the oldest run within reach is {within[-1]}" if within else "no run is within reach"
-    return f"BigQuery: {name} can be read as it was since {oldest:%Y-%m-%d %H:%M}Z, not before: {reach}"
-
-
-def _to_job_labels(job: Job) -> dict[str, str]:
-    return {"integration": job.integration, "run_id": job.run_id}
-
-
 def find_location(client: bigquery.Client, dataset: str) -> str:
     """Ask where a dataset is: its jobs have to run there."""
     name = f"{client.project}.{dataset}"
     with _describe_service(name, f"{name}_staging", "any").translate(f"looking for dataset {name}"):
         return str(client.get_dataset(name).location)
-
-
-def to_row_rejection(chunk: str, errors: Iterable[Mapping[str, str]], schema: Sequence[Field]) -> RowRejected:
-    """Say where a load failed, and not a word more: BigQuery's messages quote the row's values.
-
-    A field is named only if it is one of the schema's.
-    """
-    messages = " ".join(error.get("message", "") for error in errors)
-    position = re.search(r"row starting at position (\d+)", messages)
-    named = re.findall(r"[Ff]ield: ([A-Za-z_]\w*(?:\.\w+)*)", messages, re.ASCII)
-    known = {".".join(path) for path, _ in iter_paths(schema)}
-    field = next((name for name in named if name in known), None)
-    place = f"{f' at byte {position[1]}' if position else ''}{f', field {field}' if field else ''}"
-    until_then = f"; until it is mended, deselect {field} in the configuration document" if field else ""
-    return RowRejected(
-        f"BigQuery refuses a row of {chunk}{place}; the published table stays. A row that passed the transform must "
-        f"load: please report this{until_then}"
-    )
 
 
 def _describe_service(live: str, staging: str, location: str) -> Service:

@@ -1,6 +1,7 @@
 """BigQuery's jobs (load, copy, query): each begun once under an id of its own, waited for with a bound.
 
 Exceptions are Google's here; whoever calls translates them. Only what has no vendor's name is raised as `RetryLater`.
+A little over 200 lines: the three kinds of jobs are begun and waited for by the same few methods.
 """
 
 from __future__ import annotations
