@@ -177,3 +177,18 @@ def test_a_late_index_a_burst_and_old_ones_lose_nothing() -> None:
         reader.source.close()
 
     assert set(take(pages)) == set(sandbox.organisation.ids())
+
+
+@pytest.mark.parametrize(("not_set_refused", "lost"), [(False, 0), (True, 1)])
+def test_one_without_a_time_of_creation_comes_where_the_search_can_find_it(*, not_set_refused: bool, lost: int) -> None:
+    clock = VirtualClock()
+    search = Search(not_set_refused=not_set_refused)
+    with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3), search=search) as sandbox:
+        del sandbox.organisation.conversations[100]["attributes"]["createdAt"]
+        reader = Reader(clock, sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert len(set(sandbox.organisation.ids()) - set(take(pages))) == lost
+    assert pages[-1].evidence.expected_rows == 900 - lost

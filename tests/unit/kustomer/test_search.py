@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +17,7 @@ from kustomer_extract.adapters.kustomer.search.cursor import Position, Sweep, is
 from kustomer_extract.adapters.kustomer.search.reader import SearchReader
 from kustomer_extract.adapters.kustomer.search.requests import CREATED, Place, to_text
 from kustomer_extract.adapters.kustomer.search.windows import Walk
-from kustomer_extract.errors import RetryLater, Truncated
+from kustomer_extract.errors import BrokenPage, RetryLater, Truncated
 from kustomer_extract.models import Cursor, Proof
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ DAY = 86_400_000
 @dataclass
 class Row:
     id: str
-    created: int
+    created: int | None
     updated: int
 
 
@@ -41,6 +41,7 @@ class Index:
     Attributes:
         old: Ids of conversations that only the archive has.
         hidden: Ids that are counted and never handed out.
+        not_set: What the operator does: it works, is refused, or finds everything.
         fails: Windows with more rows than this cannot be answered.
         before: Called before each answer.
     """
@@ -48,6 +49,7 @@ class Index:
     rows: dict[str, Row] = field(default_factory=dict)
     old: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
+    not_set: Literal["works", "refused", "ignored"] = "works"
     fails: int | None = None
     before: Callable[[int], None] | None = None
     asked: list[Any] = field(default_factory=list)
@@ -65,22 +67,31 @@ class Index:
             self.before(len(self.asked))
         assert body["queryContext"] == "conversation"
         assert body["includeDeleted"] is False
-        bounds = {op: to_ms(text) for criterion in body["and"] for of in criterion.values() for op, text in of.items()}
-        low, high = bounds.get("gte", 0), bounds.get("lt", 2**62)
+        criteria = [of for criterion in body["and"] for of in criterion.values()]
         (attribute,) = body["and"][0]
         is_archive = request.path == Place.ARCHIVE
+        if is_unset := {"not_set": ""} in criteria:
+            assert (attribute, len(criteria)) == (CREATED, 1)
+            if self.not_set == "refused":
+                raise BrokenPage("400", status_code=400)
+        bounds = {op: to_ms(text) for of in criteria for op, text in of.items() if not is_unset}
+        low, high = bounds.get("gte", 0), bounds.get("lt", 2**62)
         found = [
             row
             for row in self.rows.values()
-            if low <= (row.created if attribute == CREATED else row.updated) < high
-            and (row.id in self.old) is is_archive
+            if (row.id in self.old) is is_archive
+            and (
+                (row.created is None or self.not_set == "ignored")
+                if is_unset
+                else (time := row.created if attribute == CREATED else row.updated) is not None and low <= time < high
+            )
         ]
         size, page = int(request.query["pageSize"]), int(request.query["page"])
         if self.fails is not None and len(found) > self.fails and size > 1:
             raise RetryLater("504")
         assert page <= 100
         data = [
-            {"id": row.id, "v": row.updated}
+            {"id": row.id, "v": row.updated, "attributes": {"createdAt": row.created}}
             for row in found[(page - 1) * size : page * size]
             if row.id not in self.hidden
         ]
@@ -127,7 +138,7 @@ def build_index(*spans: tuple[int, int, int]) -> Index:
 @pytest.mark.parametrize("hops", [False, True])
 def test_every_row_comes_and_few_requests_are_made(hops: bool) -> None:  # noqa: FBT001 - a parameter
     index = build_index((8_000, 700, 0), (2_000, 3000, 700))
-    index.old = {row.id for row in index.rows.values() if row.created < NOW - 730 * DAY}
+    index.old = {row.id for row in index.rows.values() if (row.created or 0) < NOW - 730 * DAY}
 
     found = index.read(hops=hops)
 
@@ -184,7 +195,60 @@ def test_one_hidden_entry_is_counted_and_not_halved_down_to_a_millisecond() -> N
     assert len(found) == 2999
     assert index.evidence.unreadable_rows == 1
     assert index.rested == 72
-    assert len(index.asked) <= 3 * 3000 / 500 + 20
+    assert len(index.asked) <= 3 * 3000 / 500 + 22
+
+
+def build_timeless_index(count: int) -> Index:
+    """Of 3000 conversations so many have no time of creation; every other one of those is in the archive."""
+    index = build_index((3000, 300, 0))
+    timeless = list(index.rows.values())[::2][:count]
+    for row in timeless:
+        row.created = None
+    index.old = {row.id for row in timeless[::2]}
+    return index
+
+
+@pytest.mark.parametrize(("count", "asked"), [(1, 2), (30, 2), (1200, 6)])
+def test_rows_without_a_time_of_creation_are_asked_for_at_the_end_of_each_sweep(count: int, asked: int) -> None:
+    index = build_timeless_index(count)
+
+    found = index.read(hops=True)
+
+    assert set(found) == set(index.rows)
+    assert sum("not_set" in json.dumps(body) for _, body in index.asked) == asked
+    assert index.evidence.expected_rows == 3000
+
+
+def test_where_rows_without_a_time_cannot_be_asked_for_a_400_is_believed() -> None:
+    index = build_timeless_index(30)
+    index.not_set = "refused"
+
+    found = index.read()
+
+    assert len(found) == 2970
+    assert sum("not_set" in json.dumps(body) for _, body in index.asked) == 2
+    assert index.evidence.expected_rows == 2970
+
+
+def test_an_operator_that_finds_what_has_a_time_is_not_believed() -> None:
+    index = build_timeless_index(0)
+    index.not_set = "ignored"
+
+    assert len(index.read()) == 3000
+    assert index.evidence.expected_rows == 3000
+
+
+def test_rows_without_a_time_do_not_stand_in_for_others_that_are_missing() -> None:
+    index = build_timeless_index(100)
+    index.hidden = {row.id for row in list(index.rows.values())[::2][:4]}
+    reader = index.open()
+    some = next(page for page in reader.iter_pages(reader.begin(reader.count())) if page.records)
+    assert some.next is not None
+    skipped = json.loads(some.next)
+    skipped["settled_rows"] -= 3
+
+    with pytest.raises(Truncated, match="has accounted for 2897 of 2900"):
+        list(index.open().iter_pages(Cursor(json.dumps(skipped))))
 
 
 def test_too_many_hidden_entries_are_refused() -> None:
@@ -253,7 +317,7 @@ def test_rows_that_are_lost_are_noticed() -> None:
     skipped = json.loads(some.next)
     skipped["walk"]["at"] += 30 * DAY
 
-    with pytest.raises(Truncated, match="has handed out"):
+    with pytest.raises(Truncated, match="has accounted for"):
         list(index.open().iter_pages(Cursor(json.dumps(skipped))))
 
 
@@ -264,7 +328,7 @@ def test_with_a_start_of_history_nothing_older_is_asked_for() -> None:
 
     rows = [row for page in reader.iter_pages(reader.begin(reader.count())) for row in page.records]
 
-    assert {str(row["id"]) for row in rows} == {row.id for row in index.rows.values() if row.created >= start}
+    assert {str(row["id"]) for row in rows} == {row.id for row in index.rows.values() if (row.created or 0) >= start}
     assert all(to_text(0) not in json.dumps(body) for _, body in index.asked)
 
 
@@ -272,7 +336,7 @@ def test_an_empty_organisation_takes_few_requests() -> None:
     index = Index()
 
     assert index.read() == {}
-    assert len(index.asked) <= 14
+    assert len(index.asked) <= 16
 
 
 def test_the_cursor_has_no_ids_and_a_default_for_everything() -> None:

@@ -4,6 +4,7 @@
 
     windows   pure: which window comes next, and how wide it is
     requests  pure: what is asked, and what an answer says
+    contents  all that one window holds, and what has no time
     cursor    pure: how far the sweeps have come
     reader    the sweeps: standard, archive, catch-up; and the proof
 

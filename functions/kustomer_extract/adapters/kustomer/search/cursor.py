@@ -30,8 +30,8 @@ class Position:
         archived: How many of those that were expected lay in the archive.
         since: Nothing that was made before is wanted; None: all is.
         began_at: The `Date` of the first answer, in milliseconds since 1970.
-        settled_rows: Different conversations that were read, of those that `settled` counts; one that moves into the
-            archive meanwhile counts twice.
+        settled_rows: Different conversations that were read, or are unreadable, of those that `settled` counts; one
+            that moves into the archive meanwhile counts twice.
         unreadable: Conversations that were counted but never handed out.
         windows: Windows read so far.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from kustomer_extract.adapters.kustomer.search.windows import PAGE_SIZE
 from kustomer_extract.errors import BrokenPage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kustomer_extract.adapters.kustomer.http import Answer
     from kustomer_extract.adapters.kustomer.search.windows import Window
@@ -53,15 +53,23 @@ class Found:
     retries: int
     served_at: datetime
 
+    def join(self, other: Found) -> Found:
+        """Add what else was found."""
+        return replace(
+            self,
+            records=[*self.records, *other.records],
+            ids=self.ids + other.ids,
+            total=self.total + other.total,
+            size_bytes=self.size_bytes + other.size_bytes,
+            retries=self.retries + other.retries,
+        )
+
 
 def to_request(place: Place, attribute: str, window: Window, *, page: int = 1, page_size: int = PAGE_SIZE) -> Request:
     """Ask for a window. Every body says that deleted ones are not wanted: the default is not documented."""
-    bounds = [("gte", window.start), ("lt", window.end)]
-    criteria = [{attribute: {operator: to_text(moment)}} for operator, moment in bounds if moment is not None]
-    # A criterion is needed; Kustomer has no conversation from before 1970.
     body = {
         "queryContext": "conversation",
-        "and": criteria or [{attribute: {"gte": to_text(0)}}],
+        "and": [{attribute: criterion} for criterion in _to_criteria(window)],
         "includeDeleted": False,
     }
     return Request(
@@ -72,6 +80,14 @@ def to_request(place: Place, attribute: str, window: Window, *, page: int = 1, p
         is_asked_again=False,
         attempts=2,
     )
+
+
+def _to_criteria(window: Window) -> Sequence[Mapping[str, str]]:
+    if window.is_unset:
+        return [{"not_set": ""}]
+    # One is needed; Kustomer has no conversation from before 1970.
+    since = [{"gte": to_text(window.start or 0)}] if window.start is not None or window.end is None else []
+    return [*since, {"lt": to_text(window.end)}] if window.end is not None else since
 
 
 def to_found(answer: Answer) -> Found:
@@ -95,6 +111,12 @@ def to_found(answer: Answer) -> Found:
         retries=answer.retries,
         served_at=_to_moment(answer.headers.get("date")),
     )
+
+
+def has_creation_time(record: JsonObject) -> bool:
+    """Whether a conversation says when it was made."""
+    attributes = record.get("attributes")
+    return isinstance(attributes, dict) and attributes.get("createdAt") is not None
 
 
 def to_text(moment: int) -> str:

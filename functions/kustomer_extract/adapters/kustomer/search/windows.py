@@ -16,15 +16,22 @@ _FIRST_WIDTH = 40 * 365 * 86_400_000  # from 1970 on: there is little before 201
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Moments from `start` (None: the first there is) up to `end`, which is not in it (None: the last there is)."""
+    """Moments from `start` (None: the first there is) up to `end`, which is not in it (None: the last there is).
+
+    `is_unset`: what has no time at all, instead.
+    """
 
     start: int | None
     end: int | None
+    is_unset: bool = False
 
     @property
     def is_one_moment(self) -> bool:
         """Whether it cannot be made narrower."""
         return self.start is not None and self.end == self.start + 1
+
+
+WITHOUT_TIME = Window(start=None, end=None, is_unset=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
