@@ -1,5 +1,7 @@
 """Every exception of the package, in one tree. The class tells the caller what to do; the attributes are the facts.
 
+It is long because it is the whole list, a few lines for each.
+
 ::
 
     ExtractError

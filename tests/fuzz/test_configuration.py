@@ -73,7 +73,8 @@ def test_a_file_is_read_or_refused(tmp_path: Path) -> None:
     file, warehouse = tmp_path / "kustomer.yaml", DuckDbWarehouse.open(":memory:")
     store, read = YamlConfigStore(file, warehouse), 0
 
-    for text in iter_changed_texts([EXAMPLE, "integrations: {acme: {org: acme}}"], count=INPUTS // 20):
+    changed = iter_changed_texts([EXAMPLE, "integrations: {acme: {org: acme}}"], count=INPUTS // 20)
+    for text in ("[" * 10_000, "a: " * 10_000, *changed):
         file.write_bytes(text.encode(errors="surrogatepass"))
         with suppress(ConfigInvalid, UnknownIntegration):
             for name in store.list_names():

@@ -55,6 +55,13 @@ def test_any_envelope_is_a_message_or_none_of_ours() -> None:
     assert messages.count(None) > INPUTS / 4
 
 
+def test_a_body_that_is_nested_without_end_is_none_of_ours() -> None:
+    event = wrap({})
+    event["message"]["data"] = base64.b64encode(b"[" * 100_000).decode()
+
+    assert read(event) is None
+
+
 def test_any_time_of_the_event_is_read_or_refused() -> None:
     event = wrap(BODIES[0])
     del event["message"]["publishTime"]

@@ -50,7 +50,7 @@ def parse_message(event: object, *, event_id: str, event_time: str) -> Message:
 def _decode(data: object) -> dict[str, Any]:
     try:
         body = json.loads(base64.b64decode(data, validate=True)) if isinstance(data, str) else None
-    except (binascii.Error, ValueError):
+    except (binascii.Error, RecursionError, ValueError):
         body = None
     if not isinstance(body, dict):
         raise Unreadable('the message\'s data is no JSON object: expected {"integration": "acme"}')

@@ -66,8 +66,15 @@ def check_status(status: int, headers: Mapping[str, str], body: bytes, *, where:
         raise Transient(RetryLater(f"{where}: status {status}{code}"), is_refusal=status == LIMITED)
     hint = "Kustomer refuses this request for good; check `org` in the configuration"
     if requests.codes.multiple_choices <= status < requests.codes.bad_request:
-        hint = f"it leads to {urlsplit(headers.get('location', '')).hostname or 'the same host'}, which is not followed"
+        hint = f"it leads to {_read_host(headers.get('location', ''))}, which is not followed"
     raise BrokenPage(f"{where}: status {status}{code}: {hint}", status_code=status)
+
+
+def _read_host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or "the same host"
+    except ValueError:
+        return "what is no address"
 
 
 def is_unknown_host(error: Exception) -> bool:

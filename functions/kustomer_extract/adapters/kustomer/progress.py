@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+from kustomer_extract.adapters.kustomer.pace import parse_count
 from kustomer_extract.errors import BrokenPage, Truncated
 from kustomer_extract.models import Cursor, Evidence, Proof
 
@@ -212,6 +213,7 @@ def _has_next(links: object, number: int, base_url: str) -> bool:
     if elsewhere:
         raise BrokenPage(f"page {number}: the link to the next page leads to another host, {target.hostname}")
     stated = parse_qs(target.query).get("page", [""])[-1]
-    if stated.isdecimal() and int(stated) <= number:
+    there = parse_count(stated)
+    if there is not None and there <= number:
         raise BrokenPage(f"page {number}: the link to the next page leads to page {stated}: it would never end")
     return True

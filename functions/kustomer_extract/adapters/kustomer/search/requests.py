@@ -97,7 +97,8 @@ def to_found(answer: Answer) -> Found:
         BrokenPage: it states no total, or a record has no id.
     """
     content: dict[str, Any] = answer.content
-    total = (content.get("meta") or {}).get("total")
+    meta = content.get("meta")
+    total = meta.get("total") if isinstance(meta, dict) else None
     if isinstance(total, bool) or not isinstance(total, int) or total < 0:
         raise BrokenPage("the answer of the search states no total; report it to Kustomer's support")
     ids = tuple(record.get("id") for record in content["data"])
