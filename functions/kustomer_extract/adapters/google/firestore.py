@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from kustomer_extract.models import JsonObject, RunState
 
 _CALL_SECONDS = 20.0
-_LAST_RUN = "_last_run"
 
 
 class FirestoreConfigStore:
@@ -91,7 +90,7 @@ class FirestoreConfigStore:
         """Update the one field: a merge would bring a deleted document back."""
         reference = self._integrations.document(integration)
         with self._service.translate(f"writing _last_run of {reference.path}"), suppress(NotFound):
-            reference.update({_LAST_RUN: {**last_run, "links": self._link(integration)}}, **self._call)
+            reference.update({"_last_run": {**last_run, "links": self._link(integration)}}, **self._call)
 
 
 class FirestoreRunStore:
