@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.standins.kustomer.limits import RateLimit
 from tests.system.installation import Installation
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    with Installation() as installation:
+    with Installation(sandbox={"limit": RateLimit(requests=100_000)}) as installation:
         yield installation
 
 

@@ -29,8 +29,11 @@ class Laptop:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.config = folder / "kustomer.yaml"
         self.warehouse = folder / "rows.duckdb"
-        self.config.write_text("integrations: {acme: {org: acme}}")
         self._capsys = capsys
+        self.configure()
+
+    def configure(self, **settings: Any) -> None:
+        self.config.write_text(json.dumps({"integrations": {"acme": {"org": "acme", **settings}}}))
 
     def type(self, command: str, sandbox: Sandbox, *options: str) -> int:
         """Run a command against the sandbox; return its exit code."""

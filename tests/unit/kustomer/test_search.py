@@ -91,7 +91,11 @@ class Index:
             raise RetryLater("504")
         assert page <= 100
         data = [
-            {"id": row.id, "v": row.updated, "attributes": {"createdAt": row.created}}
+            {
+                "id": row.id,
+                "v": row.updated,
+                "attributes": {"createdAt": None if row.created is None else to_text(row.created)},
+            }
             for row in found[(page - 1) * size : page * size]
             if row.id not in self.hidden
         ]
@@ -291,6 +295,21 @@ def test_what_moves_into_the_archive_or_back_is_not_lost() -> None:
             index.rows[back].updated = NOW + request
 
     index.before = move
+
+    assert set(index.read()) == set(index.rows)
+
+
+def test_what_leaves_the_archive_between_the_sweeps_counts_for_the_proof() -> None:
+    index = build_index((2000, 700, 0), (2000, 1500, 740))
+    index.old = {row.id for row in index.rows.values() if (row.created or 0) < NOW - 730 * DAY}
+
+    def touch(request: int) -> None:
+        back = min(index.old)
+        if request <= 25:
+            index.old.discard(back)
+            index.rows[back].updated = NOW + request
+
+    index.before = touch
 
     assert set(index.read()) == set(index.rows)
 

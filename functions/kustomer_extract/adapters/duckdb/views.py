@@ -53,10 +53,10 @@ class DuckDbViews:
                 f"{self._file.path}: kustomer.{name} is a table, and the flat view belongs there: rename or drop it; "
                 "the next run makes the view"
             )
-        # Plain names: DuckDB keeps a view's text without the catalogue, and in `kustomer.duckdb` the rest is ambiguous.
-        select = to_select(
-            view, quote(to_live_name(integration, view.table)), dialect=DIALECT, arrays=list_arrays(schema)
-        )
+        # A DuckDB of 2024 looks for the table where the reader is, unless the view names the schema. The catalogue it
+        # must not name: that is the file's name, which may change.
+        source = f"kustomer.{quote(to_live_name(integration, view.table))}"
+        select = to_select(view, source, dialect=DIALECT, arrays=list_arrays(schema))
         statements = [
             f"USE {self._file.qualify('kustomer')}",
             "BEGIN",

@@ -8,5 +8,5 @@
     cursor    pure: how far the sweeps have come
     reader    the sweeps: standard, archive, catch-up; and the proof
 
-Why so: docs/adr/0007. The rules and their sources: docs/kustomer-api.md, section 4.5.
+Why so: docs/adr/0008. The rules and their sources: docs/kustomer-api.md, section 4.5.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kustomer_extract.adapters.kustomer.search.requests import Found, Place, has_creation_time, to_found, to_request
+from kustomer_extract.adapters.kustomer.search.requests import Found, Place, to_created_ms, to_found, to_request
 from kustomer_extract.adapters.kustomer.search.windows import PAGE_SIZE, WITHOUT_TIME
 from kustomer_extract.errors import BrokenPage, Truncated
 
@@ -105,6 +105,8 @@ class Contents:
             if error.status_code != _REFUSED:
                 raise
             return None
-        if any(has_creation_time(record) for record in found.records):  # the operator does not do what its name says
+        if any(
+            to_created_ms(record) is not None for record in found.records
+        ):  # the operator does not do what its name says
             return None
         return self.complete(found, WITHOUT_TIME) if found.total <= PAGE_SIZE else self.read_pages(WITHOUT_TIME)

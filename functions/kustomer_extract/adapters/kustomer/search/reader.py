@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.search.contents import Contents
@@ -13,6 +12,7 @@ from kustomer_extract.adapters.kustomer.search.requests import (
     UPDATED,
     Found,
     Place,
+    to_created_ms,
     to_found,
     to_ms,
     to_request,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kustomer_extract.models import Cursor, JsonObject
 
 _MARGIN_MS = 15 * 60 * 1000  # an index is seconds late; clocks differ
+_ARCHIVED_AFTER_MS = 700 * 86_400_000  # what is in the archive has not changed for two years
 _KEPT = "the published table stays as it is"
 
 
@@ -74,11 +75,9 @@ class SearchReader:
 
     def find_made_with(self, record: JsonObject) -> Sequence[JsonObject]:
         """Find the conversations that were made in the same millisecond as one of the list."""
-        attributes = record.get("attributes")
-        text = attributes.get("createdAt") if isinstance(attributes, dict) else None
-        if not isinstance(text, str):
+        moment = to_created_ms(record)
+        if moment is None:
             return []
-        moment = to_ms(datetime.fromisoformat(text))
         window = Window(start=moment, end=moment + 1)
         return [found for place in Place for found in to_found(self.ask(to_request(place, CREATED, window))).records]
 
@@ -89,7 +88,6 @@ class SearchReader:
             found, after = self._read_window(position)
             is_last = after.walk.at is None and after.sweep is Sweep.STANDARD
             if is_last:
-                after = replace(position, windows=position.windows + 1, unreadable=after.unreadable)
                 self._prove(after)
             yield Page(
                 records=found.records,
@@ -168,10 +166,9 @@ def _advance(position: Position, window: Window, found: Found, missing: int) -> 
     A window without an upper bound is the last one of its sweep.
     """
     limit = position.walk.limit
-    is_settled = limit is not None and window.end is not None and window.end <= limit
     read = replace(
         position,
-        settled_rows=position.settled_rows + (len(set(found.ids)) + missing if is_settled else 0),
+        settled_rows=position.settled_rows + _count_settled_rows(position, window, found, missing),
         unreadable=position.unreadable + missing,
         windows=position.windows + 1,
     )
@@ -183,3 +180,18 @@ def _advance(position: Position, window: Window, found: Found, missing: int) -> 
     if position.sweep is Sweep.ARCHIVE:
         return replace(read, sweep=Sweep.CATCH_UP, walk=Walk(at=position.began_at - _MARGIN_MS, width=_MARGIN_MS))
     return replace(read, sweep=Sweep.STANDARD, walk=Walk())
+
+
+def _count_settled_rows(position: Position, window: Window, found: Found, missing: int) -> int:
+    """Count what `Position.settled` counts, too.
+
+    Of the catch-up these are the conversations that may have left the archive before its sweep came by: those that are
+    old enough to have lain there. To count all that changed meanwhile would hide as many that are missing.
+    """
+    if position.sweep is Sweep.CATCH_UP:
+        border = position.began_at - _ARCHIVED_AFTER_MS
+        times = {str(record["id"]): to_created_ms(record) for record in found.records}
+        return sum(created is not None and created < border for created in times.values())
+    limit = position.walk.limit
+    is_settled = limit is not None and window.end is not None and window.end <= limit
+    return len(set(found.ids)) + missing if is_settled else 0

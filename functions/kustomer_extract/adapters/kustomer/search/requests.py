@@ -114,10 +114,15 @@ def to_found(answer: Answer) -> Found:
     )
 
 
-def has_creation_time(record: JsonObject) -> bool:
-    """Whether a conversation says when it was made."""
+def to_created_ms(record: JsonObject) -> int | None:
+    """Read when a conversation was made; None where it does not say."""
     attributes = record.get("attributes")
-    return isinstance(attributes, dict) and attributes.get("createdAt") is not None
+    text = attributes.get("createdAt") if isinstance(attributes, dict) else None
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) if moment else None
 
 
 def to_text(moment: int) -> str:

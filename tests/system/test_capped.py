@@ -1,0 +1,141 @@
+"""25,000 conversations behind a list that shows 10,000: all of them, whatever changes, dies or is late meanwhile."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from kustomer_extract.models import Table
+from kustomer_extract.schema import load_schema
+from tests.standins.kustomer.calendar import END_MS
+from tests.standins.kustomer.faults import Fault
+from tests.standins.kustomer.limits import RateLimit
+from tests.standins.kustomer.paging import CapWay, cap_list
+from tests.standins.kustomer.search import Search
+from tests.standins.kustomer.server import Sandbox
+from tests.system.installation import Installation
+from tests.system.test_crashes import delivery, successor, wait_for
+from tests.system.test_laptop import Laptop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.standins.kustomer.store import Organisation
+
+ROWS = 25_000
+PLENTY = RateLimit(requests=1_000_000)
+LATE_SECONDS = 0.3
+LATER_SECONDS = 430 * 86_400.0  # after all that was made: more than half of it lies in the archive
+WANTED = {"createdAt", "updatedAt", "rev"}  # a few columns: this is about rows
+COLUMNS = {
+    **dict.fromkeys(("relationships", "links", "_rescued"), False),
+    "attributes": {
+        column.name: False
+        for field in load_schema(Table.CONVERSATIONS)
+        if field.name == "attributes"
+        for column in field.fields
+        if column.name not in WANTED
+    },
+}
+TABLES = {"conversations": {"selected": True, "columns": COLUMNS}}
+
+
+@dataclass
+class Life:
+    """What happens to an organisation while it is searched, with the monotonic second: at each search a bit of all."""
+
+    rng: Random = field(default_factory=lambda: Random(1))
+    gone: set[str] = field(default_factory=set)
+    born: dict[str, float] = field(default_factory=dict)
+    changed: dict[str, tuple[float, int]] = field(default_factory=dict)
+
+    def go_on(self, organisation: Organisation) -> None:
+        record = organisation.update(self.rng.randrange(ROWS // 2))
+        self.changed[record["id"]] = (time.monotonic(), record["attributes"]["rev"])
+        self.born[organisation.insert()["id"]] = time.monotonic()
+        away = self.rng.randrange(ROWS // 2)
+        self.gone.add(organisation.conversations[away]["id"])
+        organisation.delete(away)
+
+    def to_sandbox(self, way: Any) -> dict[str, Any]:
+        """Options of a sandbox in which this happens."""
+        began = time.monotonic()
+        return {
+            "conversations": ROWS,
+            "surveys": 0,
+            "limit": PLENTY,
+            "search_limit": PLENTY,
+            "paging": cap_list(way, table="conversations"),
+            "search": Search(late_seconds=LATE_SECONDS),
+            "clock": lambda: END_MS / 1000 + LATER_SECONDS + time.monotonic() - began,
+            "faults": [Fault(table=place, does=self.go_on) for place in ("search", "archive")],
+        }
+
+    def judge(self, sandbox: Sandbox, before: set[str], published: dict[str, int]) -> None:
+        """Hold what was published against what was there, as far as search can have known of it."""
+        catch_up = next(request.at for request in sandbox.requests if b"conversation_updated_at" in request.body)
+        known = {identifier for identifier, at in self.born.items() if at < catch_up - LATE_SECONDS}
+        newest = {identifier: rev for identifier, (at, rev) in self.changed.items() if at < catch_up - LATE_SECONDS}
+        still = set(sandbox.organisation.ids())
+        assert (before | known) & still <= set(published) <= before | set(self.born)
+        assert {identifier: published[identifier] for identifier in newest.keys() & still} == {
+            identifier: max(rev, published[identifier]) for identifier, rev in newest.items() if identifier in still
+        }
+        assert len(known) > 20
+        assert len(newest) > 20
+
+
+def count_searches(sandbox: Sandbox) -> int:
+    return sum(request.table in {"search", "archive"} for request in list(sandbox.requests))
+
+
+@pytest.mark.parametrize("way", ["unlinked", "refused", "repeated", "empty"])
+def test_in_the_function_over_several_hops_with_kills_in_between_every_row_comes_once(
+    way: CapWay,
+) -> None:
+    life = Life()
+    with Installation(sandbox=life.to_sandbox(way), settings={"SOFT_DEADLINE_SECONDS": "1"}) as installation:
+        installation.configure(tables=TABLES, rate_share=1.0)
+        sandbox, message = installation.kustomer, installation.trigger()
+        before = set(sandbox.organisation.ids())
+
+        with delivery(installation.function, message) as statuses:
+            wait_for(lambda: count_searches(sandbox) > 8)
+            installation.function.signal(signal.SIGKILL)
+        with successor(installation):
+            statuses += installation.run(message)
+
+        rows = installation.bigquery.list_rows("kustomer.acme_conversations")
+        published = {row["id"]: row["attributes"][0]["rev"] for row in rows}
+        life.judge(sandbox, before, published)
+        (job,) = installation.read_jobs()
+        assert (job["status"], job["rows"], job["proven_by"]) == ("SUCCEEDED", len(published), "total")
+        assert statuses[0] == 0
+        assert statuses.count(200) > 3
+
+
+@pytest.mark.parametrize("way", ["unlinked", "refused", "repeated", "empty"])
+def test_on_the_laptop_every_row_comes_once(way: CapWay, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    life, laptop = Life(), Laptop(tmp_path, capsys)
+    laptop.configure(tables=TABLES, rate_share=1.0)
+    with Sandbox(**life.to_sandbox(way)) as sandbox:
+        before = set(sandbox.organisation.ids())
+
+        assert laptop.type("run", sandbox) == 0
+
+        with duckdb.connect(str(laptop.warehouse), read_only=True) as connection:
+            rows = connection.execute("SELECT id, attributes[1].rev FROM kustomer.acme_conversations").fetchall()
+        life.judge(sandbox, before, dict(rows))
+        (job,) = laptop.read_jobs(sandbox)
+        assert (job["rows"], job["proven_by"], Counter(identifier for identifier, _ in rows).most_common(1)[0][1]) == (
+            len(rows),
+            "total",
+            1,
+        )
