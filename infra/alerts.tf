@@ -130,6 +130,11 @@ resource "google_monitoring_notification_channel" "email" {
   type         = "email"
   user_labels  = var.labels
 
+  # A channel cannot be deleted before its policies let go of it.
+  lifecycle {
+    create_before_destroy = true
+  }
+
   depends_on = [time_sleep.foundations]
 }
 

@@ -14,7 +14,7 @@ locals {
       config   = "firestore/databases/${var.name}/data/panel/integrations/${name}"
       history  = "firestore/databases/${var.name}/data/panel/integrations/${name}/runs"
       key      = "security/secret-manager/secret/${name}-kustomer-api-key/versions"
-      logs     = "logs/query;query=${urlencode(local._log_of_integration[name])}"
+      logs     = "logs/query;query=${replace(urlencode(local._log_of_integration[name]), "+", "%20")}"
       schedule = "cloudscheduler"
     }
   }

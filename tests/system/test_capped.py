@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from tests.system.test_laptop import Laptop
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.standins.google.pubsub import Published
     from tests.standins.kustomer.store import Organisation
 
 ROWS = 25_000
@@ -85,15 +86,21 @@ class Life:
         newest = {identifier: rev for identifier, (at, rev) in self.changed.items() if at < catch_up - LATE_SECONDS}
         still = set(sandbox.organisation.ids())
         assert (before | known) & still <= set(published) <= before | set(self.born)
-        assert {identifier: published[identifier] for identifier in newest.keys() & still} == {
-            identifier: max(rev, published[identifier]) for identifier, rev in newest.items() if identifier in still
-        }
+        assert [identifier for identifier in newest.keys() & still if published[identifier] < newest[identifier]] == []
         assert len(known) > 20
         assert len(newest) > 20
 
 
 def count_searches(sandbox: Sandbox) -> int:
     return sum(request.table in {"search", "archive"} for request in list(sandbox.requests))
+
+
+def kill_while_it_searches(installation: Installation, message: Published) -> None:
+    """Deliver a message and kill the instance after some searches, or, where a machine is slow, after its hop."""
+    known = count_searches(installation.kustomer)
+    with delivery(installation.function, message) as statuses:
+        wait_for(lambda: count_searches(installation.kustomer) > known + 8 or statuses)
+        installation.function.signal(signal.SIGKILL)
 
 
 @pytest.mark.parametrize("way", ["unlinked", "refused", "repeated", "empty"])
@@ -106,19 +113,19 @@ def test_in_the_function_over_several_hops_with_kills_in_between_every_row_comes
         sandbox, message = installation.kustomer, installation.trigger()
         before = set(sandbox.organisation.ids())
 
-        with delivery(installation.function, message) as statuses:
-            wait_for(lambda: count_searches(sandbox) > 8)
-            installation.function.signal(signal.SIGKILL)
-        with successor(installation):
-            statuses += installation.run(message)
+        with ExitStack() as instances:
+            for _ in range(2):
+                kill_while_it_searches(installation, message)
+                instances.enter_context(successor(installation))
+            statuses = installation.run(message)
 
-        rows = installation.bigquery.list_rows("kustomer.acme_conversations")
+        rows = list(installation.bigquery.list_rows("kustomer.acme_conversations"))
         published = {row["id"]: row["attributes"][0]["rev"] for row in rows}
         life.judge(sandbox, before, published)
         (job,) = installation.read_jobs()
-        assert (job["status"], job["rows"], job["proven_by"]) == ("SUCCEEDED", len(published), "total")
-        assert statuses[0] == 0
-        assert statuses.count(200) > 3
+        assert (job["status"], job["rows"], job["proven_by"]) == ("SUCCEEDED", len(rows), "total")
+        assert len(published) == len(rows)
+        assert len(statuses) > 2
 
 
 @pytest.mark.parametrize("way", ["unlinked", "refused", "repeated", "empty"])
@@ -134,8 +141,5 @@ def test_on_the_laptop_every_row_comes_once(way: CapWay, tmp_path: Path, capsys:
             rows = connection.execute("SELECT id, attributes[1].rev FROM kustomer.acme_conversations").fetchall()
         life.judge(sandbox, before, dict(rows))
         (job,) = laptop.read_jobs(sandbox)
-        assert (job["rows"], job["proven_by"], Counter(identifier for identifier, _ in rows).most_common(1)[0][1]) == (
-            len(rows),
-            "total",
-            1,
-        )
+        assert (job["rows"], job["proven_by"]) == (len(rows), "total")
+        assert len(dict(rows)) == len(rows)
