@@ -446,6 +446,18 @@ def test_a_check_after_a_run_says_how_long_the_next_one_takes(laptop: Laptop) ->
     assert findings["API key"] == {"name": "API key", "ok": True, "detail": "valid", "remedy": ""}
 
 
+def test_a_limit_that_the_document_states(laptop: Laptop, sandbox: Sandbox) -> None:
+    assert sandbox.limits
+    sandbox.limits.rule = RateLimit(requests=1000, headers="never")
+    laptop.configure(acme={"org": "acme", "requests_per_minute": 500})
+
+    assert laptop.type("check", "--json") == 0
+
+    findings = {finding["name"]: finding["detail"] for finding in json.loads(laptop.out)}
+    assert findings["rate limit"] == "not stated by Kustomer: the document's 500 a minute count"
+    assert findings["duration"] == "30,000 conversations a minute at rate_share 0.6"
+
+
 def test_a_check_finds_a_missing_role_and_goes_on(laptop: Laptop, sandbox: Sandbox) -> None:
     sandbox.missing_roles = {"satisfaction": 403}
     exit_code = laptop.type("check")

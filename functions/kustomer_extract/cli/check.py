@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.check import Finding, check_source
-from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.adapters.kustomer.source import KustomerSource
 from kustomer_extract.cli.output import print_table, say
@@ -68,7 +67,7 @@ def _check_kustomer(ports: Ports, integration: Integration) -> Iterator[Finding]
             return
         with suppress(ExtractError):  # it is told by _check_warehouse
             published = ports.warehouse.count_published(integration.name, Table.CONVERSATIONS)
-            yield _estimate(source.limit or ASSUMED_LIMIT, integration.rate_share, published)
+            yield _estimate(source.limit or source.assumed_limit, integration.rate_share, published)
 
 
 def _estimate(limit: int, share: float, published: int | None) -> Finding:

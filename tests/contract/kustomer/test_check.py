@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,17 +19,22 @@ from tests.standins.kustomer.paging import Paging, cap_list
 from tests.standins.kustomer.server import Sandbox
 from tests.standins.log import RecordedLog
 
+if TYPE_CHECKING:
+    from kustomer_extract.config import Integration
+
 ACME = build_integration()
 
 
 BOTH = (Table.SATISFACTION, Table.CONVERSATIONS)
 
 
-def check(*, seconds: float = 3600, tables: tuple[Table, ...] = BOTH, **settings: Any) -> dict[str, Finding]:
+def check(
+    *, seconds: float = 3600, tables: tuple[Table, ...] = BOTH, integration: Integration = ACME, **settings: Any
+) -> dict[str, Finding]:
     clock, key = VirtualClock(), ApiKey("sandbox-key")
     with Sandbox(**{"conversations": 150, **settings}) as sandbox:
         connect = ConnectKustomer(clock=clock, base_url=sandbox.url, seed=1)
-        source = connect(ACME, key, RecordedLog(), Scope(integration=IntegrationName("acme")))
+        source = connect(integration, key, RecordedLog(), Scope(integration=IntegrationName("acme")))
         findings = check_source(source, tables, until=clock.now() + timedelta(seconds=seconds))
         source.close()
     return {finding.name: finding for finding in findings}
@@ -81,7 +86,19 @@ def test_a_missing_role_is_named() -> None:
 
 
 def test_a_limit_that_is_not_stated() -> None:
-    assert check(tables=(Table.SATISFACTION,))["rate limit"].detail == "not stated: 300 a minute are assumed"
+    detail = check(tables=(Table.SATISFACTION,))["rate limit"].detail
+
+    assert detail == "not stated: 300 a minute are assumed; requests_per_minute in the document says more"
+
+
+def test_a_limit_that_the_document_states() -> None:
+    integration = build_integration(requests_per_minute=1000)
+
+    silent = check(tables=(Table.SATISFACTION,), integration=integration)
+    stated = check(tables=(Table.SATISFACTION,), integration=integration, limit=RateLimit(requests=500))
+
+    assert silent["rate limit"].detail == "not stated by Kustomer: the document's 1000 a minute count"
+    assert stated["rate limit"].detail == "500 requests a minute"
 
 
 def test_another_order_than_expected() -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT
 from kustomer_extract.adapters.kustomer.search.requests import ROLE
 from kustomer_extract.adapters.kustomer.ways import CAP
 from kustomer_extract.errors import BrokenPage, ExtractError, RoleMissing, Unwanted
@@ -47,12 +46,19 @@ def check_source(source: KustomerSource, tables: Sequence[Table], *, until: date
 def _check_lists(source: KustomerSource, tables: Sequence[Table], until: datetime) -> Iterator[Finding]:
     for table in tables:
         yield _look(f"role for {table}", partial(_check_role, source, table, until))
-    told = f"{source.limit} requests a minute" if source.limit else f"not stated: {ASSUMED_LIMIT} a minute are assumed"
-    yield Finding(name="rate limit", ok=True, detail=told)
+    yield Finding(name="rate limit", ok=True, detail=_describe_limit(source))
     if Table.CONVERSATIONS in tables:
         yield _look("order of pages", partial(_check_order, source, until))
         yield _look("depth of pages", partial(_check_depth, source, until))
         yield _check_way(source, until)
+
+
+def _describe_limit(source: KustomerSource) -> str:
+    if source.limit:
+        return f"{source.limit} requests a minute"
+    if source.is_documented:
+        return f"not stated by Kustomer: the document's {source.assumed_limit} a minute count"
+    return f"not stated: {source.assumed_limit} a minute are assumed; requests_per_minute in the document says more"
 
 
 def _look(name: str, look: Callable[[], str]) -> Finding:

@@ -44,7 +44,12 @@ class Place:
 
 
 class KustomerSource:
-    """One organisation's lists; see `ports.Source`."""
+    """One organisation's lists; see `ports.Source`.
+
+    Attributes:
+        assumed_limit: Requests a minute, as long as Kustomer states none: those of the document, or the smallest plan.
+        is_documented: The document says how many.
+    """
 
     def __init__(
         self,
@@ -65,9 +70,10 @@ class KustomerSource:
         self._history_start = integration.history_start
         self._place = place
         share = integration.rate_share
-        assumed = round(integration.requests_per_minute or ASSUMED_LIMIT)
+        self.assumed_limit = round(integration.requests_per_minute or ASSUMED_LIMIT)
+        self.is_documented = integration.requests_per_minute is not None
         open_gate = partial(Gate, share=share, clock=clock, rng=rng, report=self._report)
-        self._gate = open_gate(assumed=assumed, is_documented=integration.requests_per_minute is not None)
+        self._gate = open_gate(assumed=self.assumed_limit, is_documented=self.is_documented)
         self._search_gate = open_gate(assumed=SEARCH_LIMIT, is_documented=True)
         self._http = Http(
             base_url,
