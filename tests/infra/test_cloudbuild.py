@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
 BUILD = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())
+STEPS = {step["id"]: step for step in BUILD["steps"]}
+GIVEN = {"_NAME": "kustomer-eu", "_STATE_BUCKET": "states", "PROJECT_ID": "p"}
+
+
+def run_step(name: str, directory: Path, substitutions: dict[str, str], **programs: str) -> tuple[int, str]:
+    """Run a step's shell script with stand-ins for programs; return its exit code and what it said of errors."""
+    (script,) = STEPS[name]["args"][1:]
+    for substitution, value in substitutions.items():
+        script = script.replace(f"${substitution}", value)
+    for program, body in programs.items():
+        (directory / program).write_text(f"#!/bin/sh\n{body}\n")
+        (directory / program).chmod(0o755)
+    done = subprocess.run(
+        [STEPS[name]["entrypoint"], "-c", script.replace("$$", "$")],
+        cwd=directory,
+        env={"PATH": f"{directory}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
 
 
 def test_the_steps_are_in_this_order() -> None:
-    assert [step["id"] for step in BUILD["steps"]] == [
+    assert list(STEPS) == [
+        "settings",
         "terraform",
         "test",
         "lint",
@@ -37,6 +62,68 @@ def test_nothing_is_applied_unless_asked_for() -> None:
 
     assert guarded == ["apply", "smoke"]
     assert BUILD["substitutions"]["_APPLY"] == "false"
+
+
+# Lists the bucket, in which there is no state without a prefix.
+LIST_BUCKET = """case $3 in gs://states) ;; *) echo "no such URL: $3" >&2; exit 1;; esac"""
+
+
+def test_complete_settings_pass(tmp_path: Path) -> None:
+    assert run_step("settings", tmp_path, GIVEN, gcloud=LIST_BUCKET) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"_NAME": ""}, "Set _NAME to the deployment's name"),
+        ({"_NAME": "Kustomer EU"}, "Set _NAME to the deployment's name"),
+        ({"_STATE_BUCKET": ""}, "Set _STATE_BUCKET to the name of the bucket"),
+        ({"_STATE_BUCKET": "stats"}, "The bucket stats for the state is not there"),
+    ],
+)
+def test_a_wrong_setting_fails_the_first_step_in_words(tmp_path: Path, changed: dict[str, str], told: str) -> None:
+    exit_code, said = run_step("settings", tmp_path, GIVEN | changed, gcloud=LIST_BUCKET)
+
+    assert exit_code == 1
+    assert said.splitlines()[-1].startswith(told)
+
+
+def test_a_state_from_before_there_were_prefixes_is_not_left_behind(tmp_path: Path) -> None:
+    exit_code, said = run_step("settings", tmp_path, GIVEN, gcloud="exit 0")
+
+    assert exit_code == 1
+    assert said.splitlines()[-1] == (
+        "gcloud storage mv gs://states/default.tfstate gs://states/p/kustomer-eu/default.tfstate"
+    )
+
+
+def test_the_state_and_the_names_of_resources_follow_from_one_setting(tmp_path: Path) -> None:
+    done = run_step("backend", tmp_path, GIVEN, terraform='echo "$@" > init')
+
+    assert done == (0, "")
+    assert (tmp_path / "init").read_text().split()[1:] == [
+        "-reconfigure",
+        "-backend-config=bucket=states",
+        "-backend-config=prefix=p/kustomer-eu",
+    ]
+    assert "-var=name=$_NAME" in STEPS["plan"]["args"]
+
+
+@pytest.mark.parametrize(("settings", "exit_code"), [([], 0), (["CI=true"], 2)])
+def test_policies_that_cannot_be_checked_fail_the_build_and_are_named_to_a_person(
+    tmp_path: Path, settings: list[str], exit_code: int
+) -> None:
+    done = subprocess.run(
+        ["make", "infra-check-policies", "PYTHON=false", f"CHECKOV_VENV={tmp_path}/none", *settings],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, "checkov could not be installed" in done.stdout) == (exit_code, True)
+    assert "CI=true" in BUILD["options"]["env"]
 
 
 def test_every_substitution_is_used() -> None:

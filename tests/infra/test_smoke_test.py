@@ -11,15 +11,17 @@ import pytest
 
 SCRIPT = Path(__file__).parents[2] / "infra" / "smoke_test.sh"
 DEPLOYMENT = {"project_id": "p", "topic": "kustomer-trigger", "function": "kustomer-extract", "integrations": ["acme"]}
+KEY_COMMAND = 'printf %s "$KEY" | gcloud secrets versions add acme-kustomer-api-key --project=p --data-file=-'
+OUTPUTS = {"deployment": {"value": DEPLOYMENT}, "key_commands": {"value": {"acme": KEY_COMMAND}}}
 
 
-def run_script(directory: Path, log: str) -> subprocess.CompletedProcess[str]:
+def run_script(directory: Path, log: str, *, list_keys: str = "echo 1") -> subprocess.CompletedProcess[str]:
     """Run the script where the log says `log`; the commands it gave lie in `directory`/calls."""
     (directory / "log").write_text(log)
     programs = {
-        "terraform": f"echo '{json.dumps(DEPLOYMENT)}'",
+        "terraform": f"cat <<'EOF'\n{json.dumps(OUTPUTS)}\nEOF",
         "gcloud": f'echo "$@" >> {directory}/calls; '
-        f"case $1 in pubsub) echo 10563789123456;; *) cat {directory}/log;; esac",
+        f"case $1 in secrets) {list_keys};; pubsub) echo 10563789123456;; *) cat {directory}/log;; esac",
         "sleep": "exit 0",
     }
     for name, body in programs.items():
@@ -33,7 +35,9 @@ def run_script(directory: Path, log: str) -> subprocess.CompletedProcess[str]:
 def test_the_run_it_waits_for_is_the_one_it_started(tmp_path: Path) -> None:
     run_script(tmp_path, "run_finished|green||run finished green")
 
-    published, read = (tmp_path / "calls").read_text().split("logging read ")
+    before, read = (tmp_path / "calls").read_text().split("logging read ")
+    listed, published = before.splitlines()
+    assert listed.startswith("secrets versions list acme-kustomer-api-key --project=p ")
     assert published.startswith('pubsub topics publish kustomer-trigger --project=p --message={"integration": "acme"')
     assert 'labels.run_id=~"-89123456$"' in read
 
@@ -60,6 +64,23 @@ def test_it_fails_when_the_run_is_not_settled(tmp_path: Path, log: str) -> None:
     done = run_script(tmp_path, log)
 
     assert (done.returncode, done.stderr.strip()) == (1, log)
+
+
+def test_without_a_key_it_starts_nothing_and_says_which_command_adds_one(tmp_path: Path) -> None:
+    done = run_script(tmp_path, "", list_keys="echo 'Listed 0 items.' >&2")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "no key yet: run this with the API key in KEY, then this script once more",
+        KEY_COMMAND,
+    ]
+    assert "pubsub" not in (tmp_path / "calls").read_text()
+
+
+def test_who_may_not_list_keys_sees_what_the_run_says_of_them(tmp_path: Path) -> None:
+    done = run_script(tmp_path, "run_finished|red||run finished red", list_keys="exit 1")
+
+    assert (done.returncode, done.stderr) == (1, "run_finished|red||run finished red\n")
 
 
 def test_it_fails_when_no_run_ends(tmp_path: Path) -> None:
