@@ -2,10 +2,10 @@
 # the files in golden/; here stands what each case is about.
 
 mock_provider "google" {
-  source = "./tests/infra/mocks"
+  source = "./tests/infra/mocks/planned"
 }
 mock_provider "google-beta" {
-  source = "./tests/infra/mocks"
+  source = "./tests/infra/mocks/planned"
 }
 mock_provider "archive" {}
 mock_provider "time" {}

@@ -1,8 +1,12 @@
 # One deployment over time. The runs share their state, in this order;
 # check_plans.py looks at what the plans would change.
 
-mock_provider "google" {}
-mock_provider "google-beta" {}
+mock_provider "google" {
+  source = "./tests/infra/mocks/applied"
+}
+mock_provider "google-beta" {
+  source = "./tests/infra/mocks/applied"
+}
 mock_provider "archive" {}
 mock_provider "time" {}
 
@@ -33,7 +37,8 @@ run "first_apply" {
   assert {
     condition = (
       google_pubsub_subscription.push.push_config[0].oidc_token[0].audience ==
-      google_cloudfunctions2_function.extract.service_config[0].uri
+      google_cloudfunctions2_function.extract.service_config[0].uri &&
+      startswith(google_cloudfunctions2_function.extract.service_config[0].uri, "https://")
     )
     error_message = "The audience is the service itself, without a path."
   }

@@ -1,10 +1,10 @@
 # What must hold in every deployment, whatever its variables.
 
 mock_provider "google" {
-  source = "./tests/infra/mocks"
+  source = "./tests/infra/mocks/planned"
 }
 mock_provider "google-beta" {
-  source = "./tests/infra/mocks"
+  source = "./tests/infra/mocks/planned"
 }
 mock_provider "archive" {}
 mock_provider "time" {}

@@ -1,7 +1,11 @@
 # Every rule of infra/variables.tf refuses what it is there for.
 
-mock_provider "google" {}
-mock_provider "google-beta" {}
+mock_provider "google" {
+  source = "./tests/infra/mocks/applied"
+}
+mock_provider "google-beta" {
+  source = "./tests/infra/mocks/applied"
+}
 mock_provider "archive" {}
 mock_provider "time" {}
 

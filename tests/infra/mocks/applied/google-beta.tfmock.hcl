@@ -1,0 +1,8 @@
+# The agents that Google makes for its own services.
+
+mock_resource "google_project_service_identity" {
+  defaults = {
+    email  = "service-123@gcp-sa-pubsub.iam.gserviceaccount.com"
+    member = "serviceAccount:service-123@gcp-sa-pubsub.iam.gserviceaccount.com"
+  }
+}
