@@ -2,7 +2,7 @@
 # in ./infra, one file per entity; infra/README.md explains and lists it.
 #
 #   terraform init
-#   terraform apply -var project_id=… -var 'integrations={acme={org="acme", personal_data=true}}'
+#   terraform apply -var project_id=… -var region=… -var 'integrations={acme={org="acme", personal_data=true}}'
 #
 # State is kept in this directory; cloudbuild.yaml puts it in a bucket.
 
@@ -110,8 +110,13 @@ variable "project_id" {
 }
 
 variable "region" {
-  description = "Where everything but the tables is and runs."
+  description = "Where everything is and runs; cannot be changed later."
   type        = string
+}
+
+variable "time_travel_hours" {
+  description = "For how long BigQuery keeps what tables held before."
+  type        = number
   default     = null
 }
 
@@ -130,6 +135,34 @@ module "extract" {
   people              = var.people
   project_id          = var.project_id
   region              = var.region
+  time_travel_hours   = var.time_travel_hours
+}
+
+# Terraform drops unknown names without a word. The types of infra/variables.tf
+# cannot see them, so the objects are of type `any` here.
+module "names" {
+  source = "./infra/names"
+
+  given = merge(
+    {
+      firestore = try(keys(var.firestore), [])
+      people    = try(keys(var.people), [])
+    },
+    {
+      for name, integration in var.integrations :
+      "integrations.${name}" => try(keys(integration), [])
+    },
+  )
+  known = merge(
+    {
+      firestore = module.extract.names.firestore
+      people    = module.extract.names.people
+    },
+    {
+      for name in keys(var.integrations) :
+      "integrations.${name}" => module.extract.names.integrations
+    },
+  )
 }
 
 output "dashboard" {
@@ -140,6 +173,11 @@ output "dashboard" {
 output "deployment" {
   description = "Names that scripts and the command line need."
   value       = module.extract.deployment
+
+  precondition {
+    condition     = length(module.names.problems) == 0
+    error_message = join(" ", module.names.problems)
+  }
 }
 
 output "key_commands" {

@@ -187,9 +187,9 @@ variable "labels" {
     condition = alltrue([
       for key, value in var.labels :
       can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) &&
-      can(regex("^[a-z0-9_-]{0,63}$", value))
+      can(regex("^[a-z0-9_-]{1,63}$", value))
     ])
-    error_message = "Write labels in lower-case letters, digits, hyphens and underscores, keys beginning with a letter, 63 characters at most."
+    error_message = "Write labels in lower-case letters, digits, hyphens and underscores, keys beginning with a letter, 63 characters at most. A label needs a value: Google drops an empty one, and every plan would add it again."
   }
 }
 
@@ -283,13 +283,41 @@ variable "project_id" {
 }
 
 variable "region" {
-  description = "Where everything but the tables is and runs."
+  description = <<-EOT
+    Where the data lies and the function runs. It has no default, because it
+    is a decision about your customers' data. Cannot be changed later.
+  EOT
   type        = string
-  default     = "us-central1"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
     error_message = "Set region to a region of Cloud Run functions, for example us-central1 or europe-west1."
+  }
+}
+
+variable "time_travel_hours" {
+  description = <<-EOT
+    For how long BigQuery keeps what the tables held before: 48 to 168, in
+    whole days. Less erases sooner; a roll-back reaches no further.
+  EOT
+  type        = number
+  default     = 168
+  nullable    = false
+
+  validation {
+    condition     = contains([48, 72, 96, 120, 144, 168], var.time_travel_hours)
+    error_message = "Set time_travel_hours to 48, 72, 96, 120, 144 or 168: BigQuery takes two to seven whole days."
+  }
+}
+
+# What the objects above may hold. The root module compares it with what was
+# given, because here Terraform has dropped unknown names already.
+output "names" {
+  description = "The names in firestore, people and an integration."
+  value = {
+    firestore    = keys(var.firestore)
+    integrations = distinct(flatten([for one in var.integrations : keys(one)]))
+    people       = keys(var.people)
   }
 }

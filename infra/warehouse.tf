@@ -13,7 +13,7 @@ resource "google_bigquery_dataset" "tables" {
   delete_contents_on_destroy = !var.deletion_protection
   description                = "Kustomer's data, replaced whole by every run."
   location                   = local._dataset_location
-  max_time_travel_hours      = "168" # a week to roll a table back
+  max_time_travel_hours      = tostring(var.time_travel_hours)
   project                    = var.project_id
 
   dynamic "default_encryption_configuration" {

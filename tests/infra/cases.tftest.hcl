@@ -13,6 +13,7 @@ mock_provider "time" {}
 variables {
   integrations = { acme = { org = "acme" } }
   project_id   = "demo-project"
+  region       = "us-central1"
 }
 
 run "one_integration" {

@@ -17,6 +17,7 @@ variables {
     acme_eu = { org = "acme-eu" }
   }
   project_id = "demo-project"
+  region     = "us-central1"
 }
 
 run "first_apply" {

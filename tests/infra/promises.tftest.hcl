@@ -12,6 +12,7 @@ mock_provider "time" {}
 variables {
   integrations = { acme = { org = "acme" } }
   project_id   = "demo-project"
+  region       = "us-central1"
 }
 
 run "deadlines" {

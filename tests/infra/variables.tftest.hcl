@@ -12,6 +12,7 @@ mock_provider "time" {}
 variables {
   integrations = { acme = { org = "acme" } }
   project_id   = "demo-project"
+  region       = "us-central1"
 }
 
 run "key_for_nobody" {
@@ -366,6 +367,127 @@ run "zone" {
   expect_failures = [var.region]
 }
 
+run "label_without_value" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+
+  variables {
+    labels = { team = "" }
+  }
+
+  expect_failures = [var.labels]
+}
+
+run "time_travel_in_part_of_a_day" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+
+  variables {
+    time_travel_hours = 60
+  }
+
+  expect_failures = [var.time_travel_hours]
+}
+
+run "time_travel_of_a_day" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+
+  variables {
+    time_travel_hours = 24
+  }
+
+  expect_failures = [var.time_travel_hours]
+}
+
+# Terraform drops names that an object type does not have, without a word.
+run "unknown_name_of_an_integration" {
+  command = plan
+
+  variables {
+    integrations = { acme = { org = "acme", timezone = "Europe/Zurich" } }
+  }
+
+  expect_failures = [output.deployment]
+}
+
+run "unknown_name_of_people" {
+  command = plan
+
+  variables {
+    people = { analyst = ["group:analysts@example.com"] }
+  }
+
+  expect_failures = [output.deployment]
+}
+
+run "unknown_name_of_firestore" {
+  command = plan
+
+  variables {
+    firestore = { daily_backups = false }
+  }
+
+  expect_failures = [output.deployment]
+}
+
+run "unknown_names_in_words" {
+  command = plan
+
+  module {
+    source = "./infra/names"
+  }
+
+  variables {
+    given = {
+      firestore           = ["daily_backup"]
+      "integrations.acme" = ["org", "timezone", "x"]
+      people              = ["Analyst"]
+    }
+    known = {
+      firestore           = ["daily_backup", "location"]
+      "integrations.acme" = ["org", "schedule", "time_zone"]
+      people              = ["analysts", "editors", "operators"]
+    }
+  }
+
+  assert {
+    condition = output.problems == [
+      "integrations.acme.timezone is unknown: time_zone is meant, probably.",
+      "integrations.acme.x is unknown: known are org, schedule, time_zone.",
+      "people.Analyst is unknown: analysts is meant, probably.",
+    ]
+    error_message = "Each unknown name has its sentence."
+  }
+}
+
+run "no_names_at_all" {
+  command = plan
+
+  module {
+    source = "./infra/names"
+  }
+
+  variables {
+    given = {}
+    known = {}
+  }
+
+  assert {
+    condition     = length(output.problems) == 0
+    error_message = "Nothing given is nothing unknown."
+  }
+}
+
 # The root module hands everything on, and what is unset gets its default.
 run "root" {
   command = plan
@@ -395,6 +517,7 @@ run "root_with_everything" {
     notification_emails = ["data@example.com"]
     people              = { analysts = ["group:analysts@example.com"] }
     region              = "europe-west1"
+    time_travel_hours   = 48
   }
 
   assert {
