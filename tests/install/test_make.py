@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,6 +81,16 @@ def test_the_demo_installs_exactly_its_list_and_says_what_it_does(demo: tuple[Pa
     assert "Making .venv with Python 3." in output
     assert "packages that a laptop needs" in output
     assert "kustomer.demo_conversations  SUCCEEDED  5,000" in output
+
+
+def test_the_readme_s_picture_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:
+    project, output = demo
+
+    shown = (project / "docs" / "pictures" / "demo.txt").read_text(encoding="utf-8").partition("$ make demo\n…\n")[2]
+
+    seconds = re.compile(r"\d+\.\d(?=  -$)", re.MULTILINE)
+    printed = seconds.sub("0.0", output)
+    assert [part for part in seconds.sub("0.0", shown).split("\n…\n") if part not in printed] == []
 
 
 def test_the_finished_file_is_opened_by_a_duckdb_of_2024(demo: tuple[Path, str], fetch: Callable[[str], Path]) -> None:

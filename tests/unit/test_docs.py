@@ -34,7 +34,10 @@ def test_the_runbook_has_a_cure_for_every_error_code() -> None:
     assert sorted(set(rows) - {"error_code"}) == list(ERROR_CODES)
 
 
-@pytest.mark.parametrize("page", ["docs/testing.md", "SECURITY.md", "docs/privacy.md", "README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["docs/testing.md", "SECURITY.md", "docs/privacy.md", "README.md", "CONTRIBUTING.md", "docs/alternatives.md"],
+)
 def test_what_a_page_names_in_this_repository_is_there(page: str) -> None:
     text = (ROOT / page).read_text()
     links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link}
