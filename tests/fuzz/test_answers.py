@@ -9,8 +9,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kustomer_extract.adapters.kustomer.answers import check_status, to_page
+from kustomer_extract.adapters.kustomer.headers import to_pause_seconds
 from kustomer_extract.adapters.kustomer.http import Answer
-from kustomer_extract.adapters.kustomer.pace import Pace, finish, start, to_in_flight, to_pause_seconds, to_wait_seconds
+from kustomer_extract.adapters.kustomer.pace import (
+    Pace,
+    finish,
+    mark,
+    start,
+    to_in_flight,
+    to_wait_seconds,
+)
 from kustomer_extract.adapters.kustomer.progress import to_list_page
 from kustomer_extract.adapters.kustomer.search.requests import to_found
 from kustomer_extract.errors import BrokenPage, ExtractError, Transient, Unauthorised
@@ -76,7 +84,7 @@ def test_any_headers_ask_for_a_wait_that_ends_and_leave_a_pace_that_goes_on() ->
 
     for number, headers in enumerate(iter_headers()):
         assert 0 <= to_pause_seconds(headers, now=now, refusals=number % 20, jitter=0.5) <= 3600
-        pace = finish(start(pace, number), number + 0.2, started_at=number, headers=headers)
+        pace = finish(start(pace, number), number + 0.2, began=mark(pace, number), headers=headers)
         assert 0 <= to_wait_seconds(pace, number) < 3600
         assert to_in_flight(pace, number) >= 1
 

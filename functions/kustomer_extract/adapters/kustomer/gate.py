@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer import pace
+from kustomer_extract.adapters.kustomer.headers import parse_count, to_pause_seconds
 from kustomer_extract.errors import Unwanted
 from kustomer_extract.events import RateAssumed, RateLimited
 
@@ -55,11 +56,11 @@ class Gate:
         """How many requests may be open now."""
         return pace.to_in_flight(self._pace, self._clock.monotonic())
 
-    def enter(self, is_wanted: Callable[[], bool]) -> float:
+    def enter(self, is_wanted: Callable[[], bool]) -> pace.Start:
         """Wait until a request may start, and count it as started.
 
         Returns:
-            When it starts, in monotonic seconds.
+            When it starts, in monotonic seconds, and what is known then: for `leave`, `lose` or `pause`.
 
         Raises:
             Unwanted: nobody wants it any more.
@@ -72,32 +73,38 @@ class Gate:
                     now = self._clock.monotonic()
                     wait = pace.to_wait_seconds(self._pace, now)
                     if wait <= 0:
+                        began = pace.mark(self._pace, now)
                         self._pace = pace.start(self._pace, now)
-                        return now
+                        return began
                 self._clock.sleep(min(wait, _NAP_SECONDS))
 
-    def leave(self, started_at: float, headers: Mapping[str, str], *, is_good: bool) -> None:
+    def lose(self) -> None:
+        """No answer has come."""
+        with self._lock:
+            self._pace = pace.lose(self._pace)
+
+    def leave(self, began: pace.Start, headers: Mapping[str, str], *, is_good: bool) -> None:
         """An answer has come that asks for no pause."""
         with self._lock:
             now = self._clock.monotonic()
-            self._pace = pace.finish(self._pace, now, started_at=started_at, headers=headers, is_good=is_good)
+            self._pace = pace.finish(self._pace, now, began=began, headers=headers, is_good=is_good)
             is_assumed = is_good and self._pace.limit is None and not self._has_told
             self._has_told = self._has_told or is_assumed
         if is_assumed:
             self._report(RateAssumed(limit=self._pace.assumed))
 
-    def pause(self, started_at: float, headers: Mapping[str, str], *, is_refusal: bool) -> None:
+    def pause(self, began: pace.Start, headers: Mapping[str, str], *, is_refusal: bool) -> None:
         """An answer asks everybody to wait: a 429 (`is_refusal`), or a 503 with `Retry-After`."""
         with self._lock:
             now, before = self._clock.monotonic(), self._pace
-            seconds = pace.to_pause_seconds(
+            seconds = to_pause_seconds(
                 headers, now=self._clock.now(), refusals=before.refusals, jitter=self._rng.random()
             )
-            after = pace.finish(before, now, started_at=started_at, headers=headers, is_good=False)
-            self._pace = pace.pause(after, now, seconds, started_at=started_at)
+            after = pace.finish(before, now, began=began, headers=headers, is_good=False)
+            self._pace = pace.pause(after, now, seconds, began=began)
             is_new = self._pace.refusals > before.refusals
         if is_refusal and is_new:
-            left = pace.parse_count(headers.get("x-ratelimit-remaining"))
+            left = parse_count(headers.get("x-ratelimit-remaining"))
             self._report(RateLimited(wait_seconds=round(seconds, 1), limit=after.limit, remaining=left))
 
     def rest(self, seconds: float, is_wanted: Callable[[], bool]) -> None:

@@ -267,7 +267,7 @@ class Http:
         """Ask once; return the content, its size, and the headers."""
         where = f"{self._host}{request}"
         gate = self._gate if request.body is None else self._search_gate
-        started_at = gate.enter(is_wanted)
+        began = gate.enter(is_wanted)
         try:
             with self._session.request(
                 "GET" if request.body is None else "POST",
@@ -280,14 +280,15 @@ class Http:
                 timeout=self._timeout,
             ) as response:
                 status, headers = response.status_code, response.headers
-                body = self._read(response, started_at, where=where)
+                body = self._read(response, began.at, where=where)
         except (requests.RequestException, HTTPError, OSError) as error:
+            gate.lose()
             outage = RetryLater(f"{where}: {describe_outage(error)}")
             raise Transient(outage, is_unknown_host=is_unknown_host(error)) from error
         if status == LIMITED or (status == _UNAVAILABLE and "retry-after" in headers):
-            gate.pause(started_at, headers, is_refusal=status == LIMITED)
+            gate.pause(began, headers, is_refusal=status == LIMITED)
         else:
-            gate.leave(started_at, headers, is_good=status == OK)
+            gate.leave(began, headers, is_good=status == OK)
         check_status(status, headers, body, where=where)
         content = to_page(body, headers, where=where) if request.role and not request.is_one else None
         return content, len(body), headers

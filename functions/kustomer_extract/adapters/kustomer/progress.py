@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from kustomer_extract.adapters.kustomer.pace import parse_count
+from kustomer_extract.adapters.kustomer.headers import parse_count
 from kustomer_extract.errors import BrokenPage, Truncated
 from kustomer_extract.models import Cursor, Evidence, Proof
 
