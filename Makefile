@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-cloud test check lint test-newest infra-check infra-check-plans infra-check-policies
-.PHONY: bench chaos fuzz golden docs format lock clean
+.PHONY: audit bench chaos clean docs format fuzz golden licences lock
 SHELL := /bin/bash
 
 VENV := .venv

@@ -47,3 +47,12 @@ def test_what_a_page_names_in_this_repository_is_there(page: str) -> None:
     missing |= {path for path in named if not (ROOT / path).exists()}
 
     assert missing == set()
+
+
+def test_ci_runs_every_target_of_make_check() -> None:
+    targets = re.findall(r"^check: ([\w -]+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[0].split()
+
+    steps = " ".join(re.findall(r"^run_make (.*)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)).split()
+
+    assert set(targets) - set(steps) == set()
+    assert "bash .ci/run" in (ROOT / ".github" / "workflows" / "check.yml").read_text()
