@@ -34,13 +34,14 @@ resource "google_project_service_identity" "pubsub" {
 }
 
 # An API that has just been enabled, or a right that has just been granted on
-# the encryption key, is refused for about a minute.
+# the encryption key, is refused for about a minute. Another list of them, as
+# an upgrade may bring one, pauses again.
 resource "time_sleep" "foundations" {
   create_duration = "60s"
 
-  depends_on = [
-    google_kms_crypto_key_iam_member.agents,
-    google_project_service.enabled,
-    google_project_service_identity.pubsub,
-  ]
+  triggers = {
+    agent     = google_project_service_identity.pubsub.service
+    key_users = join(" ", keys(google_kms_crypto_key_iam_member.agents))
+    services  = join(" ", keys(google_project_service.enabled))
+  }
 }

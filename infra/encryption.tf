@@ -41,8 +41,9 @@ resource "google_project_service_identity" "encryption" {
 data "google_storage_project_service_account" "gcs" {
   count = local._is_encrypted ? 1 : 0
 
-  project    = var.project_id
-  depends_on = [google_project_service.enabled]
+  # Of the service that must be there first. With `depends_on` instead, every
+  # upgrade that adds an API would grant all rights on the key anew.
+  project = split("/", google_project_service.enabled["storage"].id)[0]
 }
 
 resource "google_kms_crypto_key_iam_member" "agents" {

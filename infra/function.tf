@@ -35,6 +35,9 @@ resource "google_cloudfunctions2_function" "extract" {
     service_account   = google_service_account.build.id
 
     environment_variables = {
+      # After a build that failed, Terraform's state names the new object, but
+      # not these variables: the next plan shows what is still to be built.
+      BUNDLE_HASH            = local._bundle_hash
       GOOGLE_FUNCTION_SOURCE = "functions/main.py"
     }
 
@@ -63,15 +66,15 @@ resource "google_cloudfunctions2_function" "extract" {
       BIGQUERY_DATASET         = google_bigquery_dataset.tables.dataset_id
       BIGQUERY_LOCATION        = google_bigquery_dataset.tables.location
       BIGQUERY_STAGING_DATASET = google_bigquery_dataset.staging.dataset_id
-      DASHBOARD_URL            = local._dashboard
+      DASHBOARD_URL            = local._dashboards
       FIRESTORE_DATABASE       = google_firestore_database.config.name
       GOOGLE_CLOUD_PROJECT     = var.project_id
-      PUBSUB_TOPIC             = google_pubsub_topic.trigger.id
+      PUBSUB_TOPIC             = local._topics.trigger
       SOFT_DEADLINE_SECONDS    = tostring(local._soft_deadline_seconds)
     }
   }
 
-  depends_on = [time_sleep.build_rights]
+  depends_on = [google_pubsub_topic.trigger, time_sleep.build_rights]
 }
 
 # Signs what Pub/Sub pushes. Nobody else may call the function.

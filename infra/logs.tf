@@ -68,11 +68,12 @@ resource "google_logging_metric" "settled" {
 resource "time_sleep" "metrics" {
   create_duration = "30s"
 
-  depends_on = [
-    google_logging_metric.jobs,
-    google_logging_metric.measure,
-    google_logging_metric.settled,
-  ]
+  triggers = {
+    names = join(" ", concat(
+      [google_logging_metric.jobs.name, google_logging_metric.settled.name],
+      values(google_logging_metric.measure)[*].name,
+    ))
+  }
 }
 
 resource "google_logging_saved_query" "shared" {

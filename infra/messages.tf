@@ -1,8 +1,22 @@
 # The topic that starts runs, its push subscription to the function, and where
 # messages end up that nobody could deliver.
 
+locals {
+  _topic_names = {
+    dead_letter = "${var.name}-dead-letter"
+    trigger     = "${var.name}-trigger"
+  }
+
+  # Known before the topics are there. A plan that makes a deleted topic again
+  # could not say what becomes of everything that asks the topic for its id.
+  _topics = {
+    for topic, name in local._topic_names :
+    topic => "projects/${var.project_id}/topics/${name}"
+  }
+}
+
 resource "google_pubsub_topic" "trigger" {
-  name = "${var.name}-trigger"
+  name = local._topic_names.trigger
 
   kms_key_name = var.kms_key_name
   project      = var.project_id
@@ -29,10 +43,10 @@ resource "google_pubsub_subscription" "push" {
   ack_deadline_seconds       = local._ack_deadline_seconds
   message_retention_duration = "86400s" # the code drops triggers after 6 h
   project                    = var.project_id
-  topic                      = google_pubsub_topic.trigger.id
+  topic                      = local._topics.trigger
 
   dead_letter_policy {
-    dead_letter_topic     = google_pubsub_topic.dead_letter.id
+    dead_letter_topic     = local._topics.dead_letter
     max_delivery_attempts = 30
   }
 
@@ -44,7 +58,7 @@ resource "google_pubsub_subscription" "push" {
     # The path names the topic to functions-framework; the audience has none.
     push_endpoint = join("/", [
       google_cloudfunctions2_function.extract.service_config[0].uri,
-      google_pubsub_topic.trigger.id,
+      local._topics.trigger,
     ])
 
     oidc_token {
@@ -58,11 +72,15 @@ resource "google_pubsub_subscription" "push" {
     minimum_backoff = "60s"
   }
 
-  depends_on = [google_cloud_run_v2_service_iam_member.push]
+  depends_on = [
+    google_cloud_run_v2_service_iam_member.push,
+    google_pubsub_topic.dead_letter,
+    google_pubsub_topic.trigger,
+  ]
 }
 
 resource "google_pubsub_topic" "dead_letter" {
-  name = "${var.name}-dead-letter"
+  name = local._topic_names.dead_letter
 
   kms_key_name = var.kms_key_name
   project      = var.project_id
@@ -79,11 +97,13 @@ resource "google_pubsub_subscription" "dead_letter" {
 
   message_retention_duration = "604800s" # 7 days to look at them
   project                    = var.project_id
-  topic                      = google_pubsub_topic.dead_letter.id
+  topic                      = local._topics.dead_letter
 
   expiration_policy {
     ttl = ""
   }
+
+  depends_on = [google_pubsub_topic.dead_letter]
 }
 
 # Pub/Sub itself moves a message from the subscription to the dead letters.
@@ -93,6 +113,11 @@ resource "google_pubsub_subscription_iam_member" "dead_letter" {
   member  = google_project_service_identity.pubsub.member
   project = var.project_id
   role    = "roles/pubsub.subscriber"
+
+  # A subscription of a deleted topic is made anew, and begins without rights.
+  lifecycle {
+    replace_triggered_by = [google_pubsub_subscription.push.id]
+  }
 }
 
 resource "google_pubsub_topic_iam_member" "dead_letter" {

@@ -2,6 +2,9 @@ locals {
   _console = "https://console.cloud.google.com"
   _project = "project=${var.project_id}"
 
+  # Of one that is not there yet Google has not made the address: the function
+  # is told where all of them are listed.
+  _dashboards = "${local._console}/monitoring/dashboards?${local._project}"
   _dashboard = format(
     "%s/monitoring/dashboards/builder/%s?%s",
     local._console,

@@ -39,7 +39,7 @@ resource "google_cloud_scheduler_job" "run" {
   time_zone   = each.value.time_zone
 
   pubsub_target {
-    topic_name = google_pubsub_topic.trigger.id
+    topic_name = local._topics.trigger
     data = base64encode(jsonencode({
       integration = each.key
       trigger     = "schedule"
@@ -70,7 +70,7 @@ resource "google_cloud_scheduler_job" "retry" {
   time_zone   = each.value.time_zone
 
   pubsub_target {
-    topic_name = google_pubsub_topic.trigger.id
+    topic_name = local._topics.trigger
     data = base64encode(jsonencode({
       integration = each.key
       trigger     = "retry"

@@ -138,9 +138,11 @@ resource "google_project_iam_member" "build_source" {
 resource "time_sleep" "build_rights" {
   create_duration = "90s"
 
-  depends_on = [
-    google_artifact_registry_repository_iam_member.build,
-    google_project_iam_member.build_logs,
-    google_project_iam_member.build_source,
-  ]
+  triggers = {
+    roles = join(" ", [
+      google_artifact_registry_repository_iam_member.build.role,
+      google_project_iam_member.build_logs.role,
+      google_project_iam_member.build_source.role,
+    ])
+  }
 }

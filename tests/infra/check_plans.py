@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("golden")
 README = ROOT / "infra" / "README.md"
 WRITE = os.environ.get("GOLDEN") == "write"
+HASHES = re.compile(r"(?<=source-)[0-9a-f]{16}(?=\.zip)|^[0-9a-f]{16}$|(?<=\"BUNDLE_HASH\": \")[0-9a-f]{16}")
 
 Plan = dict[str, dict[str, Any]]
 
@@ -99,9 +100,9 @@ def _readable(name: str, value: Any) -> Any:
         value = json.loads(base64.b64decode(value))
     if name == "fields":
         value["tables"] = "as in test_the_seeded_document_is_the_configuration_with_everything_selected"
-    if isinstance(value, str):
-        return re.sub(r"source-[0-9a-f]{16}\.zip", "source-HASH.zip", value)
-    return value
+    if name == "environment_variables":
+        return {key: HASHES.sub("HASH", variable) for key, variable in value.items()}
+    return HASHES.sub("HASH", value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
@@ -158,7 +159,7 @@ def _changes(name: str) -> dict[str, list[str]]:
     changed: dict[str, list[str]] = {}
     for item in find_plan(name)["resource_changes"]:
         change = item["change"]
-        before, after = (re.sub(r"source-\w{16}\.zip", "", json.dumps(change[side])) for side in ("before", "after"))
+        before, after = (HASHES.sub("", json.dumps(change[side])) for side in ("before", "after"))
         if change["actions"] != ["no-op"] and before != after:
             changed.setdefault(" ".join(change["actions"]), []).append(item["address"])
     return changed
@@ -259,7 +260,7 @@ def test_the_functions_environment_is_what_the_code_reads() -> None:
         staging_dataset="kustomer_staging",
         location="us-central1",
         soft_deadline_seconds=450,
-        dashboard_url="https://console.cloud.google.com/monitoring/dashboards/builder/5f3a?project=demo-project",
+        dashboard_url="https://console.cloud.google.com/monitoring/dashboards?project=demo-project",
     )
 
 

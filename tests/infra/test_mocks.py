@@ -27,7 +27,7 @@ SHAPES = {
     "google_monitoring_dashboard.id": r"projects/[0-9]+/dashboards/[a-z0-9-]+",
     "google_monitoring_notification_channel.id": r"projects/[a-z0-9-]+/notificationChannels/[0-9]+",
     "google_project_service.id": r"[a-z0-9-]+/[a-z]+\.googleapis\.com",
-    "google_pubsub_topic.id": r"projects/[a-z0-9-]+/topics/[a-z0-9-]+",
+    "google_pubsub_subscription.id": r"projects/[a-z0-9-]+/subscriptions/[a-z0-9-]+",
     "google_secret_manager_secret.id": r"projects/[a-z0-9-]+/secrets/[a-z0-9_-]+",
     "google_service_account.id": f"projects/[a-z0-9-]+/serviceAccounts/{ACCOUNT}",
     "google_service_account.name": f"projects/[a-z0-9-]+/serviceAccounts/{ACCOUNT}",

@@ -28,8 +28,8 @@ mock_resource "google_project_service" {
   defaults = { id = "demo-project/storage.googleapis.com" }
 }
 
-mock_resource "google_pubsub_topic" {
-  defaults = { id = "projects/demo-project/topics/kustomer-trigger" }
+mock_resource "google_pubsub_subscription" {
+  defaults = { id = "projects/demo-project/subscriptions/kustomer-push" }
 }
 
 mock_resource "google_secret_manager_secret" {

@@ -38,18 +38,6 @@ override_resource {
 }
 
 override_resource {
-  target          = google_pubsub_topic.dead_letter
-  override_during = plan
-  values          = { id = "projects/demo-project/topics/kustomer-dead-letter" }
-}
-
-override_resource {
-  target          = google_pubsub_topic.trigger
-  override_during = plan
-  values          = { id = "projects/demo-project/topics/kustomer-trigger" }
-}
-
-override_resource {
   target          = google_monitoring_dashboard.runs
   override_during = plan
   values          = { id = "projects/123/dashboards/5f3a" }
