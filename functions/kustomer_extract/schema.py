@@ -1,7 +1,8 @@
-"""Schema files → field trees, and the selection of columns over them. Pure but for reading the package's own files.
+"""Reads the schema files into trees of fields, and applies a selection of columns to them.
 
 A schema file, `schemas/<table>.json`, is a list in BigQuery's own JSON format (name, type, mode, description, fields),
-with one key of ours, `personal`: the single source for the loader, Terraform's seed, the documentation and the tests.
+with one key of ours, `personal`. The loader, Terraform's first document, the documentation
+and the tests all use these files. This module is pure, except that it reads them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Selection: TypeAlias = "bool | Mapping[str, Selection]"
 
 ALWAYS_SELECTED = frozenset({"id", "type", "_batch_id", "_batch_runtime"})
-"""Columns of every table that no selection removes."""
+"""Columns of every table that cannot be deselected."""
 
 _IMPERSONAL: Mapping[str, tuple[type, ...]] = {
     "Num": (int, float, NoneType),
@@ -32,15 +33,15 @@ _IMPERSONAL: Mapping[str, tuple[type, ...]] = {
     "Bool": (bool, NoneType),
     "Id": (str, NoneType),
 }
-"""Ends of the names of custom attributes that hold nobody's words (docs/kustomer-api.md), and what they hold."""
+"""Name endings of custom attributes that hold no text about people (docs/kustomer-api.md), and the types they hold."""
 
 
 class Personal(enum.StrEnum):
-    """How a field has to do with a person."""
+    """How a field relates to a person."""
 
-    CONTENT = "content"  # words of or about a customer, or what may be; without personal data only if ticked itself
-    CUSTOMER = "customer"  # an id that stands for a customer
-    STAFF = "staff"  # an id or a name of somebody who works there
+    CONTENT = "content"  # holds, or may hold, words of or about a customer
+    CUSTOMER = "customer"  # an id of a customer
+    STAFF = "staff"  # an id or a name of a member of staff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,9 @@ class Field:
     Attributes:
         type: STRING, INTEGER, FLOAT, BOOLEAN, TIMESTAMP, JSON or RECORD (BigQuery's names).
         mode: NULLABLE or REPEATED.
-        fields: Of a RECORD; empty otherwise.
-        personal: The mark of personal data; None for what is none.
-        is_selected: Whether a table has it; see `Choice`.
+        fields: The fields of a RECORD; empty for other types.
+        personal: The kind of personal data; None if it holds none.
+        is_selected: Whether the table will have it; see `Choice`.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Field:
 
     @property
     def is_custom(self) -> bool:
-        """Whether it holds the organisation's own attributes, so that a selection may name them one by one."""
+        """Whether it holds the organisation's custom attributes, which a selection may name one by one."""
         return self.name == "custom" and self.type == "JSON"
 
     @property
@@ -76,14 +77,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a table takes of its schema. Made once a run; nothing else applies a selection.
+    """A schema with a selection applied to it. Only `choose` applies a selection.
 
     Attributes:
-        fields: All fields, for only so are deselected ones told from unknown ones; `is_selected` is False where the
-            selection leaves a field out with all that is in it.
-        columns: What the table will have. `ALWAYS_SELECTED` stay; a RECORD with nothing left goes.
-        custom: Names of custom attributes that the selection states.
-        personal_data: False: content is taken only where it is ticked itself, and nothing unknown is kept.
+        fields: All fields, so that a deselected field can be told from an unknown one. `is_selected` is False where the
+            selection leaves out a field and everything below it.
+        columns: The columns that the table will have. A RECORD without selected fields is not among them.
+        custom: The custom attributes that the selection names: True if selected.
+        personal_data: False: a field with content is selected only by its own name, and unknown fields are not kept.
     """
 
     fields: tuple[Field, ...]
@@ -93,17 +94,17 @@ class Choice:
 
     @property
     def takes_every_custom_name(self) -> bool:
-        """Whether no custom attribute is left out by its name."""
+        """Whether every custom attribute is selected."""
         return self.personal_data and all(self.custom.values())
 
     def shows_custom(self, name: str) -> bool:
-        """Whether a custom attribute of this name may be taken at all."""
+        """Whether a custom attribute with this name can be selected, whatever its value."""
         if name in self.custom or self.personal_data:
             return self.custom.get(name, True)
         return name.endswith(tuple(_IMPERSONAL))
 
     def takes_custom(self, name: str, value: JsonValue) -> bool:
-        """Whether a custom attribute is taken: by its name; without personal data its value must keep to it, too."""
+        """Whether a custom attribute is selected. Without personal data its value must match its name's type."""
         if name in self.custom or self.personal_data:
             return self.custom.get(name, True)
         kinds = next((kinds for end, kinds in _IMPERSONAL.items() if name.endswith(end)), ())
@@ -131,13 +132,13 @@ def _parse_fields(items: Sequence[Any]) -> tuple[Field, ...]:
 
 
 def choose(fields: Sequence[Field], selection: Selection, *, personal_data: bool = True) -> Choice:
-    """Decide what a table takes.
+    """Apply a selection to a schema.
 
     Args:
         fields: All columns of the table.
-        selection: True, False, or a map from columns to what is selected below them; an absent column is selected.
-        personal_data: False: a field marked as content is selected only if the map says True for itself. Of the
-            column `custom`, attributes whose names end like those of text are taken only if the map names them.
+        selection: True, False, or a map from columns to what is selected below them. An absent column is selected.
+        personal_data: False: a field marked as content is selected only if the map has True for that very field. A
+            custom attribute whose name may stand for text is selected only if the map names it.
     """
     decided = tuple(
         field if field.name in ALWAYS_SELECTED else _decide(field, selection, personal_data=personal_data)
@@ -153,12 +154,12 @@ def choose(fields: Sequence[Field], selection: Selection, *, personal_data: bool
 
 
 def select(fields: Sequence[Field], selection: Selection, *, personal_data: bool = True) -> tuple[Field, ...]:
-    """Keep the columns that a table will have; see `choose`."""
+    """Return the columns that a table will have; see `choose`."""
     return choose(fields, selection, personal_data=personal_data).columns
 
 
 def _decide(field: Field, selection: Selection, *, personal_data: bool) -> Field:
-    """Mark a field, and those below it; `selection` is that of the level above."""
+    """Set `is_selected` of a field and of all below it; `selection` belongs to the level above."""
     chosen = part(selection, field.name)
     is_ticked = isinstance(selection, Mapping) and selection.get(field.name) is True
     if chosen is not False and field.personal is Personal.CONTENT and not field.is_custom:
@@ -173,7 +174,7 @@ def _keep_selected(fields: Sequence[Field]) -> tuple[Field, ...]:
 
 
 def part(selection: Selection, name: str) -> Selection:
-    """Go one level down: the selection that holds for the column `name`."""
+    """Return the selection that applies to the column `name`, one level down."""
     return selection.get(name, True) if isinstance(selection, Mapping) else selection
 
 
@@ -185,7 +186,7 @@ def find(fields: Sequence[Field], path: Sequence[str]) -> Field | None:
 
 
 def list_arrays(fields: Sequence[Field]) -> frozenset[str]:
-    """List the columns that are arrays of one: records at the top, as the source has them."""
+    """List the top-level columns that are stored as an array with one RECORD."""
     return frozenset(field.name for field in fields if field.type == "RECORD" and field.mode == "REPEATED")
 
 
@@ -203,7 +204,7 @@ def list_content(fields: Sequence[Field]) -> frozenset[str]:
 
 
 def to_json(fields: Sequence[Field]) -> list[dict[str, object]]:
-    """Write the fields as BigQuery's API represents them: a schema file without its marks."""
+    """Write the fields as BigQuery's API represents them: without `personal`."""
     return [
         {"name": field.name, "type": field.type, "mode": field.mode, "description": field.description}
         | ({"fields": to_json(field.fields)} if field.fields else {})
@@ -212,6 +213,6 @@ def to_json(fields: Sequence[Field]) -> list[dict[str, object]]:
 
 
 def schema_hash(fields: Sequence[Field]) -> str:
-    """Digest names, types, modes and order into 12 hexadecimal digits; descriptions do not count."""
+    """Hash names, types, modes and order into 12 hexadecimal digits. Descriptions do not count."""
     shape = [(path, field.type, field.mode) for path, field in iter_paths(fields)]
     return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:12]

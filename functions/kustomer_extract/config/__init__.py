@@ -1,7 +1,8 @@
-"""The configuration document → `Integration`, all problems at once. Pure: reads nothing, logs nothing.
+"""Turns a configuration document into an `Integration`, and reports all of its problems at once.
 
-`document` makes sense of the whole, `columns` of a table's columns, `level` of one map of it, `values` of one value;
-`integration` is what comes out.
+Pure: it reads no file and logs nothing.
+`document` reads the whole, `columns` the columns of a table, `level` one map, and `values` one value. `integration` has
+the result.
 """
 
 from kustomer_extract.config.document import may_go_on, parse_integration, restore_integration

@@ -1,4 +1,4 @@
-"""The selection of columns in a document → `Selection`, every name checked against the schema."""
+"""Reads the selection of columns in a document, and checks every name against the schema."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from kustomer_extract.schema import Field, Selection
 
 RETIRED: Mapping[Table, Mapping[str, str]] = {}
-"""Columns that a release no longer has, by table: dotted path and release. Documents go on naming them."""
+"""Columns that were removed, by table: dotted path → the release that removed it. Old documents still name them."""
 
 _ALLOWED = "true, false, or a map of its columns"
-_ALLOWED_IN_A_LEAF = "true or false: it has no columns of its own"
+_ALLOWED_WITHOUT_FIELDS = "true or false: it has no columns of its own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnReader:
-    """Reads `columns` of one table. What says no more than an absent name does is None here, and left out.
+    """Reads `columns` of one table.
+
+    A selection that means the same as an absent name is None here, and is left out of the result.
 
     Attributes:
-        retired: Dotted paths that are columns no more, and since which release.
-        keeps_true: Whether a name that is true differs from one that is absent: without personal data it does.
+        retired: Dotted paths of removed columns, with the release that removed each.
+        keeps_true: Whether true means something else than an absent name. It does where personal data is left out.
     """
 
     retired: Mapping[str, str]
@@ -52,9 +54,9 @@ class ColumnReader:
         for name in level.content:
             field, path = known.get(name), f"{dotted}.{name}" if dotted else str(name)
             if field is None:
-                self._explain(level, str(name), known=list(known), dotted=path)
+                self._refuse_or_warn(level, str(name), known=list(known), dotted=path)
             elif path in ALWAYS_SELECTED:
-                _insist(level, name)
+                _warn_if_false(level, name)
             else:
                 chosen[name] = self._read_field(level, field, dotted=path)
         return _leave_out(chosen)
@@ -67,12 +69,12 @@ class ColumnReader:
             return _leave_out({str(name): self._read_flag(attributes, name) for name in attributes.content})
         return self._read_flag(level, field.name)
 
-    def _read_flag(self, level: Level, name: str, *, allowed: str = _ALLOWED_IN_A_LEAF) -> bool | None:
+    def _read_flag(self, level: Level, name: str, *, allowed: str = _ALLOWED_WITHOUT_FIELDS) -> bool | None:
         flag = level.read(name, to_flag, allowed=allowed, default=None)
         return flag if self.keeps_true or flag is False else None
 
-    def _explain(self, level: Level, name: str, *, known: list[str], dotted: str) -> None:
-        """Tell a name that was retired from one that never was."""
+    def _refuse_or_warn(self, level: Level, name: str, *, known: list[str], dotted: str) -> None:
+        """Warn about the name of a removed column; refuse a name that never existed."""
         release = self.retired.get(dotted)
         if release is None:
             level.refuse_name(name, known)
@@ -80,9 +82,9 @@ class ColumnReader:
             level.warn(name, f"no column any more since {release}; delete it here")
 
 
-def _insist(level: Level, name: str) -> None:
-    """Warn if a column that is always there is switched off."""
-    if level.read(name, to_flag, allowed=_ALLOWED_IN_A_LEAF, default=True) is False:
+def _warn_if_false(level: Level, name: str) -> None:
+    """Warn if a column that cannot be deselected is false."""
+    if level.read(name, to_flag, allowed=_ALLOWED_WITHOUT_FIELDS, default=True) is False:
         level.warn(name, "false was read as true: this column is always there")
 
 

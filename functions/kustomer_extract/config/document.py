@@ -1,8 +1,8 @@
-"""A document, key by key.
+"""Reads a configuration document, key by key.
 
-People edit it in a console, so what can only mean one thing is read kindly, with a warning (``"0.6"`` for a number,
-``"true"`` for a boolean); everything else that is not allowed is a problem, with its path and the cure.
-Null is a problem, too: it never means the default. Names that begin with ``_`` are the function's, and ignored.
+People edit it in a console. A value that can mean only one thing is accepted with a warning: ``"0.6"`` for a number,
+``"true"`` for a boolean. Everything else that is not allowed is a problem, reported with its path and its cure.
+Null is also a problem: it never means the default. Names that begin with ``_`` belong to the function and are ignored.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ _SHARE = "a number above 0, at most 1, for example 0.6"
 
 
 def parse_integration(name: str, document: Document, *, now: datetime, where: str | None = None) -> Integration:
-    """Make sense of a document.
+    """Read a document.
 
     Args:
-        name: The document's id.
+        name: The id of the document.
         document: ``{"org": "acme", "status": "ACTIVE", …}``, as Firestore or YAML deliver it: see docs/console.md.
-        now: Start of the run, UTC: a rolling `history_start` is reckoned from it.
-        where: What a person calls the document; absent: ``integrations/<name>``.
+        now: Start of the run, UTC. A rolling `history_start` counts back from it.
+        where: The name of the document in messages; ``integrations/<name>`` if it is not given.
 
     Raises:
-        ConfigInvalid: with every problem there is.
+        ConfigInvalid: with every problem of the document.
     """
     top = Level(content={key: value for key, value in document.items() if not str(key).startswith("_")})
     if not is_integration_name(name):
@@ -70,12 +70,12 @@ def parse_integration(name: str, document: Document, *, now: datetime, where: st
 
 
 def restore_integration(name: str, document: Document, *, now: datetime) -> Integration:
-    """Read what `to_document` wrote, in this release or in an older one, which wrote null for what has no value."""
+    """Read what `to_document` wrote, in this release or an older one. Older releases wrote null for a missing value."""
     return parse_integration(name, {key: value for key, value in document.items() if value is not None}, now=now)
 
 
 def may_go_on(document: Document) -> bool:
-    """Tell whether a raw document's status lets a run that has begun go on; one that cannot be read does."""
+    """Tell whether the status in a raw document lets a started run continue. An unreadable status does."""
     status = to_status(document.get("status"))
     return status is None or status.runs
 
@@ -103,7 +103,7 @@ def _read_document(top: Level, name: IntegrationName, *, now: datetime) -> Integ
 
 
 def _read_tables(top: Level, *, keeps_true: bool) -> dict[Table, TableConfig]:
-    """Read the tables; those that are not named are off, unless `tables` is absent altogether."""
+    """Read the tables. A table that is not named is off, unless `tables` is absent."""
     tables = top.enter("tables")
     tables.check_names(Table)
     configs = {
@@ -115,7 +115,7 @@ def _read_tables(top: Level, *, keeps_true: bool) -> dict[Table, TableConfig]:
 
 
 def _read_table(settings: Level, table: Table, *, keeps_true: bool) -> TableConfig | None:
-    """Read one table; None if it is not selected. What stands in a table that is not selected must be right too."""
+    """Read one table; None if it is not selected. The settings of a deselected table must be valid, too."""
     settings.check_names(_TABLE_KEYS)
     columns = ColumnReader(retired=RETIRED.get(table, {}), keeps_true=keeps_true)
     config = TableConfig(

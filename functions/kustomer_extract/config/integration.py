@@ -1,4 +1,4 @@
-"""What a document comes to: the effective configuration, its fingerprint, and the document that says the same."""
+"""The effective configuration of an integration, its hash, and the way back to a document."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class TableConfig:
 
     Attributes:
         max_drop_percent: The guard's limit, 0 to 100.
-        columns: True (all), False, or a map one level down, any depth, of what is not simply True. Without personal
-            data, what is true by its own name stands in it too.
+        columns: True (all), False, or a map of the columns that are not simply True, at any depth. Where personal data
+            is left out, the map also has the columns that are True by their own name.
     """
 
     max_drop_percent: float
@@ -35,14 +35,14 @@ class Integration:
     """One Kustomer organisation under its permanent name.
 
     Attributes:
-        history_start: Conversations created before it are left out; UTC. None: all are taken.
-        history_period: The rolling period that `history_start` was reckoned from: ``24 months``. None: it is fixed.
-        personal_data: False: columns that the schema marks `content` are read only where their own name is true.
-        rate_share: Part of the organisation's request budget this integration may use, above 0, at most 1.
-        requests_per_minute: The organisation's limit, where its answers do not state it. None: they do.
-        views: Whether flat views stand beside the tables.
-        tables: Those selected only.
-        warnings: What was read kindly, in sentences.
+        history_start: Conversations created before it are left out; UTC. None: all are read.
+        history_period: The rolling period that `history_start` was computed from: ``24 months``. None: it is fixed.
+        personal_data: False: a column that the schema marks `content` is selected only by its own name.
+        rate_share: The part of the organisation's request limit that a run may use, above 0, at most 1.
+        requests_per_minute: The organisation's limit, if Kustomer's answers do not state it. None: they do.
+        views: Whether the tables get flat views.
+        tables: The selected tables only.
+        warnings: One sentence for each value that was accepted although it was not written as it should be.
     """
 
     name: IntegrationName
@@ -59,7 +59,7 @@ class Integration:
 
 
 def to_document(integration: Integration) -> dict[str, Any]:
-    """Write the effective configuration as a document again: JSON values only, every default spelt out."""
+    """Write the effective configuration as a document: JSON values only, with every default written out."""
     start = integration.history_start.isoformat() if integration.history_start else None
     document = {
         "source": "kustomer",
@@ -76,7 +76,7 @@ def to_document(integration: Integration) -> dict[str, Any]:
 
 
 def config_hash(integration: Integration) -> str:
-    """Fingerprint the effective configuration, but for its status: 12 hexadecimal digits."""
+    """Hash the effective configuration without its status: 12 hexadecimal digits."""
     document = {**to_document(integration), "status": None}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 

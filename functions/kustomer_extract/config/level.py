@@ -1,4 +1,4 @@
-"""One map of a document: reads its values, and goes on where one is wrong, so that all problems are told at once."""
+"""Reads the values of one map of a document. A wrong value does not stop it: all problems are reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SHOWN = 60  # characters of what was found
-_NEAR = 40  # characters of a name that another one is looked for
+_NEAR = 40  # characters of an unknown name that are compared with the known names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +26,9 @@ class Level:
 
     Attributes:
         content: The map.
-        path: Where it is; empty at the top.
-        problems: What is not allowed, of the whole document.
-        warnings: What was read kindly, in sentences, of the whole document.
+        path: Its path in the document; empty at the top.
+        problems: The problems of the whole document.
+        warnings: The warnings of the whole document, one sentence each.
     """
 
     content: Mapping[Any, object]
@@ -40,10 +40,10 @@ class Level:
         """Read a value.
 
         Args:
-            name: Of the value.
-            to: Says what it means, or None. Null is a problem, and never means the default.
-            allowed: In words, or all words that there are.
-            default: What an absent value means, and one that is a problem.
+            name: The key of the value.
+            to: Converts the value; returns None if it is not allowed. Null is a problem and never means the default.
+            allowed: What is allowed, as a text, or as the list of all allowed words.
+            default: Returned if the value is absent or not allowed.
         """
         if name not in self.content:
             return default
@@ -59,34 +59,34 @@ class Level:
         return meant
 
     def require(self, name: str, to: Callable[[object], T | None], *, allowed: str | Sequence[str], default: T) -> T:
-        """Read a value that must be there; the default stands in where there is a problem anyway."""
+        """Read a value that must be there. If it is absent, that is a problem, and the default is returned."""
         if name not in self.content:
             self.refuse(name, "nothing", allowed if isinstance(allowed, str) else ", ".join(allowed))
         return self.read(name, to, allowed=allowed, default=default)
 
     def enter(self, name: str) -> Level:
-        """Go one level down; what is absent, or no map, counts as an empty one."""
+        """Go one level down. A value that is absent or not a map counts as an empty map."""
         nothing: Mapping[Any, object] = {}
         inner = self.read(name, _to_map, allowed="a map", default=nothing)
         return replace(self, content=inner, path=self.locate(name))
 
     def refuse(self, name: str, found: str, allowed: str, nearest: str | None = None) -> None:
-        """Note a problem."""
+        """Add a problem."""
         self.problems.append(Problem(path=self.locate(name), found=found, allowed=allowed, nearest=nearest))
 
     def warn(self, name: str, what: str) -> None:
-        """Note something that is no problem."""
+        """Add a warning."""
         self.warnings.append(f"{self.locate(name)}: {what}")
 
     def check_names(self, known: Iterable[str]) -> None:
-        """Refuse the names that are not known here."""
+        """Refuse every unknown name of this map."""
         names = list(known)
         for name in self.content:
             if name not in names:
                 self.refuse_name(str(name), names)
 
     def refuse_name(self, name: str, known: list[str]) -> None:
-        """Refuse a name, with the one that it most probably means."""
+        """Refuse a name, and suggest the one that was probably meant."""
         outer, _, inner = name.partition(".")
         if outer and inner:
             nested = (
@@ -97,13 +97,13 @@ class Level:
             self.refuse(name, "an unknown name", ", ".join(known), find_nearest(name, known))
 
     def locate(self, name: object) -> str:
-        """Write the path of a name in this map."""
+        """Return the path of a name in this map."""
         shown = str(name) or '""'
         return f"{self.path}.{shown}" if self.path else shown
 
 
 def describe(value: object) -> str:
-    """Show a value as the console does; of maps and lists no more than that they are."""
+    """Show a value as the console does. A map or a list is shown without its content."""
     if isinstance(value, Mapping):
         return "a map" if value else "an empty map"
     if isinstance(value, list | tuple):
@@ -115,7 +115,7 @@ def describe(value: object) -> str:
 
 
 def find_nearest(name: str, names: Iterable[str]) -> str | None:
-    """Find the valid name that a misspelt one most probably means."""
+    """Find the valid name that a misspelt name probably means."""
     known = {known.lower(): known for known in names}
     matches = difflib.get_close_matches(name[:_NEAR].lower(), known, n=1, cutoff=0.6)
     return known[matches[0]] if matches else None

@@ -1,4 +1,4 @@
-"""What may stand in a document → what it means; None where it means nothing. Pure: a value in, a value out."""
+"""Converts single values of a document. Each function returns None for a value that is not allowed."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ _ORG = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _PERIOD = re.compile(r"([0-9]{1,4})\s*(day|week|month|year)s?")
 _BOOLEANS = {"true": True, "false": False}
 _MONTHS_A_YEAR = 12
-_MOST = 1_000_000  # where nothing smaller is said
+_MOST = 1_000_000  # the default upper limit of a number
 
 
 def is_integration_name(text: object) -> TypeGuard[str]:
-    """Tell whether a text can name an integration: it begins the names of tables."""
+    """Tell whether a text can be the name of an integration. Names of tables begin with it."""
     return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
 def is_api_key(text: str) -> bool:
-    """Tell whether a text can be an API key: it goes into a header, so what cannot must not get that far."""
+    """Tell whether a text can be an API key. It goes into a header: printable ASCII without blanks."""
     return _KEY.fullmatch(text) is not None
 
 
 def to_org(value: object) -> str | None:
-    """Read the first part of the host name that people sign in at."""
+    """Read the name of the organisation: the first part of the host name that people sign in at."""
     return value if isinstance(value, str) and _ORG.fullmatch(value) else None
 
 
 def to_status(value: object) -> IntegrationStatus | None:
-    """Read a status, in any letters."""
+    """Read a status, in upper or lower case."""
     word = value.strip().upper() if isinstance(value, str) else ""
     return IntegrationStatus.__members__.get(word)
 
 
 def to_flag(value: object) -> bool | None:
-    """Read a boolean, or its text."""
+    """Read a boolean, or a text that means one."""
     if isinstance(value, str):
         return _BOOLEANS.get(value.strip().lower())
     return value if isinstance(value, bool) else None
 
 
 def to_anything(value: object) -> object | None:
-    """Read what nothing depends on."""
+    """Accept any value that is not null: nothing depends on it."""
     return value
 
 
 def to_source(value: object) -> str | None:
-    """Read the name of the one source there is."""
+    """Read the name of the source; there is only one."""
     return value if isinstance(value, str) and value == "kustomer" else None
 
 
 def to_number(value: object, *, least: float = 0, above: float | None = None, most: float = _MOST) -> float | None:
-    """Read a number within limits, or its text."""
+    """Read a number within limits, or a text that means one."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -66,11 +66,11 @@ def to_number(value: object, *, least: float = 0, above: float | None = None, mo
     except (OverflowError, ValueError):
         return None
     too_low = above is not None and number <= above
-    return number if least <= number <= most and not too_low else None  # which also refuses not-a-number
+    return number if least <= number <= most and not too_low else None  # also refuses not-a-number
 
 
 def _to_moment(value: object) -> datetime | None:
-    """Read a date, a timestamp, or the text of one; without a zone it is UTC."""
+    """Read a date, a timestamp, or a text that means one. No zone means UTC."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.strip())
@@ -82,7 +82,7 @@ def _to_moment(value: object) -> datetime | None:
         return None
     try:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError:  # the first or last hours of the calendar
+    except OverflowError:  # in the first or last hours of the calendar
         return None
 
 
@@ -91,8 +91,8 @@ class History:
     """How far back conversations are read.
 
     Attributes:
-        start: The first moment; None: all of them.
-        period: The rolling period it was reckoned from; None: the start is fixed.
+        start: Conversations created earlier are left out; None: all are read.
+        period: The rolling period that `start` was computed from; None: it is fixed.
     """
 
     start: datetime | None = None
@@ -107,7 +107,7 @@ def to_history(value: object, *, now: datetime) -> History | None:
 
 
 def _to_period(value: object) -> str | None:
-    """Read a rolling period: ``24 months``, in these very words."""
+    """Read a rolling period, and write it in its usual form: ``24 months``."""
     match = _PERIOD.fullmatch(value.strip().lower()) if isinstance(value, str) else None
     if match is None or int(match[1]) == 0:
         return None
@@ -115,7 +115,7 @@ def _to_period(value: object) -> str | None:
 
 
 def _go_back(now: datetime, period: str) -> datetime | None:
-    """Find the day that lies a period before `now`, its first moment; None before the calendar begins."""
+    """Return the start of the day that is a period before `now`; None if the calendar does not go back so far."""
     text, unit = period.split()
     number, today = int(text), now.date()
     try:

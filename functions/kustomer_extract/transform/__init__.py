@@ -1,17 +1,17 @@
-"""A record of the API → a row of its table: compiled once per run, pure, total, and without loss.
+"""Turns records of the API into rows of a table. The converter is compiled once per run; it is pure and loses nothing.
 
 ::
 
-    records      what a table takes → one converter for all records of a table; RECORDs and arrays
-    values       the converters of strings, numbers, timestamps and JSON
-    misfits      what no converter could place: `_rescued` and drift
-    mending      values that readers of JSON stumble over
-    json_lines   JSON in, lines of JSON out
+    records      compiles the columns of a table into one converter; handles RECORDs and arrays
+    values       converts strings, numbers, timestamps and JSON
+    mismatches   collects the values that fit no column: `_rescued` and drift
+    storable     changes the values that BigQuery or DuckDB could not read as JSON
+    json_lines   reads JSON and writes lines of JSON
 
-Nothing here raises on a record; `parse_json` alone may.
+No record makes this code raise. Only `parse_json` raises.
 """
 
 from kustomer_extract.transform.json_lines import parse_json, to_line
-from kustomer_extract.transform.records import Drift, Fitted, Row, ToRow, compile_transform, read_created_at
+from kustomer_extract.transform.records import Drift, Row, ToRow, Transformed, compile_transform, read_created_at
 
-__all__ = ["Drift", "Fitted", "Row", "ToRow", "compile_transform", "parse_json", "read_created_at", "to_line"]
+__all__ = ["Drift", "Row", "ToRow", "Transformed", "compile_transform", "parse_json", "read_created_at", "to_line"]

@@ -1,4 +1,4 @@
-"""JSON in, with every integer exact; lines of JSON out."""
+"""Reads JSON with every integer exact, and writes lines of JSON."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _OUTLINE = bytes(
     ord("0") if char in b"0123456789" else ord(":") if char in _BEFORE_NUMBER else ord("x") for char in range(256)
 )
 _MAX_DIGITS = 4300  # https://docs.python.org/3/library/stdtypes.html#int-max-str-digits, read 2026-11-26
-_LONG_NUMBER = b":" + b"0" * 19  # -2^63 - 1 has 19 digits; ids stand within text, after a quote or a slash
+_LONG_NUMBER = b":" + b"0" * 19  # -2^63 - 1 has 19 digits; an id is text, so its digits follow a quote or a slash
 
 
 def parse_json(body: bytes) -> JsonValue:
     """Read a JSON object or array, every integer exact.
 
     orjson is fast, but refuses lone surrogates, NaN and 1e999, and silently rounds integers beyond 64 bits to floats.
-    Such bodies are read by the standard library. To look for long numbers takes a fifth of orjson's time.
+    The standard library reads such bodies. The search for long numbers takes a fifth of orjson's time.
 
     Raises:
-        ValueError: It is not JSON.
+        ValueError: The body is not JSON.
     """
     if _LONG_NUMBER not in body.translate(_OUTLINE):
         try:
@@ -42,7 +42,7 @@ def parse_json(body: bytes) -> JsonValue:
 
 
 def _to_int(digits: str) -> int | float:
-    """Read an integer; one of thousands of digits, which Python refuses, is beyond every number there is."""
+    """Read an integer. Python refuses thousands of digits; such a number becomes infinity."""
     return int(digits) if len(digits) <= _MAX_DIGITS else math.copysign(math.inf, -1 if digits[0] == "-" else 1)
 
 

@@ -1,11 +1,11 @@
-"""What a record holds and its row cannot: the row's `_rescued` column, and the drift of the job."""
+"""Collects the values of a record that fit no column: for the row's `_rescued` column, and for the drift of the job."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from kustomer_extract.transform.mending import mend, mend_text, to_unused
+from kustomer_extract.transform.storable import to_storable, to_storable_text, to_unused_name
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -14,23 +14,24 @@ if TYPE_CHECKING:
     from kustomer_extract.schema import Field
 
 Place: TypeAlias = "tuple[Place, str | int] | None"
-"""Where a value stands: the place of its parent, and its key or index there. None: the record itself."""
+"""Where a value is in the record: the place of its parent, and its key or index there. None: the record itself."""
 
 _NAMES = {str: "string", bool: "boolean", int: "number", float: "number", list: "array"}
 
 
-class Misfits:
-    """The misfits of one record, as converters report them.
+class Mismatches:
+    """The differences between one record and the schema, as the converters report them.
 
     Attributes:
-        rescued: JSON Pointer (RFC 6901) → value as it came, without what is deselected in it.
-        drift: A pointer per difference from the schema, with ``*`` for indices.
-        custom_names: Of custom attributes.
+        rescued: JSON Pointer (RFC 6901) → the value as it came, without its deselected fields.
+        drift: One JSON Pointer per difference, with ``*`` for array indices.
+        custom_names: Names of the custom attributes of the record.
 
     Args:
-        paths: All fields that the schema knows.
-        personal_data: False: of unknown fields, path and type are counted; of known ones without content, single
-            values are kept, or arrays of them, but no objects: these have unknown fields of their own.
+        paths: All fields of the schema.
+        personal_data: False: an unknown field is counted with its path and type, and its value is not kept. A known
+            field without content keeps single values and arrays of them, but no objects: an object may have unknown
+            fields.
     """
 
     __slots__ = ("_paths", "_personal_data", "custom_names", "drift", "rescued")
@@ -52,23 +53,23 @@ class Misfits:
         self.drift.append(counted)
         if self._personal_data or not (field is None or field.holds_content or _has_objects(value)):
             pruned = _prune(value, field.fields) if field and field.fields else value
-            self.rescued[to_unused(pointer, self.rescued)] = mend(pruned, _ignore)
+            self.rescued[to_unused_name(pointer, self.rescued)] = to_storable(pruned, _ignore)
 
     def rescue_unknown(self, members: JsonObject, known: Container[str], place: Place) -> None:
-        """Keep the members of an object that it should not have, unless they hold nothing."""
+        """Keep the members of an object that the schema does not know, unless they are empty."""
         for name, value in members.items():
             if name not in known and not _holds_nothing(value):
                 self.rescue(value, (place, name))
 
-    def note(self, place: Place) -> None:
-        """Count a difference whose value is in the row all the same."""
+    def count(self, place: Place) -> None:
+        """Count a difference whose value was converted and is in the row."""
         self.drift.append(_read_place(place)[1])
 
 
 def _holds_nothing(value: JsonValue) -> bool:
-    """Tell whether a value is null, empty, or made of such values alone, at any depth."""
+    """Tell whether a value is null or empty, or contains only such values, at any depth."""
     values = [value]
-    for item in values:  # grows while it is read
+    for item in values:  # the list grows while it is read
         if isinstance(item, dict | list):
             values.extend(item.values() if isinstance(item, dict) else item)
         elif item is not None and item != "":
@@ -81,7 +82,7 @@ def _has_objects(value: JsonValue) -> bool:
 
 
 def _prune(value: JsonValue, fields: Sequence[Field]) -> JsonValue:
-    """Take deselected fields out of a value that came in place of an object."""
+    """Remove the deselected fields from a value that could not be converted."""
     if isinstance(value, list):
         return [_prune(item, fields) for item in value]
     if not isinstance(value, dict):
@@ -92,19 +93,19 @@ def _prune(value: JsonValue, fields: Sequence[Field]) -> JsonValue:
 
 
 def _ignore() -> None:
-    """Count nothing: a rescued value has been counted already."""
+    """Do nothing: a rescued value has been counted already."""
 
 
 @lru_cache(maxsize=1_000)
 def _read_place(place: Place) -> tuple[str, str, tuple[str, ...]]:
-    """Write a place as a pointer, and as one with ``*`` for indices; and list its names."""
+    """Return a place as a JSON Pointer, as a pointer with ``*`` for indices, and as the tuple of its field names."""
     steps: list[str | int] = []
     while place is not None:
         place, step = place
         steps.insert(0, step)
     escaped = [step.replace("~", "~0").replace("/", "~1") if isinstance(step, str) else step for step in steps]
     pointers = ("".join(f"/{step}" for step in escaped), "".join(f"/{_star(step)}" for step in escaped))
-    pointer, counted = (mend_text(text, _ignore) for text in pointers)
+    pointer, counted = (to_storable_text(text, _ignore) for text in pointers)
     return pointer, counted, tuple(step for step in steps if isinstance(step, str))
 
 
