@@ -86,6 +86,12 @@ variable "location" {
   default     = null
 }
 
+variable "memory" {
+  description = "Of a function's instance; 512Mi, unless given."
+  type        = string
+  default     = null
+}
+
 variable "name" {
   description = "What the names of all resources begin with."
   type        = string
@@ -130,6 +136,7 @@ module "extract" {
   kms_key_name        = var.kms_key_name
   labels              = var.labels
   location            = var.location
+  memory              = var.memory
   name                = var.name
   notification_emails = var.notification_emails
   people              = var.people

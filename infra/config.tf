@@ -4,17 +4,21 @@
 locals {
   _firestore_location = coalesce(var.firestore.location, var.region)
 
-  # How much a table may shrink, unless a person says otherwise.
-  _max_drop_percent = { conversations = 10, satisfaction = 90, teams = 50, users = 50 }
+  # How much a table may shrink, unless a person says otherwise; others by 10.
+  _max_drop_percent = { satisfaction = 90, teams = 50, users = 50 }
 
   # They only name ids of the others: a person switches them on.
   _lookups = ["teams", "users"]
 
-  # The schema files of the package are the single source of the columns.
+  # The schema files of the package are the single source of tables and
+  # columns. What begins with _ is the function's own.
+  _schema_files = "${local._root}/functions/kustomer_extract/schemas"
   _schemas = {
-    for table in keys(local._max_drop_percent) : table => jsondecode(file(
-      "${local._root}/functions/kustomer_extract/schemas/${table}.json"
+    for name in fileset(local._schema_files, "*.json") :
+    trimsuffix(name, ".json") => jsondecode(file(
+      "${local._schema_files}/${name}"
     ))
+    if !startswith(name, "_")
   }
   _always_selected = ["_batch_id", "_batch_runtime", "id", "type"]
 
@@ -56,7 +60,7 @@ locals {
       table => { mapValue = { fields = {
         columns = { mapValue = { fields = columns } }
         max_drop_percent = {
-          integerValue = tostring(local._max_drop_percent[table])
+          integerValue = tostring(lookup(local._max_drop_percent, table, 10))
         }
         selected = { booleanValue = !contains(local._lookups, table) }
       } } }
@@ -113,6 +117,23 @@ resource "google_firestore_backup_schedule" "daily" {
   daily_recurrence {}
 }
 
+# Settings of a service's audit logs are one piece: this takes the place of
+# what the project says of Firestore, which is why somebody has to ask for it.
+# The name is right for all of Firestore:
+# https://cloud.google.com/firestore/docs/audit-logging, read 2026-11-27.
+resource "google_project_iam_audit_config" "config" {
+  count = var.firestore.audit_writes ? 1 : 0
+
+  project = var.project_id
+  service = "datastore.googleapis.com"
+
+  audit_log_config {
+    log_type = "DATA_WRITE"
+  }
+
+  depends_on = [time_sleep.foundations]
+}
+
 # The first content of a document; from then on it is people's.
 resource "google_firestore_document" "integration" {
   for_each = var.integrations
@@ -132,6 +153,7 @@ resource "google_firestore_document" "integration" {
       tables = { mapValue = {
         fields = local._tables[tostring(each.value.personal_data)]
       } }
+      views = { booleanValue = true }
     },
     {
       for start in each.value.history_start[*] :

@@ -54,7 +54,7 @@ resource "google_cloudfunctions2_function" "extract" {
   service_config {
     all_traffic_on_latest_revision   = true
     available_cpu                    = "1"
-    available_memory                 = "1Gi"
+    available_memory                 = var.memory
     ingress_settings                 = "ALLOW_INTERNAL_ONLY"
     max_instance_count               = length(var.integrations) + 2
     max_instance_request_concurrency = 1

@@ -12,12 +12,32 @@ locals {
     name => "${local._log} AND labels.integration=\"${name}\""
   }
 
+  # Edits of configuration documents by anybody but the function. Where an
+  # entry names the document depends on the method: the bare text looks into
+  # all of its fields.
+  _who    = "protoPayload.authenticationInfo.principalEmail"
+  _writes = "Commit|Write|CreateDocument|UpdateDocument|DeleteDocument"
+  _edits = join(" AND ", [
+    "log_id(\"cloudaudit.googleapis.com/data_access\")",
+    "protoPayload.serviceName=\"firestore.googleapis.com\"",
+    "protoPayload.methodName=~\"(${local._writes})$\"",
+    "\"databases/${var.name}/documents/integrations/\"",
+    "NOT ${local._who}=\"${google_service_account.runtime.email}\"",
+  ])
+
   _queries = {
+    edits = {
+      fields = [local._who, "protoPayload.methodName"]
+      filter = local._edits
+      title  = "Kustomer extractor: who changed the configuration"
+    }
     problems = {
+      fields = ["labels.integration", "labels.table"]
       filter = "${local._log} AND severity>=WARNING"
       title  = "Kustomer extractor: warnings and errors"
     }
     runs = {
+      fields = ["labels.integration", "labels.table"]
       filter = join(" ", [
         "${local._log} AND jsonPayload.event=(\"run_finished\"",
         "OR \"run_skipped\" OR \"trigger_dropped\")",
@@ -25,6 +45,7 @@ locals {
       title = "Kustomer extractor: how each run ended"
     }
     tables = {
+      fields = ["labels.integration", "labels.table"]
       filter = join(" ", [
         "${local._log} AND jsonPayload.event=(\"job_finished\"",
         "OR \"table_published\" OR \"drift_found\")",
@@ -89,11 +110,11 @@ resource "google_logging_saved_query" "shared" {
   logging_query {
     filter = each.value.filter
 
-    summary_fields {
-      field = "labels.integration"
-    }
-    summary_fields {
-      field = "labels.table"
+    dynamic "summary_fields" {
+      for_each = each.value.fields
+      content {
+        field = summary_fields.value
+      }
     }
   }
 

@@ -36,9 +36,12 @@ variable "firestore" {
   description = <<-EOT
     The database with the configuration: its location (the region, unless
     given; cannot be changed later), a backup every day kept for a week, and
-    recovery to any minute of the last week.
+    recovery to any minute of the last week. `audit_writes`: whether the
+    project's audit logs say who wrote to Firestore. It replaces the project's
+    audit settings of Firestore, for all its databases.
   EOT
   type = object({
+    audit_writes           = optional(bool, false)
     daily_backup           = optional(bool, true)
     location               = optional(string)
     point_in_time_recovery = optional(bool, true)
@@ -207,6 +210,21 @@ variable "location" {
       can(regex("^([A-Z]{2}|[a-z]+-[a-z]+[0-9]+)$", var.location))
     )
     error_message = "Set location to a location of BigQuery, for example EU, US or europe-west1, or leave it out to use the region."
+  }
+}
+
+variable "memory" {
+  description = <<-EOT
+    Of a function's instance: `512Mi`, `1Gi` or `2Gi`. What each plan of
+    Kustomer needs, and what a month costs: What it costs, below.
+  EOT
+  type        = string
+  default     = "512Mi"
+  nullable    = false
+
+  validation {
+    condition     = contains(["512Mi", "1Gi", "2Gi"], var.memory)
+    error_message = "Set memory to 512Mi, 1Gi or 2Gi; infra/README.md says which plan of Kustomer needs which."
   }
 }
 

@@ -137,6 +137,26 @@ run "trial" {
   }
 }
 
+run "audited" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+
+  variables {
+    firestore = { audit_writes = true }
+  }
+
+  assert {
+    condition = (
+      google_project_iam_audit_config.config[0].service == "datastore.googleapis.com" &&
+      [for log in google_project_iam_audit_config.config[0].audit_log_config : log.log_type] == ["DATA_WRITE"]
+    )
+    error_message = "Writes to Firestore are logged, and reads are not."
+  }
+}
+
 # Everybody there can be, for the table of rights in infra/README.md.
 run "everyone" {
   command = plan

@@ -149,7 +149,7 @@ def test_one_integration_is_planned_as_agreed() -> None:
     _compare("one_integration", read_plan("one_integration"))
 
 
-@pytest.mark.parametrize("case", ["three_integrations", "encrypted", "trial", "key_through_terraform"])
+@pytest.mark.parametrize("case", ["three_integrations", "encrypted", "trial", "audited", "key_through_terraform"])
 def test_a_case_differs_from_one_integration_as_agreed(case: str) -> None:
     _compare(case, _differences(read_plan(case), read_plan("one_integration")))
 

@@ -14,6 +14,7 @@ from kustomer_extract.schema import ALWAYS_SELECTED
 INFRA = Path(__file__).parents[2] / "infra"
 WRITTEN = "\n".join(path.read_text() for path in sorted(INFRA.glob("*.tf")))
 HCL = re.sub(r'(?<!\\)",\n +"', " ", WRITTEN).replace('\\"', '"')  # filters that are joined from lines, on one line
+UNSTATED = 10  # percent; a table's default
 EVENTS = {event.name: set(inspect.get_annotations(event)) for event in CATALOGUE}
 
 
@@ -57,11 +58,19 @@ def test_what_settles_a_run_is_what_the_code_says() -> None:
     assert find_compared("reason") == {"paused", "deleted"}
 
 
-def test_the_seeded_tables_and_columns_are_those_of_the_code() -> None:
-    always = re.search(r"_always_selected += \[(.*?)\]", HCL)
-    tables = re.search(r"_max_drop_percent += \{(.*?)\}", HCL)
+def find_list(name: str) -> set[str]:
+    """Find the texts of a list among the locals."""
+    (written,) = re.findall(rf"{name} += \[(.*?)\]", HCL)
+    return set(re.findall(r'"(\w+)"', written))
 
-    assert always is not None
-    assert set(re.findall(r'"(\w+)"', always[1])) == ALWAYS_SELECTED
-    assert tables is not None
-    assert dict(re.findall(r"(\w+) = (\d+)", tables[1])) == {t.value: f"{t.max_drop_percent:g}" for t in Table}
+
+def test_what_the_seed_says_of_tables_is_what_the_code_says() -> None:
+    """Which tables there are follows from the schema files on both sides."""
+    (percents,) = re.findall(r"_max_drop_percent += \{(.*?)\}", HCL)
+
+    assert find_list("_always_selected") == ALWAYS_SELECTED
+    assert find_list("_lookups") == {table.value for table in Table if table.is_lookup}
+    assert dict(re.findall(r"(\w+) = (\d+)", percents)) == {
+        table.value: f"{table.max_drop_percent:g}" for table in Table if table.max_drop_percent != UNSTATED
+    }
+    assert f"lookup(local._max_drop_percent, table, {UNSTATED:g})" in HCL

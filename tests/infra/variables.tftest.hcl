@@ -269,6 +269,20 @@ run "location" {
   expect_failures = [var.location]
 }
 
+run "memory_that_is_too_small" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+
+  variables {
+    memory = "256Mi"
+  }
+
+  expect_failures = [var.memory]
+}
+
 run "name_length" {
   command = plan
 
@@ -513,6 +527,7 @@ run "root_with_everything" {
     integrations        = { acme = { api_key_version = 1, org = "acme" } }
     labels              = { team = "data" }
     location            = "EU"
+    memory              = "1Gi"
     name                = "kustomer-eu"
     notification_emails = ["data@example.com"]
     people              = { analysts = ["group:analysts@example.com"] }
