@@ -30,7 +30,7 @@ run "first_apply" {
   assert {
     condition = (
       google_pubsub_subscription.push.push_config[0].push_endpoint ==
-      "${google_cloudfunctions2_function.extract.service_config[0].uri}/${google_pubsub_topic.trigger.id}"
+      "${google_cloudfunctions2_function.extract.service_config[0].uri}/projects/demo-project/topics/${google_pubsub_topic.trigger.name}"
     )
     error_message = "The endpoint's path names the topic: functions-framework reads it there."
   }
