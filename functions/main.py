@@ -1,6 +1,6 @@
-"""The function `extract`: a Pub/Sub message in; returning acknowledges it, raising asks for its redelivery.
+"""The function `extract`. It gets a Pub/Sub message; to return acknowledges it, to raise asks for its redelivery.
 
-No rule lives here but that one. Settings come from the environment, see `kustomer_extract.bootstrap`.
+This module has no other rule. Settings come from the environment, see `kustomer_extract.bootstrap`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound, ServiceUnavailable
 from kustomer_extract.adapters.google.cloud_event import parse_message
 from kustomer_extract.adapters.google.logs import CloudLog
 from kustomer_extract.bootstrap import Cloud, open_cloud, parse_settings
-from kustomer_extract.errors import NeedsPerson, RetryLater, Unreadable
+from kustomer_extract.errors import NeedsPerson, RetryLater, UnreadableMessage
 from kustomer_extract.pipeline.run import execute
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def _open_log() -> Iterator[CloudLog]:
 
 
 @functions_framework.errorhandler(Exception)  # type: ignore[untyped-decorator]  # the framework's gap
-def acknowledge_unreadable(error: Exception) -> Exception | str:
-    """Drop a request that holds no event: the framework would refuse it at each of 30 deliveries, without a word.
+def acknowledge_unreadable_request(error: Exception) -> Exception | str:
+    """Log and acknowledge a request without an event. The framework would refuse it at each of 30 deliveries, unlogged.
 
-    `extract` itself raises nothing but `ServiceUnavailable`, so all else that gets here is the framework's.
+    `extract` itself raises only `ServiceUnavailable`; every other exception here comes from the framework.
     """
     if isinstance(error, ServiceUnavailable | NotFound | MethodNotAllowed):
         return error
@@ -62,14 +62,14 @@ def extract(event: CloudEvent) -> None:
     """Run, continue or skip what the message asks for.
 
     Raises:
-        ServiceUnavailable: deliver the message again; answered as 503, without a traceback of the framework's.
+        ServiceUnavailable: the message shall be delivered again. The answer is 503, and the framework logs nothing.
     """
     with _open_log() as log:
         try:
             cloud = _open()
             message = parse_message(event.get_data(), event_id=event["id"], event_time=event["time"])
             execute(message, cloud.ports, limits=cloud.limits)
-        except Unreadable as error:
+        except UnreadableMessage as error:
             log.drop_unreadable(str(error))
         except NeedsPerson as error:
             log.report_failure(error)

@@ -1,6 +1,6 @@
 """The entry point of `kustomer-extract` and `python -m kustomer_extract`.
 
-It imports the rest only once an interruption can be answered: Ctrl-C ends with exit code 130 from the first moment on.
+It handles Ctrl-C before it imports the rest, so that an interruption always ends with exit code 130.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def start() -> int:
 
 
 def _leave(_number: int, _frame: object) -> None:
-    """End at once: while modules are imported, an exception may be raised where Python ignores it."""
+    """End the process at once: while modules are imported, Python may ignore an exception."""
     os.write(2, b"kustomer-extract: interrupted before anything was done\n")
     os._exit(_INTERRUPTED)
 

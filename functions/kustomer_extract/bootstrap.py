@@ -1,6 +1,6 @@
-"""The composition root: settings from the environment, and the parts put together for the cloud or for a laptop.
+"""Reads the settings from the environment, and puts the parts together for the cloud or for a laptop.
 
-A runtime's libraries are imported when it is opened: a function needs no DuckDB, and a laptop starts fast.
+Libraries are imported when they are needed: the function has no DuckDB, and a laptop starts fast.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ if TYPE_CHECKING:
     from kustomer_extract.ports import EventLog
 
 LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=5_000, max_failures=1)
-"""On a laptop nobody ends a run after nine minutes. Nor does anybody count loads: the smaller the chunks, the more of
-DuckDB's work is done while pages are read (a fifth of the time of 20,000 rows). The source has waited out an outage as
-long as it is worth it; one more failure without progress ends the run, and its jobs say why."""
+"""A laptop has no time limit of nine minutes, and no limit on the number of loads. With smaller chunks DuckDB does more
+of its work while pages are read, which saves a fifth of the time for 20,000 rows. The source has already waited for the
+end of an outage, so the first failure without progress ends the run, and its jobs say why."""
 
 
 _LAPTOP = Place(key_cure="put its key into KUSTOMER_API_KEY", patience_seconds=600)
 
 
 def run_here(message: Message, ports: Ports) -> Outcome:
-    """Run an integration in this process to its end, and deliver its own messages, as Pub/Sub does in the cloud."""
+    """Run an integration in this process until it ends. Continue messages are delivered here, as Pub/Sub does."""
     queue = ports.continuations
     assert isinstance(queue, QueuedContinuations)
     while True:
         try:
             outcome = execute(message, ports, limits=LAPTOP_LIMITS)
         except RetryLater:
-            continue  # the next delivery goes on from the state, or ends the run as failed
+            continue  # the next attempt continues from the state, or ends the run as failed
         if not queue.messages:
             return outcome
         message = queue.messages.pop(0)
 
 
 def stop_here(message: Message, ports: Ports) -> RunState | None:
-    """End the run that `run_here` was interrupted in: what is published stays, the rest is recorded as stopped."""
+    """End the run that was interrupted: published tables stay, and the other jobs are recorded as stopped."""
     return stop(message, ports, limits=LAPTOP_LIMITS, reason="interrupted by Ctrl-C; the next run starts over")
 
 
@@ -58,7 +58,7 @@ def read_names(config_path: Path) -> Sequence[IntegrationName]:
     """List the integrations of a YAML file.
 
     Raises:
-        ConfigInvalid: it cannot be read.
+        ConfigInvalid: the file cannot be read.
     """
     from kustomer_extract.adapters.laptop.configuration import YamlConfigStore
 
@@ -67,20 +67,20 @@ def read_names(config_path: Path) -> Sequence[IntegrationName]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What Terraform, or the command line, decides. None of it can be set from the configuration document.
+    """The settings that Terraform or the command line decides. The configuration document has none of them.
 
     Attributes:
         project: GOOGLE_CLOUD_PROJECT.
-        topic: PUBSUB_TOPIC, ``projects/P/topics/T``: where continue messages and manual triggers go.
+        topic: PUBSUB_TOPIC, ``projects/P/topics/T``. Continue messages and manual triggers are published to it.
         database: FIRESTORE_DATABASE.
-        dataset: BIGQUERY_DATASET, which people query.
+        dataset: BIGQUERY_DATASET, the dataset that people query.
         staging_dataset: BIGQUERY_STAGING_DATASET.
-        location: BIGQUERY_LOCATION of both datasets; None: BigQuery is asked.
-        soft_deadline_seconds: SOFT_DEADLINE_SECONDS: after this an invocation hands over to the next.
-        dashboard_url: DASHBOARD_URL, for the link in `_last_run`; None: there is none.
-        kustomer_api_url: KUSTOMER_API_URL, for tests and private endpoints: instead of https://<org>.api.kustomerapp.com.
-        secret_manager_endpoint: SECRET_MANAGER_ENDPOINT, likewise: ``host:port``.
-        pubsub_emulator_host: PUBSUB_EMULATOR_HOST, likewise.
+        location: BIGQUERY_LOCATION of both datasets. None: it is read from BigQuery.
+        soft_deadline_seconds: SOFT_DEADLINE_SECONDS. After this time an invocation hands over to the next one.
+        dashboard_url: DASHBOARD_URL, linked in `_last_run`. None: there is no dashboard.
+        kustomer_api_url: KUSTOMER_API_URL, used instead of https://<org>.api.kustomerapp.com: for tests and proxies.
+        secret_manager_endpoint: SECRET_MANAGER_ENDPOINT, ``host:port``, for tests.
+        pubsub_emulator_host: PUBSUB_EMULATOR_HOST, ``host:port``, for tests.
     """
 
     project: str
@@ -111,7 +111,7 @@ _VARIABLES = {
 
 
 def parse_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the function's environment; an empty variable is as good as none.
+    """Read the function's environment. An empty variable counts as absent.
 
     Raises:
         ConfigInvalid: with every variable that is missing or wrong.
@@ -145,23 +145,24 @@ def _to_seconds(text: str) -> float | None:
 
 
 def _collect_garbage_less_often() -> None:
-    """Let the cyclic garbage collector look less often: for this process, whose pages are trees without cycles.
+    """Run the cyclic garbage collector less often in this process. The objects of a page form no cycles.
 
-    At the default threshold it walks each page's objects many times over: 118 µs a row instead of 71, for no memory.
+    At its default threshold the collector visits the objects of a page many times: 118 µs a row instead of 71, and it
+    frees no more memory.
     """
     gc.set_threshold(50_000, 20, 20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """The cloud's parts: what an invocation works with."""
+    """The parts that an invocation in the cloud works with."""
 
     ports: Ports
     limits: Limits
 
 
 def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
-    """Build the clients of Google Cloud, with the application default credentials."""
+    """Build the clients of Google Cloud with the application default credentials."""
     from google.api_core.client_options import ClientOptions
     from google.cloud import bigquery, firestore
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
@@ -174,7 +175,7 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
 
     _collect_garbage_less_often()
     clock = SystemClock()
-    # First of all clients: it says what to do where there are no credentials.
+    # This client comes first: without credentials its error says what to do.
     continuations = pubsub.connect(settings.topic, emulator_host=settings.pubsub_emulator_host)
     client = bigquery.Client(project=settings.project)
     documents = firestore.Client(project=settings.project, database=settings.database)
@@ -204,17 +205,17 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
 def open_laptop(
     *, config_path: Path, warehouse_path: Path, environment: Mapping[str, str], log: EventLog, read_only: bool = False
 ) -> Iterator[Ports]:
-    """Open a YAML file and a DuckDB file; the key comes from KUSTOMER_API_KEY.
+    """Open a YAML file and a DuckDB file. The key comes from KUSTOMER_API_KEY.
 
     Args:
-        config_path: Read anew at every look.
-        warehouse_path: Made if need be, but not where it is only looked at: then it reads as an empty one.
-        environment: Of the process.
+        config_path: The YAML file. It is read again whenever the configuration is needed.
+        warehouse_path: The DuckDB file. It is created if it is missing; with `read_only` an empty one is used instead.
+        environment: The environment of the process.
         log: Gets the events.
-        read_only: Change nothing, and let others look at the same time.
+        read_only: Change nothing, and let other processes read the file at the same time.
 
     Raises:
-        ConfigInvalid, WarehouseRefused: a file cannot be used, and what to do.
+        ConfigInvalid, WarehouseRefused: a file cannot be used; the message says what to do.
     """
     from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
     from kustomer_extract.adapters.laptop.configuration import YamlConfigStore

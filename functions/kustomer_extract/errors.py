@@ -1,37 +1,37 @@
-"""Every exception of the package, in one tree. The class tells the caller what to do; the attributes are the facts.
+"""Every exception of the package, in one tree. The class tells the caller what to do; the attributes hold the facts.
 
-It is long because it is the whole list, a few lines for each.
+The module is long because it has a few lines for each of them.
 
 ::
 
     ExtractError
-    ├── RetryLater             transient: redelivery (cloud) or another attempt (laptop) cures it
-    ├── TakenOver              a newer invocation owns the run: stop quietly, touch nothing more
-    ├── StateUnreadable        what is stored of the last run makes no sense: it is set aside
-    ├── Unreadable             a message that is none of ours: dropped, never redelivered
-    ├── Misused                a command that cannot be understood, or not here
-    ├── Unwanted               a page that nobody waits for any more: its fetch gives up
-    ├── RequestFailed          one attempt of a request: `http` decides whether there is another
+    ├── RetryLater             temporary: redelivery (cloud) or another attempt (laptop) may succeed
+    ├── TakenOver              another invocation owns the run: stop, and change nothing more
+    ├── StateUnreadable        the stored state of the last run cannot be read: it is set aside
+    ├── UnreadableMessage      a message that this product did not send: it is dropped and not redelivered
+    ├── UsageError             a command that cannot be understood, or that is not possible here
+    ├── Unwanted               nobody waits for this page any more: the fetch stops
+    ├── RequestFailed          one attempt of a request failed: `http` decides whether to try again
     │   ├── Transient              another attempt may succeed
     │   └── Unauthorised           the key was not accepted for this request
-    └── NeedsPerson            only a person can cure it: the job is FAILED, the message acknowledged
-        ├── ConfigInvalid          the configuration document has problems: all of them, in `problems`
-        ├── UnknownIntegration     no such document
+    └── NeedsPerson            only a person can cure it: the job is FAILED and the message acknowledged
+        ├── ConfigInvalid          the configuration document has problems, listed in `problems`
+        ├── UnknownIntegration     there is no such document
         ├── SecretUnavailable      the API key cannot be read
         ├── KeyRejected            Kustomer refuses the key
-        ├── RoleMissing            Kustomer knows the key, but it may not read this table
-        ├── GuardRefused           the new table is suspiciously smaller than the published one
-        ├── Truncated              the extract is known, or likely, to be incomplete
-        ├── BrokenPage             an answer of Kustomer that no retry mends
+        ├── RoleMissing            the key is valid, but may not read this table
+        ├── GuardRefused           the new table is much smaller than the published one
+        ├── Truncated              the extract is incomplete, or probably so
+        ├── BrokenPage             an answer of Kustomer is wrong, and retries did not help
         ├── RowRejected            the warehouse refuses a row
         ├── WarehouseRefused       the warehouse refuses a table, a dataset or a right
-        ├── ServiceRefused         Firestore or Pub/Sub refuses a right, or lacks what it needs
-        ├── RetriesExhausted       transient failures that went on for too long
+        ├── ServiceRefused         Firestore or Pub/Sub refuses a right, or lacks what is needed
+        ├── RetriesExhausted       temporary failures went on for too long
         ├── Abandoned              a newer run replaced this one
-        └── Stopped                a person paused or deleted the integration in mid-run
+        └── Stopped                a person paused or deleted the integration during the run
 
-Anything else that is raised is a bug.
-Messages never contain a key, a header or a payload.
+Any other exception is a bug.
+No message contains a key, a header or a payload.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class ExtractError(Exception):
 
 
 class RetryLater(ExtractError):
-    """A transient failure: the same work, done later, may succeed.
+    """A temporary failure: the same work may succeed later.
 
     Args:
         what: What failed and where, for a person: ``"BigQuery: 503 on load job …"``.
-        retry_after_seconds: The other side's own wish, where it stated one.
+        retry_after_seconds: How long the other side asks to wait; None if it does not say.
     """
 
     def __init__(self, what: str, *, retry_after_seconds: float | None = None) -> None:
@@ -61,36 +61,36 @@ class RetryLater(ExtractError):
 
 
 class TakenOver(ExtractError):
-    """The run state changed since it was read: another invocation goes on with the run."""
+    """The run state has changed since it was read: another invocation continues the run."""
 
 
 class StateUnreadable(ExtractError):
-    """Nobody can make sense of the stored state of a run; the message says why, without its content."""
+    """The stored state of a run cannot be read. The message says why, without its content."""
 
 
-class Unreadable(ExtractError):
-    """The message is none of ours; redelivery would not change it."""
+class UnreadableMessage(ExtractError):
+    """The message cannot be read; redelivery would not change that."""
 
 
-class Misused(ExtractError):
-    """The command cannot be understood, or not here."""
+class UsageError(ExtractError):
+    """The command cannot be understood, or is not possible here."""
 
 
 class Unwanted(ExtractError):
-    """Raised by a fetch that gave up because nobody waits for its page any more."""
+    """A fetch has stopped because nobody waits for its page any more."""
 
 
 class RequestFailed(ExtractError):
-    """One attempt of a request to Kustomer came to nothing. Never leaves the adapter."""
+    """One attempt of a request to Kustomer failed. Only the adapter sees this error."""
 
 
 class Transient(RequestFailed):
-    """Another attempt may succeed; if none does, `final` is to be raised.
+    """Another attempt may succeed. If none does, `final` is raised.
 
     Args:
-        final: What is raised in the end.
-        is_refusal: It was a 429: no failure of anybody.
-        is_unknown_host: The name of the host leads nowhere.
+        final: The error to raise when there is no further attempt.
+        is_refusal: The answer was a 429, which does not count as a failure.
+        is_unknown_host: The name of the host could not be resolved.
     """
 
     def __init__(self, final: ExtractError, *, is_refusal: bool = False, is_unknown_host: bool = False) -> None:
@@ -101,11 +101,11 @@ class Transient(RequestFailed):
 
 
 class Unauthorised(RequestFailed):
-    """The key was not accepted for this request; the message is the API's code, or empty.
+    """The key was not accepted for this request.
 
     Args:
-        code: The API's own, for the message.
-        pods: Regions that the answer names: where the key is from, and where it was used.
+        code: The error code of the API, for the message; may be empty.
+        pods: The regions that the answer names: that of the key, and that of the request.
     """
 
     def __init__(self, code: str, *, pods: tuple[str, ...] = ()) -> None:
@@ -114,11 +114,11 @@ class Unauthorised(RequestFailed):
 
 
 class NeedsPerson(ExtractError):
-    """A failure that no repetition cures. The message says what to do next.
+    """A failure that repetition does not cure. The message says what to do next.
 
     Attributes:
-        code: What kind of failure, for logs and records.
-        may_pass: The same run, some hours later, may succeed without a person.
+        code: The kind of failure, for logs and records.
+        may_pass: Whether the same run may succeed some hours later without a person.
     """
 
     code: ClassVar[str]
@@ -130,10 +130,10 @@ class Problem:
     """One mistake in the configuration document.
 
     Attributes:
-        path: Where, as typed in the console: ``tables.conversations.columns.attributes``.
-        found: What stands there, shortened.
-        allowed: What may stand there.
-        nearest: The valid name that looks most like a misspelt one.
+        path: Its place, as shown in the console: ``tables.conversations.columns.attributes``.
+        found: The value that was found, shortened.
+        allowed: What is allowed there.
+        nearest: The valid name that is most like the one that was found.
     """
 
     path: str
@@ -142,14 +142,14 @@ class Problem:
     nearest: str | None = None
 
     def __str__(self) -> str:
-        """Say it in one line; half a surrogate pair, which no store takes, as a question mark."""
+        """Return one line. A lone surrogate, which no store accepts, becomes a question mark."""
         hint = f" (did you mean {self.nearest}?)" if self.nearest else ""
         text = f"{self.path}: found {self.found}{hint}, allowed: {self.allowed}"
         return text.encode(errors="replace").decode()
 
 
 class ConfigInvalid(NeedsPerson):
-    """The configuration document, or the YAML file, cannot be used as it stands."""
+    """The configuration document or the YAML file cannot be used as it is."""
 
     code = "config_invalid"
 
@@ -162,7 +162,7 @@ class ConfigInvalid(NeedsPerson):
 
 
 class UnknownIntegration(NeedsPerson):
-    """No configuration exists under this name."""
+    """There is no configuration with this name."""
 
     code = "unknown_integration"
 
@@ -191,24 +191,24 @@ class RoleMissing(NeedsPerson):
 
 
 class GuardRefused(NeedsPerson):
-    """Publishing would have dropped more rows than `max_drop_percent` allows."""
+    """Publishing would remove more rows than `max_drop_percent` allows."""
 
     code = "guard_refused"
 
 
 class Truncated(NeedsPerson):
-    """The extract ended where the data did not, or may not have."""
+    """The extract ended before the data did, or probably did."""
 
     code = "truncated"
     may_pass = True
 
 
 class BrokenPage(NeedsPerson):
-    """An answer that is not a page of this API: no retry mends it.
+    """An answer is not a page of this API, also after all retries.
 
     Args:
-        what: Which answer, and what is wrong with it.
-        status_code: Of the answer, where that is what is wrong.
+        what: Which answer it is, and what is wrong with it.
+        status_code: The status of the answer, if that is what is wrong.
     """
 
     code = "broken_page"
@@ -220,7 +220,7 @@ class BrokenPage(NeedsPerson):
 
 
 class RowRejected(NeedsPerson):
-    """The warehouse refused a row; the message has its position and field, never its content."""
+    """The warehouse refused a row. The message has its position and field, but not its content."""
 
     code = "row_rejected"
 
@@ -232,12 +232,12 @@ class WarehouseRefused(NeedsPerson):
 
 
 class ServiceRefused(NeedsPerson):
-    """A service of Google Cloud's, other than the warehouse, refuses what the function or the command needs.
+    """A Google Cloud service other than the warehouse refused a request.
 
     Args:
-        where: The service and what of it: ``Firestore database (default) of project acme``.
-        what: What was being done, and the service's answer.
-        cure: What a person does about it, there.
+        where: The service and its resource: ``Firestore database (default) of project acme``.
+        what: What was being done, and the answer of the service.
+        cure: What a person has to do.
     """
 
     code = "service_refused"
@@ -248,7 +248,7 @@ class ServiceRefused(NeedsPerson):
 
 
 class RetriesExhausted(NeedsPerson):
-    """Transient failures, without any progress, for longer than a run may take."""
+    """Temporary failures without progress went on for longer than a run may take."""
 
     code = "retries_exhausted"
     may_pass = True
@@ -262,13 +262,13 @@ class Abandoned(NeedsPerson):
 
 
 class Stopped(NeedsPerson):
-    """The integration was paused or deleted while it ran; nothing was published."""
+    """The integration was paused or deleted during the run; the table was not published."""
 
     code = "stopped"
 
 
 ERROR_CODES = tuple(sorted(kind.code for kind in NeedsPerson.__subclasses__()))
-"""Every `error_code` there is, for the documentation, the alerts and the tests."""
+"""Every `error_code`, for the documentation, the alerts and the tests."""
 
 CODES_THAT_MAY_PASS = frozenset(kind.code for kind in NeedsPerson.__subclasses__() if kind.may_pass)
-"""Of the failures that a second run on the same day may cure. A spent quota is among them: as `retries_exhausted`."""
+"""The codes of failures that a second run on the same day may cure. A used-up quota ends as `retries_exhausted`."""

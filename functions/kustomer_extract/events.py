@@ -1,8 +1,8 @@
-"""The log catalogue: one frozen class per event, with its name, its severity, its sentence and its fields.
+"""Every log event: one frozen class each, with its name, its severity, its sentence and its fields.
 
-The names and fields are an interface: saved queries, metrics, alerts and the dashboard hold on to them.
-An event never carries a payload, a key or a header; ids, counts, names and times only.
-`docs/log-events.md` is generated from this module. A catalogue is as long as it has entries.
+Names and fields are an interface: saved queries, metrics, alerts and the dashboard depend on them.
+An event has ids, counts, names and times only, and never a payload, a key or a header.
+`docs/log-events.md` is generated from this module. It is long because it lists all events.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import ClassVar, dataclass_transform
 
 from kustomer_extract.models import Colour, IntegrationName, JobStatus, Proof, RunId, Table, Trigger
 
-_SHOWN = 5  # names that a sentence lists; the fields have them all
+_SHOWN = 5  # names that a sentence lists; the field has all of them
 
 
 class Severity(enum.StrEnum):
-    """Cloud Logging's names, as far as they are used."""
+    """The names of Cloud Logging that are used here."""
 
     DEBUG = "DEBUG"
     INFO = "INFO"
@@ -29,7 +29,7 @@ class Severity(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What an event is about; each part becomes a label of the log entry."""
+    """The subject of an event. Each part becomes a label of the log entry."""
 
     integration: IntegrationName
     run_id: RunId | None = None
@@ -38,11 +38,11 @@ class Scope:
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Event:
-    """Base of the catalogue: a subclass is a frozen dataclass of the event's own fields.
+    """Base class of all events. A subclass is a frozen dataclass with the fields of its event.
 
     Attributes:
-        name: What is searched for.
-        template: The sentence, in parts that name fields in braces; a part whose field is empty is left out.
+        name: The name that people search for.
+        template: The parts of the sentence, with fields in braces. A part whose field is empty is left out.
     """
 
     name: ClassVar[str]
@@ -59,19 +59,19 @@ class Event:
 
     @property
     def sentence(self) -> str:
-        """One line for a person: what happened and, where something is wrong, what to do."""
+        """One line for a person: what happened and, if something is wrong, what to do."""
         words = {name: _to_words(value) for name, value in vars(self).items()}
         parts = (part for part in self.template if all(words[name] != "" for name in _names(part)))
         return "".join(part.format(**words) for part in parts)
 
     @property
     def fields(self) -> dict[str, object]:
-        """The event's own fields, those without a value left out."""
+        """The fields of the event that have a value."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def _to_words(value: object) -> object:
-    """Write lists out, as far as a sentence bears it; what is empty is an empty text."""
+    """Convert a value for a sentence: lists are shortened, and None becomes an empty text."""
     if isinstance(value, Mapping):
         value = [f"{key} ({item})" for key, item in value.items()]
     if value is None or isinstance(value, str) or not isinstance(value, Sequence):
@@ -85,7 +85,7 @@ def _names(part: str) -> list[str]:
 
 
 class RunStarted(Event):
-    """An invocation took the run and begins to work on it."""
+    """An invocation holds the run and starts to work on it."""
 
     name = "run_started"
     template = ("run started by {trigger} (hop {hop}, attempt {attempt})",)
@@ -95,7 +95,7 @@ class RunStarted(Event):
 
 
 class ConfigLoaded(Event):
-    """The configuration document was read and is valid; `warnings` are console habits that were read kindly."""
+    """The configuration document is valid; `warnings` name values that were corrected while reading."""
 
     name = "config_loaded"
     template = ("configuration {config_hash}: {tables}", "; {warnings}")
@@ -105,12 +105,12 @@ class ConfigLoaded(Event):
 
     @property
     def severity(self) -> Severity:
-        """WARNING if something was read kindly."""
+        """WARNING if there are warnings."""
         return Severity.WARNING if self.warnings else Severity.INFO
 
 
 class RunSkipped(Event):
-    """Nothing was to be done: `paused`, `deleted`, `nothing_selected`, `already_running`, `taken_over` or the like."""
+    """There was nothing to do: `paused`, `deleted`, `nothing_selected`, `already_running`, `taken_over` or the like."""
 
     name = "run_skipped"
     template = ("run skipped: {reason}",)
@@ -128,12 +128,12 @@ class TriggerDropped(Event):
 
     @property
     def severity(self) -> Severity:
-        """INFO where a newer run has taken its place, else ERROR: somebody expects a run."""
+        """INFO if a newer run has taken its place, else ERROR: somebody expects a run."""
         return Severity.INFO if self.reason == "superseded" else Severity.ERROR
 
 
 class StateSetAside(Event):
-    """What was stored of the last run makes no sense to this release: a copy is kept, and the next run begins anew."""
+    """This release cannot read the stored state of the last run. A copy is kept, and a new run begins."""
 
     name = "state_set_aside"
     severity = Severity.ERROR
@@ -146,7 +146,7 @@ class StateSetAside(Event):
 
 
 class RunContinued(Event):
-    """Time was up, or the run was taken from a holder that gave no sign of its end: the next hop has been called."""
+    """The next hop was called: time was up, or the run was taken from a holder that may still be alive."""
 
     name = "run_continued"
     template = ("the state is saved, hop {hop} goes on from here",)
@@ -154,7 +154,7 @@ class RunContinued(Event):
 
 
 class RunInterrupted(Event):
-    """A transient failure, which mends itself or ends as an ERROR: redelivery goes on where this stopped."""
+    """A temporary failure. Redelivery continues from here; if it fails too often, an ERROR follows."""
 
     name = "run_interrupted"
     severity = Severity.WARNING
@@ -164,7 +164,7 @@ class RunInterrupted(Event):
 
 
 class RunFinished(Event):
-    """The run's closing line."""
+    """The run has ended."""
 
     name = "run_finished"
     template = ("run finished {colour} in {elapsed_seconds:.1f} s: {tables}; {rows} rows", "; {error}")
@@ -178,14 +178,14 @@ class RunFinished(Event):
 
     @property
     def severity(self) -> Severity:
-        """ERROR if a job failed or the run is not recorded; WARNING if all that failed has a second chance."""
+        """ERROR if a job failed or a record is missing; WARNING if the trigger `retry` will run all failed jobs."""
         if self.error or (self.colour is not Colour.GREEN and not self.has_second_chance):
             return Severity.ERROR
         return Severity.INFO if self.colour is Colour.GREEN else Severity.WARNING
 
 
 class JobStarted(Event):
-    """The extraction of a table begins, or goes on where it stopped."""
+    """The extraction of a table starts, or continues where it stopped."""
 
     name = "job_started"
     job_id: str
@@ -193,12 +193,12 @@ class JobStarted(Event):
 
     @property
     def sentence(self) -> str:
-        """Say whether it is a new start."""
+        """Say whether the job starts or continues."""
         return f"job {self.job_id} {'goes on' if self.resumed else 'started'}"
 
 
 class PageRead(Event):
-    """A page came by: what a progress bar moves with. Not written to Cloud Logging: there are too many."""
+    """A page was read; the progress bar uses this. It is not written to Cloud Logging, because there are too many."""
 
     name = "page_read"
     severity = Severity.DEBUG
@@ -209,7 +209,7 @@ class PageRead(Event):
 
 
 class ChunkLoaded(Event):
-    """A chunk lies in its staging table and in the run's state."""
+    """A chunk is in its staging table, and the run's state says so."""
 
     name = "chunk_loaded"
     template = ("{rows} rows staged from {pages} pages",)
@@ -220,7 +220,7 @@ class ChunkLoaded(Event):
 
 
 class RateLimited(Event):
-    """Kustomer answered 429; requests pause. Other users of the organisation's budget may feel it."""
+    """Kustomer answered 429, so requests pause. Other users of the organisation's limit may be affected, too."""
 
     name = "rate_limited"
     severity = Severity.WARNING
@@ -231,7 +231,7 @@ class RateLimited(Event):
 
 
 class RateAssumed(Event):
-    """No answer states a rate limit, so one is assumed; once a run."""
+    """No answer states a rate limit, so one is assumed. Logged once per run."""
 
     name = "rate_assumed"
     template = (
@@ -244,7 +244,7 @@ class RateAssumed(Event):
 
 
 class Waiting(Event):
-    """Something other than the rate limit is waited for; so that a pause in the log has a reason."""
+    """The run waits for something other than the rate limit."""
 
     name = "waiting"
     template = ("waiting {wait_seconds:.1f} s: {reason}",)
@@ -253,7 +253,7 @@ class Waiting(Event):
 
 
 class DriftFound(Event):
-    """Values that the schema does not know or that do not fit; they are in the rows' `_rescued` column."""
+    """Values are unknown to the schema or do not fit it; they are in the `_rescued` column of their rows."""
 
     name = "drift_found"
     severity = Severity.WARNING
@@ -262,15 +262,15 @@ class DriftFound(Event):
 
 
 class ExtractUnproven(Event):
-    """Nothing shows that the extract is whole, or parts of it could not be had; it is published all the same."""
+    """Nothing shows that the extract is complete, or a part of it could not be read. It is published in any case."""
 
     name = "extract_unproven"
     severity = Severity.WARNING
     template = (
         "completeness is proven by: {proven_by}",
-        "; {rows} of {expected_rows} rows that the search counts came by ({percent} %)",
-        "; {short_pages} pages stayed short and were believed",
-        "; {unreadable_rows} rows are counted but not handed out",
+        "; {rows} of {expected_rows} rows that the search counts were read ({percent} %)",
+        "; {short_pages} pages had fewer rows than they should, also when read again",
+        "; Kustomer counts {unreadable_rows} rows that it does not return",
     )
     proven_by: Proof
     rows: int | None = None
@@ -281,7 +281,7 @@ class ExtractUnproven(Event):
 
 
 class SelectionChanged(Event):
-    """The new table has columns that the published one lacks, or lacks some; `content_added` are words of customers."""
+    """The columns of the published table change. `content_added` are new columns with words of or about customers."""
 
     name = "selection_changed"
     template = (
@@ -296,12 +296,12 @@ class SelectionChanged(Event):
 
     @property
     def severity(self) -> Severity:
-        """WARNING if a column is added: it may be one that somebody dropped on purpose."""
+        """WARNING if a column is added, because somebody may have removed it on purpose; else INFO."""
         return Severity.WARNING if self.columns_added or self.content_added else Severity.INFO
 
 
 class GuardRefusal(Event):
-    """The guard kept the published table, because the new one is much smaller: a person decides."""
+    """The guard kept the published table because the new one is much smaller. A person has to decide."""
 
     name = "guard_refused"
     severity = Severity.ERROR
@@ -312,7 +312,7 @@ class GuardRefusal(Event):
 
 
 class DropExplained(Event):
-    """The new table is much smaller because the configuration asks for less: it is published."""
+    """The new table is much smaller because the configuration asks for less. It is published."""
 
     name = "drop_explained"
     severity = Severity.WARNING
@@ -323,7 +323,7 @@ class DropExplained(Event):
 
 
 class TablePublished(Event):
-    """Readers see the new rows."""
+    """The table was replaced: readers see the new rows."""
 
     name = "table_published"
     template = ("{name_in_warehouse} now has {rows} rows",)
@@ -333,7 +333,7 @@ class TablePublished(Event):
 
 
 class ViewPublished(Event):
-    """The flat view shows the new table. `duration_unit` is what the table itself says of Kustomer's durations."""
+    """The flat view was updated. `duration_unit` is the unit of Kustomer's durations, as measured in the table."""
 
     name = "view_published"
     template = (
@@ -348,7 +348,7 @@ class ViewPublished(Event):
 
 
 class ViewFailed(Event):
-    """The flat view could not be made; the table is published all the same, and the next run tries again."""
+    """The flat view could not be updated. The table is published, and the next run tries again."""
 
     name = "view_failed"
     severity = Severity.WARNING
@@ -358,7 +358,7 @@ class ViewFailed(Event):
 
 
 class TableLeftPublished(Event):
-    """A table that is switched off is still there, with the rows of its last run."""
+    """A table that is switched off is still published, with the rows of its last run."""
 
     name = "table_left_published"
     template = ("{name_in_warehouse} is switched off and keeps the rows of its last run; to drop it: {command}",)
@@ -367,7 +367,7 @@ class TableLeftPublished(Event):
 
 
 class JobFinished(Event):
-    """The closing line of a table: all that `_jobs` will say of it."""
+    """The job of a table has ended. The fields are those of its row in `_jobs`."""
 
     name = "job_finished"
     template = ("job {status}: {rows} rows from {pages} pages in {minutes:.1f} min",)
@@ -392,14 +392,14 @@ class JobFinished(Event):
 
     @property
     def severity(self) -> Severity:
-        """ERROR if it failed; WARNING if the trigger `retry` runs it once more on the same day."""
+        """ERROR if it failed; WARNING if it failed and the trigger `retry` will run it again on the same day."""
         if self.status is not JobStatus.FAILED:
             return Severity.INFO
         return Severity.WARNING if self.has_second_chance else Severity.ERROR
 
     @property
     def sentence(self) -> str:
-        """Sum up the job, or say what to do."""
+        """Summarise the job, or say what to do."""
         if not self.error:
             return super().sentence
         once_more = "; the trigger `retry` runs it once more" if self.has_second_chance else ""
@@ -407,4 +407,4 @@ class JobFinished(Event):
 
 
 CATALOGUE: tuple[type[Event], ...] = tuple(Event.__subclasses__())
-"""Every event there is, in the order of this file."""
+"""Every event, in the order of this file."""

@@ -1,7 +1,7 @@
-"""Frozen values that cross module borders: identifiers, pages, chunks, the state of a run, jobs and messages.
+"""Frozen values that several parts share: identifiers, pages, chunks, the state of a run, jobs and messages.
 
-No behaviour beyond what follows from the values themselves; no input, no output, no clock.
-Longer than 200 lines, because all borders share these values, and most lines are fields.
+Their methods compute from the values alone: no input, no output, no clock.
+Longer than 200 lines, because all parts share these values, and most lines are fields.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 JsonValue: TypeAlias = "str | int | float | bool | Mapping[str, JsonValue] | Sequence[JsonValue] | None"
 JsonObject: TypeAlias = Mapping[str, JsonValue]
-Document: TypeAlias = Mapping[str, object]  # a configuration document, as its store delivers it: dates and all
+Document: TypeAlias = Mapping[str, object]  # a configuration document as its store returns it; may hold dates
 
 IntegrationName = NewType("IntegrationName", str)
 RunId = NewType("RunId", str)
-Cursor = NewType("Cursor", str)  # where to go on; opaque to everyone but the source that made it
+Cursor = NewType("Cursor", str)  # where to continue; only the source that made it can read it
 
 
 class Table(enum.StrEnum):
-    """What can be replicated. A table is an entry here and a file in `schemas/`; all else follows from the two.
+    """The tables that can be replicated. A new table needs an entry here and a file in `schemas/`, nothing else.
 
     Attributes:
         value: The table's name, and its path in the API.
-        record_type: `type` of its records; it stands in where a record has none.
-        max_drop_percent: The guard's limit, where the configuration states none.
-        is_lookup: It only names ids of other tables, and is off unless it is selected.
+        record_type: `type` of its records, also used for a record that has none.
+        max_drop_percent: The guard's limit, unless the configuration states one.
+        is_lookup: Whether it only gives names to ids of other tables. Such a table is off unless it is selected.
     """
 
     record_type: str
@@ -42,7 +42,7 @@ class Table(enum.StrEnum):
     USERS = "users", "user", 50.0, True
     TEAMS = "teams", "team", 50.0, True
 
-    def __new__(  # what stands above, in its order
+    def __new__(  # the values of a member, in the order above
         cls,
         value: str,
         record_type: str = "",
@@ -59,12 +59,12 @@ class Table(enum.StrEnum):
 
     @property
     def role(self) -> str:
-        """What a key needs: https://developer.kustomer.com/docs/get-started/api-keys-and-roles, read 2026-11-23."""
+        """The role a key needs: https://developer.kustomer.com/docs/get-started/api-keys-and-roles, read 2026-11-23."""
         return f"org.permission.{self.record_type}.read"
 
 
 class IntegrationStatus(enum.StrEnum):
-    """Set by people, but for PENDING → ACTIVE, which the first successful publish sets."""
+    """Set by people. Only PENDING → ACTIVE is set by the function, after the first successful publish."""
 
     PENDING = "PENDING"
     ACTIVE = "ACTIVE"
@@ -83,11 +83,11 @@ class Trigger(enum.StrEnum):
     SCHEDULE = "schedule"
     MANUAL = "manual"
     CONTINUE = "continue"
-    RETRY = "retry"  # hours after the schedule: of the last run, what time may have cured
+    RETRY = "retry"  # some hours after the schedule, for tables that failed for a temporary reason
 
 
 class JobStatus(enum.StrEnum):
-    """Where one table of one run stands; all but RUNNING are final."""
+    """The status of one table in one run. All but RUNNING are final."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -96,7 +96,7 @@ class JobStatus(enum.StrEnum):
 
 
 class Colour(enum.StrEnum):
-    """A run at a glance: green, none of its jobs failed; orange, some; red, all."""
+    """The result of a run: green if no job failed, orange if some did, red if all did."""
 
     GREEN = "green"
     ORANGE = "orange"
@@ -104,29 +104,30 @@ class Colour(enum.StrEnum):
 
 
 class Proof(enum.StrEnum):
-    """What shows that an extract is whole."""
+    """The evidence that an extract is complete."""
 
-    TOTAL = "total"  # the API stated how many rows there are, and as many came
-    NEWEST = "newest"  # the newest ids, read from the other end before, came by
-    REPEATED_READING = "repeated reading"  # two readings agree
+    TOTAL = "total"  # the API stated a number of rows, and that many were read
+    NEWEST = "newest"  # the newest ids, read first from the other end of the list, were all read
+    REPEATED_READING = "repeated reading"  # two readings gave the same ids
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A Kustomer API key. Never in a `repr`, a log or a message."""
+    """A Kustomer API key. It appears in no `repr`, log or message."""
 
     value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a source knows of an extract's completeness, up to the page that carries it.
+    """What a source knows about the completeness of an extract, up to and including one page.
 
     Attributes:
-        expected_rows: How many rows the API says there are; None where it does not say.
-        short_pages: Pages that stayed short though another follows, and were believed.
-        unreadable_rows: Rows that the API counts but does not hand out.
+        expected_rows: The number of rows that the API states; None if it states none.
+        proven_by: The evidence so far.
+        short_pages: Pages that had fewer rows than a full page although another page follows, also when asked again.
+        unreadable_rows: Rows that the API counts but does not return.
     """
 
     expected_rows: int | None = None
@@ -141,11 +142,11 @@ class Page:
 
     Attributes:
         records: The objects of the page, each with a non-empty ``id``.
-        next: Where the following page starts; None after the last one.
+        next: Where the following page starts; None after the last page.
         size_bytes: Length of the body, decompressed.
-        retries: Requests that failed before this page came.
-        evidence: The sum up to this page.
-        restart: Everything read before this page is void: the source begins anew in another way.
+        retries: Requests that failed before this page was received.
+        evidence: The evidence up to this page.
+        restart: Discard everything that was read before this page: the source has started over in another way.
     """
 
     records: Sequence[JsonObject]
@@ -158,7 +159,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What every row of a run carries: `_batch_id` and `_batch_runtime`."""
+    """The values that every row of a run carries in `_batch_id` and `_batch_runtime`."""
 
     run_id: RunId
     started_at: datetime
@@ -181,7 +182,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """A chunk that the warehouse holds."""
+    """A chunk that is loaded into its staging table."""
 
     name: str
     rows: int
@@ -189,7 +190,7 @@ class Staged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembled:
-    """All chunks of a table in one staging table: its rows, and how many different ids they have."""
+    """The staging table with all chunks of a table: the number of its rows and of their distinct ids."""
 
     name: str
     rows: int
@@ -198,7 +199,7 @@ class Assembled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vanished:
-    """Ids that the published table has and an assembled one lacks: how many, and some of them, spread evenly."""
+    """The ids that the published table has and the assembled one lacks: their number, and an even sample of them."""
 
     count: int = 0
     ids: tuple[str, ...] = ()
@@ -206,17 +207,17 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Extract and load of one table in one run: a line of `_jobs`.
+    """The extraction and load of one table in one run: a row of `_jobs`.
 
     Attributes:
-        rows: Rows published (loaded so far while RUNNING), repeats removed.
+        rows: Published rows without repeats; while RUNNING, the rows loaded so far.
         expected_rows, proven_by, short_pages, unreadable_rows: The source's `Evidence`, up to the last page.
         bytes: Bytes of JSON read from Kustomer.
-        duplicates: Repeats that were removed.
-        drift: How often each path held something the schema does not; at most 50 paths.
-        custom_names: How many records had each custom attribute, where `custom` is selected; at most 200 names.
-        retries: Requests to Kustomer that had to be repeated.
-        columns_added, columns_removed: Dotted paths by which the published table's columns changed.
+        duplicates: Repeated rows that were removed.
+        drift: Path → how often its value differed from the schema; at most 50 paths.
+        custom_names: Custom attribute → number of records that have it, if `custom` is selected; at most 200 names.
+        retries: Requests to Kustomer that were repeated.
+        columns_added, columns_removed: Dotted paths of the columns that the published table gained and lost.
     """
 
     job_id: str
@@ -254,13 +255,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableState:
-    """How far a table of the current run has come.
+    """The progress of one table in the current run.
 
     Attributes:
-        cursor: The next page to ask for; None before the first and after the last.
-        chunks: What is staged, in order. Only these count.
-        extracted: Every page is in `chunks`.
-        loaded_rows: Rows in `chunks`, repeats included.
+        cursor: The next page to read; None before the first page and after the last.
+        chunks: The staged chunks, in order. No other staging table belongs to the run.
+        extracted: Whether every page is in `chunks`.
     """
 
     job: Job
@@ -276,19 +276,19 @@ class TableState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """The current (or last) run of an integration; every write of it is conditional on `version`.
+    """The current or last run of an integration. Every write of it is conditional on `version`.
 
     Attributes:
         published_at: When the message that started the run was published.
-        hop: Invocations that handed over to the next, so far.
-        holder_hop: Hop of the message that the holder was called by, where it is not `hop`: an older message may take
-            over when the lease is free, and leaves the number of hops as it is.
-        attempt: Grows at every take-over; part of the names of chunks.
+        hop: How many invocations have handed over to the next one.
+        holder_hop: The hop of the message that called the holder, if it is not `hop`. An older message may take over a
+            free lease; it does not change `hop`.
+        attempt: Grows with every take-over; part of the names of chunks.
         failures: Take-overs since the last progress.
-        lease_until: Until when the holder is taken to be alive; None when it let go.
-        next_delivery_due: Until when a message of this run is waited for; None while it is held, or has ended.
+        lease_until: Until this time the holder counts as alive; None if nobody holds the run.
+        next_delivery_due: Until this time a message of this run is expected; None while it is held or has ended.
         document: The configuration document as the first hop read it.
-        version: What the store returned for the last write; None before the first. Opaque.
+        version: What the store returned for the last write; None before the first. Only the store can read it.
     """
 
     integration: IntegrationName
@@ -317,12 +317,12 @@ class RunState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A trigger, as it was delivered.
+    """A delivered message: a trigger.
 
     Attributes:
-        message_id: Pub/Sub's id: the same on every redelivery.
-        published_at: When it was published: the same on every redelivery.
-        run_id: Of the run to continue; None unless `trigger` is CONTINUE.
+        message_id: Pub/Sub's id, the same on every redelivery.
+        published_at: When it was published, the same on every redelivery.
+        run_id: The run to continue; None unless `trigger` is CONTINUE.
         hop: The hop to continue with; 0 unless `trigger` is CONTINUE.
     """
 
@@ -335,7 +335,7 @@ class Message:
 
 
 def colour(jobs: Sequence[Job]) -> Colour:
-    """Sum up the jobs of a run."""
+    """Return the colour of a run with these jobs."""
     failed = sum(job.status is JobStatus.FAILED for job in jobs)
     if failed == 0:
         return Colour.GREEN
@@ -343,32 +343,32 @@ def colour(jobs: Sequence[Job]) -> Colour:
 
 
 def to_run_id(message: Message) -> RunId:
-    """Name the run that a message starts: ``20261123t030000z-1a2b3c4d``, the same on every redelivery."""
+    """Return the id of the run that a message starts: ``20261123t030000z-1a2b3c4d``, the same on every redelivery."""
     end = "".join(letter for letter in message.message_id.lower() if letter.isalnum())[-8:]
     return RunId(f"{message.published_at:%Y%m%dt%H%M%Sz}-{end or '0'}")
 
 
 def to_job_id(run_id: RunId, table: Table) -> str:
-    """Name the job of a table in a run."""
+    """Return the id of a table's job in a run."""
     return f"{run_id}-{table}"
 
 
 def to_live_name(integration: IntegrationName, table: Table) -> str:
-    """Name the table that people query."""
+    """Return the name of the table that people query."""
     return f"{integration}_{table}"
 
 
 def to_view_name(integration: IntegrationName, table: Table) -> str:
-    """Name the flat view beside it."""
+    """Return the name of the flat view of a table."""
     return f"{to_live_name(integration, table)}_flat"
 
 
 def describe_table(integration: IntegrationName, table: Table) -> str:
-    """Say what a published table is, to those who find it in a catalogue."""
+    """Return the description of a published table, for people who find it in a catalogue."""
     return f"Kustomer {table} of {integration}; every run of kustomer-extract replaces all rows."
 
 
 def to_staging_name(state: RunState, table: Table, suffix: str | int) -> str:
-    """Name a staging table: ``acme_conversations__20261123t030000z_1a2b3c4d__2_7``, unique to this attempt."""
+    """Return a staging table's name: ``acme_conversations__20261123t030000z_1a2b3c4d__2_7``, unique to this attempt."""
     run_id = state.run_id.replace("-", "_")
     return f"{to_live_name(state.integration, table)}__{run_id}__{state.attempt}_{suffix}"

@@ -1,8 +1,8 @@
-"""What the pipeline needs from the outside, in its own words. Adapters implement these; nothing here does anything.
+"""What the pipeline needs from the outside, as protocols that the adapters implement.
 
-All methods may raise `RetryLater` (transient) or a `NeedsPerson` (final); nothing else but bugs.
-`tests/contract/` holds one suite per port, run on every adapter.
-Longer than 200 lines, because the ports are read side by side; most lines are their promises.
+Every method may raise `RetryLater` (temporary) or a `NeedsPerson` (final). Any other exception is a bug.
+`tests/contract/` has one suite per port, which runs on every adapter.
+Longer than 200 lines, because the ports are read side by side; most lines are their contracts.
 """
 
 from __future__ import annotations
@@ -36,48 +36,48 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """Kustomer, with one organisation's key."""
+    """Kustomer, read with the key of one organisation."""
 
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         """Yield the pages of a table in order, from `start` (None: the first).
 
-        Ends after the page whose `next` is None, or early when `until` has come: then the last page's `next` says
-        where to go on, and if there was no page, `start` does. No request starts after `until`.
+        The iterator ends after the page whose `next` is None. It ends early at the time `until`; then the `next` of the
+        last page says where to continue, or `start` if there was no page. No request starts after `until`.
         Closing the iterator stops all requests and threads.
 
         Raises:
             KeyRejected, RoleMissing, Truncated, BrokenPage: final.
-            RetryLater: Kustomer cannot be reached for now.
+            RetryLater: Kustomer cannot be reached now.
         """
 
     def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:
-        """Look up by id which of a few records, at most 20, Kustomer still has.
+        """Return which of these ids, at most 20, Kustomer still has.
 
         Raises:
             KeyRejected, RoleMissing, BrokenPage: final.
-            RetryLater: Kustomer cannot be reached for now, or not before `until`.
+            RetryLater: Kustomer cannot be reached now, or not before `until`.
         """
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
 
 
 class SourceFactory(Protocol):
     """Opens a `Source` once the configuration and the key are known."""
 
     def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> Source:
-        """Connect nothing yet; `log` gets `rate_limited`."""
+        """Build the source. It connects at its first request; `log` gets its events."""
 
 
 class Load(Protocol):
-    """A load that has begun."""
+    """A load that was started."""
 
     def wait(self, *, until: datetime) -> Staged:
-        """Wait for its end.
+        """Wait until the load has ended.
 
         Raises:
-            RowRejected: a row does not fit the schema; nothing of the chunk is staged.
-            RetryLater: it failed for now, or is still running at `until`.
+            RowRejected: a row does not fit the schema; no row of the chunk is staged.
+            RetryLater: it failed for a temporary reason, or still runs at `until`.
         """
 
 
@@ -85,25 +85,25 @@ class Warehouse(Protocol):
     """BigQuery, or a DuckDB file."""
 
     def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> Load:
-        """Start loading a chunk into the staging table of its name, replacing what is there. Idempotent by name."""
+        """Start to load a chunk into the staging table of its name, replacing its rows. Idempotent by name."""
 
     def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
-        """Put all chunks into the staging table `name`, replacing it, and count. No chunks: an empty table."""
+        """Copy all chunks into the staging table `name`, replacing it, and count. Without chunks it is empty."""
 
     def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:
-        """Fill the staging table `name` with one row per id of `assembled`: the latest `updatedAt`, if selected."""
+        """Fill the staging table `name` with one row per id: that with the latest `updatedAt`, if it is selected."""
 
     def locate(self, integration: IntegrationName, table: Table) -> str:
-        """Write the name of the live table as a query does. Asks nobody."""
+        """Return the name of the live table as used in a query. Sends no request."""
 
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
-        """Rows of the live table; None if there is none."""
+        """Return the number of rows of the live table; None if there is no table."""
 
     def count_older(self, integration: IntegrationName, table: Table, *, created_before: datetime) -> int:
-        """Count the rows of the live table that say they were created before; 0 where they do not say."""
+        """Count the rows of the live table that were created before; 0 if the table has no time of creation."""
 
     def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
-        """Dotted paths of all columns of the live table, at any depth; None if there is no table."""
+        """Return the dotted paths of all columns of the live table; None if there is no table."""
 
     def sample_vanished(
         self,
@@ -114,95 +114,95 @@ class Warehouse(Protocol):
         limit: int,
         created_since: datetime | None,
     ) -> Vanished:
-        """Find ids of the live table that the assembled one lacks: of records created since then, if it is given.
+        """Find ids of the live table that the assembled one lacks; with `created_since` only those created since then.
 
-        None if there is no live table, or if it does not say when a record was created.
+        Finds none if there is no live table, or if it has no time of creation although one is needed.
 
         Raises:
-            RetryLater: also if the staged table is gone: somebody else has ended this run.
+            RetryLater: also if the staged table is gone, because another invocation has ended this run.
         """
 
     def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
-        """Replace the live table by the staged one, atomically. Idempotent by run, table and columns.
+        """Replace the live table with the staged one, atomically. Idempotent by run, table and columns.
 
         Raises:
             WarehouseRefused: the live table is a view, carries policy tags, or may not be written.
         """
 
     def put_view(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
-        """Make the flat view beside a live table, or put it in the place of an earlier one, with its descriptions.
+        """Create or replace the flat view of a live table, with the descriptions of its columns.
 
         Raises:
             WarehouseRefused: a table has its name.
         """
 
     def drop_view(self, integration: IntegrationName, table: Table) -> None:
-        """Drop the flat view; if there is none, do nothing."""
+        """Drop the flat view, if there is one."""
 
     def measure_durations(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
-        """Count the rows of the live table that tell Kustomer's unit of duration."""
+        """Count the rows of the live table that show Kustomer's unit of duration."""
 
     def drop(self, names: Sequence[str]) -> None:
-        """Drop staging tables; those that are gone already are no error."""
+        """Drop staging tables. A table that is already gone is not an error."""
 
     def append_jobs(self, jobs: Sequence[Job]) -> None:
         """Write the jobs of a run into `_jobs`. Idempotent by `job_id`."""
 
     def fetch_jobs(self, integration: IntegrationName | None, *, limit: int) -> Sequence[Job]:
-        """The last `limit` jobs, newest first; of all integrations if None."""
+        """Return the last `limit` jobs, newest first; those of all integrations if None."""
 
 
 class ConfigStore(Protocol):
     """Where people edit the configuration document."""
 
     def list_names(self) -> Sequence[IntegrationName]:
-        """All integrations, sorted."""
+        """Return the names of all integrations, sorted."""
 
     def fetch(self, integration: IntegrationName) -> Document:
-        """Read the document, raw; `config.parse_integration` makes sense of it.
+        """Return the raw document; `config.parse_integration` reads it.
 
         Raises:
-            UnknownIntegration: there is none.
+            UnknownIntegration: there is no such document.
         """
 
     def locate(self, integration: IntegrationName) -> str:
-        """Say where a person finds the document. Asks nobody."""
+        """Return where a person finds the document. Sends no request."""
 
     def activate(self, integration: IntegrationName) -> None:
-        """Set `status: ACTIVE` if it is PENDING and unchanged since `fetch`; else do nothing."""
+        """Set `status` to ACTIVE if it is PENDING and the document is unchanged since `fetch`."""
 
     def record_last_run(self, integration: IntegrationName, last_run: Mapping[str, object]) -> None:
-        """Write the document's field `_last_run`, and no other; a document that is gone stays gone."""
+        """Write the field `_last_run` of the document and nothing else. A deleted document is not created again."""
 
 
 class RunStore(Protocol):
-    """The run state: one document per integration, every write conditional on the last."""
+    """The run state: one document per integration. Every write is conditional on the last one."""
 
     def fetch(self, integration: IntegrationName) -> RunState | None:
-        """Read the state; None before the first run.
+        """Return the state; None before the first run.
 
         Raises:
-            StateUnreadable: nobody can make sense of what is stored.
+            StateUnreadable: the stored state cannot be read.
         """
 
     def set_aside(self, integration: IntegrationName) -> str:
-        """Put the state that cannot be read elsewhere, so that there is none any more; say where it is now.
+        """Move an unreadable state away, so that there is no state any more; return its new place.
 
         Raises:
-            TakenOver: somebody else has written it meanwhile.
+            TakenOver: another invocation has written it meanwhile.
         """
 
     def save(self, state: RunState) -> RunState:
-        """Write the state if it is unchanged since `state.version` (None: if there is none), as a new version.
+        """Write the state if the stored one still has `state.version` (None: if there is none); return the new version.
 
         Raises:
-            TakenOver: somebody else has written it since.
+            TakenOver: another invocation has written it since.
         """
 
     def record(self, state: RunState) -> None:
         """Write the run document, which people see in the console. Idempotent by run.
 
-        That of a run that is not finished only begins it: who stalls in between does not undo the end.
+        An unfinished run only creates the document, so that a late write does not replace that of the finished run.
         """
 
 
@@ -210,35 +210,35 @@ class SecretStore(Protocol):
     """Where the API keys are."""
 
     def fetch_api_key(self, integration: IntegrationName) -> ApiKey:
-        """Read the current key, stripped of white space.
+        """Return the current key without surrounding white space.
 
         Raises:
-            SecretUnavailable: missing, disabled, empty or not permitted; the message says which command cures it.
+            SecretUnavailable: it is missing, disabled, empty or not permitted; the message has the command that helps.
         """
 
 
 class Continuations(Protocol):
-    """Calls the next hop."""
+    """Sends the message that starts the next hop."""
 
     def publish(self, message: Message) -> None:
-        """Send the message to the trigger topic."""
+        """Publish the message to the trigger topic."""
 
 
 class EventLog(Protocol):
-    """Where events go."""
+    """The log."""
 
     def emit(self, scope: Scope, event: Event) -> None:
-        """Write one event. Never raises."""
+        """Write one event. Raises nothing."""
 
 
 class Clock(Protocol):
-    """Time, so that tests can make their own."""
+    """The time; tests use their own clock."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time in UTC."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that only grow."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -246,7 +246,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything an invocation works with; `bootstrap` builds it."""
+    """All ports that an invocation uses; `bootstrap` builds them."""
 
     clock: Clock
     configs: ConfigStore

@@ -11,7 +11,7 @@ import yaml
 
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.adapters.laptop.configuration import YamlConfigStore
-from kustomer_extract.config import Integration, may_go_on, parse_integration, restore_integration, to_document
+from kustomer_extract.config import Integration, may_continue, parse_integration, restore_integration, to_document
 from kustomer_extract.errors import ConfigInvalid, Problem, UnknownIntegration
 from kustomer_extract.models import Table
 from kustomer_extract.schema import load_schema
@@ -63,7 +63,7 @@ def test_a_document_is_read_or_every_problem_has_its_path() -> None:
         read += 1
         effective = json.loads(json.dumps(to_document(integration)))
         assert restore_integration("acme", effective, now=NOW) == integration
-        assert may_go_on(document) is integration.status.runs
+        assert may_continue(document) is integration.status.runs
 
     assert read > INPUTS / 20
     assert refused > INPUTS / 4

@@ -1,4 +1,4 @@
-"""A delivered event, whatever it holds: a message, or `Unreadable`."""
+"""A delivered event, whatever it holds: a message, or `UnreadableMessage`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kustomer_extract.adapters.google.cloud_event import parse_message
 from kustomer_extract.config import is_integration_name
-from kustomer_extract.errors import Unreadable
+from kustomer_extract.errors import UnreadableMessage
 from kustomer_extract.pipeline.delivery import to_target_run
 from tests.fuzz.inputs import INPUTS, WORDS, iter_changed
 
@@ -33,7 +33,7 @@ def read(event: Any, *, event_time: str = "2026-11-23T03:00:00Z") -> Message | N
     """Read an event; None if it is none of ours."""
     try:
         message = parse_message(event, event_id="e1", event_time=event_time)
-    except Unreadable:
+    except UnreadableMessage:
         return None
     assert is_integration_name(message.integration)
     assert message.published_at.tzinfo is not None

@@ -309,7 +309,7 @@ def test_a_failure_of_one_table_is_told_while_the_other_hands_over(tmp_path: Pat
 # --- a state that nobody can read
 
 
-class Unreadable:
+class UnreadableMessage:
     """A run store whose state nobody can read, until it is set aside."""
 
     def __init__(self, world: World) -> None:
@@ -330,7 +330,7 @@ class Unreadable:
 
 
 def test_a_state_that_nobody_can_read_is_set_aside_loudly_and_the_run_begins_anew(world: World) -> None:
-    runs = Unreadable(world)
+    runs = UnreadableMessage(world)
     world.ports = replace(world.ports, runs=runs)
 
     world.run()
@@ -343,7 +343,7 @@ def test_a_state_that_nobody_can_read_is_set_aside_loudly_and_the_run_begins_ane
 
 
 def test_a_hop_whose_state_nobody_can_read_begins_a_new_run(world: World) -> None:
-    runs = Unreadable(world)
+    runs = UnreadableMessage(world)
     world.ports = replace(world.ports, runs=runs)
     call = replace(world.trigger(Trigger.CONTINUE), run_id=RunId("20261122t030000z-1"), hop=3)
 

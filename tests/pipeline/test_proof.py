@@ -40,8 +40,8 @@ def test_a_list_that_leaves_out_what_is_still_there_is_not_published(world: Worl
     assert outcome.state is not None
     assert outcome.state.tables[Table.CONVERSATIONS].job.error == (
         "1 published conversations are not among the 6 that were read; of 1 of them that were looked up Kustomer still "
-        "has 1: the list was not whole; the published table stays as it is. Run again; ask Kustomer's support if it "
-        "stays so"
+        "has 1: the list was not complete; the published table stays as it is. Run again; ask Kustomer's support if "
+        "it happens again"
     )
     assert world.live(Table.CONVERSATIONS) == before
 
@@ -114,11 +114,11 @@ def test_what_the_source_says_of_an_extract_is_in_its_job_and_its_closing_line(w
         (Evidence(), "completeness is proven by: none"),
         (
             Evidence(proven_by=Proof.NEWEST, short_pages=2),
-            "completeness is proven by: newest; 2 pages stayed short and were believed",
+            "completeness is proven by: newest; 2 pages had fewer rows than they should, also when read again",
         ),
         (
             Evidence(proven_by=Proof.TOTAL, unreadable_rows=3),
-            "completeness is proven by: total; 3 rows are counted but not handed out",
+            "completeness is proven by: total; Kustomer counts 3 rows that it does not return",
         ),
     ],
 )

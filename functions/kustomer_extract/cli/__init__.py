@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract.cli.arguments import parse_arguments
 from kustomer_extract.cli.interrupts import Interrupts
-from kustomer_extract.errors import ConfigInvalid, ExtractError, Misused, ServiceRefused, UnknownIntegration
+from kustomer_extract.errors import ConfigInvalid, ExtractError, ServiceRefused, UnknownIntegration, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, *, environment: Mapping[str, st
             from kustomer_extract.cli.commands import run_command  # noqa: PLC0415 - `--help` needs none of it
 
             return run_command(options, os.environ if environment is None else environment, lambda: interrupts.seen)
-        except (ConfigInvalid, UnknownIntegration, ServiceRefused, Misused) as error:
+        except (ConfigInvalid, UnknownIntegration, ServiceRefused, UsageError) as error:
             return _report(error, _USAGE)
         except KeyboardInterrupt as error:
             return _report(str(error) or "interrupted: nothing was changed", _INTERRUPTED)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kustomer_extract.adapters.clock import SystemClock
 from kustomer_extract.cli.output import say
 from kustomer_extract.config import parse_integration
-from kustomer_extract.errors import Misused
+from kustomer_extract.errors import UsageError
 from kustomer_extract.models import IntegrationName, Table
 from kustomer_extract.schema import ALWAYS_SELECTED, Personal, load_schema
 
@@ -25,11 +25,11 @@ def write_configuration(options: Namespace) -> None:
     """Write the file, with what the options say or a person answers.
 
     Raises:
-        Misused: the file is there already, or nobody can be asked.
+        UsageError: the file is there already, or nobody can be asked.
         ConfigInvalid: an answer is not allowed; nothing was written.
     """
     if options.config.exists():
-        raise Misused(f"{options.config} is there already: edit it, or name another file with --config")
+        raise UsageError(f"{options.config} is there already: edit it, or name another file with --config")
     org = options.org or _ask("Subdomain you sign in at (acme of https://acme.kustomerapp.com)", "--org")
     name = options.name or _ask("Name of the integration, which begins the names of its tables", "NAME", org.lower())
     start = options.history_start
@@ -50,7 +50,7 @@ def _ask(question: str, option: str, default: str | None = None) -> str:
     if not sys.stdin.isatty():
         if default is not None:
             return default
-        raise Misused(f"{option} is needed where nobody can be asked: kustomer-extract init --help")
+        raise UsageError(f"{option} is needed where nobody can be asked: kustomer-extract init --help")
     hint = f" [{default}]" if default else ""
     sys.stderr.write(f"{question}{hint}: ")
     sys.stderr.flush()

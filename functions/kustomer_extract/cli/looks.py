@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from kustomer_extract.adapters.codec import to_row
 from kustomer_extract.cli.output import format_time, print_table, say
 from kustomer_extract.cli.session import read_integration
-from kustomer_extract.errors import Misused, NeedsPerson
+from kustomer_extract.errors import NeedsPerson, UsageError
 from kustomer_extract.models import JobStatus, RunId, Table, colour, to_live_name
 from kustomer_extract.schema import iter_paths, load_schema, select
 
@@ -137,7 +137,7 @@ def rollback(session: Session, options: Namespace) -> int:
     """Publish an earlier run's rows again."""
     warehouse = session.ports.warehouse
     if not isinstance(warehouse, CanRollBack):
-        raise Misused("rollback needs BigQuery's time travel, so --project; a DuckDB file keeps no earlier rows")
+        raise UsageError("rollback needs BigQuery's time travel, so --project; a DuckDB file keeps no earlier rows")
     name = session.resolve(options.name)
     job = warehouse.rollback(name, options.table, RunId(options.to))
     say(f"{session.where}.{to_live_name(name, options.table)} has the {job.rows:,} rows of {options.to} again")

@@ -13,7 +13,7 @@ from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.bootstrap import run_here, stop_here
 from kustomer_extract.cli.output import count, print_table, say
 from kustomer_extract.cli.session import choose_tables, read_integration
-from kustomer_extract.errors import ConfigInvalid, Misused
+from kustomer_extract.errors import ConfigInvalid, UsageError
 from kustomer_extract.models import JobStatus, Message, Table, Trigger, to_live_name
 from kustomer_extract.pipeline.table import choose_columns
 from kustomer_extract.views import list_paths
@@ -35,7 +35,7 @@ def run_in_cloud(session: Session, options: Namespace) -> int:
     """Publish a manual trigger."""
     wanted, tables = choose_tables(options.words, session.ports.configs.list_names())
     if tables:
-        raise Misused("in the cloud a run takes all tables that are selected: leave TABLE out, or untick others")
+        raise UsageError("in the cloud a run takes all tables that are selected: leave TABLE out, or untick others")
     name = session.resolve(wanted)
     session.ports.continuations.publish(_to_message(session, name))
     say(f"{name}: a manual trigger was published; see `kustomer-extract jobs {name}` for what comes of it")
@@ -139,7 +139,7 @@ def dry_run(session: Session, options: Namespace) -> int:
     rows = []
     for table in tables or integration.tables:
         if table not in integration.tables:
-            raise Misused(f"{table} is not selected in the configuration of {name}")
+            raise UsageError(f"{table} is not selected in the configuration of {name}")
         published = session.ports.warehouse.count_published(name, table)
         pages = None if published is None else -(-published // PAGE_SIZE)
         minutes = None if pages is None else round(pages / limit / integration.rate_share, 1)

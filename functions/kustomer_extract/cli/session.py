@@ -11,7 +11,7 @@ from kustomer_extract.adapters.clock import SystemClock
 from kustomer_extract.adapters.laptop.terminal import TerminalLog
 from kustomer_extract.bootstrap import open_cloud, open_laptop, parse_settings, read_names
 from kustomer_extract.config import parse_integration
-from kustomer_extract.errors import Misused, UnknownIntegration
+from kustomer_extract.errors import UnknownIntegration, UsageError
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ class Session:
 
         Raises:
             UnknownIntegration: there is none of this name.
-            Misused: the name was left out, and there are several.
+            UsageError: the name was left out, and there are several.
         """
         names = self.ports.configs.list_names()
         if name is None and len(names) != 1:
-            raise Misused(f"NAME is needed, one of: {', '.join(names) or 'none is configured yet'}")
+            raise UsageError(f"NAME is needed, one of: {', '.join(names) or 'none is configured yet'}")
         chosen = name or names[0]
         if chosen not in names:
             raise UnknownIntegration(chosen, names)
@@ -91,7 +91,7 @@ def open_session(
             return
         file: Path = options.warehouse
         if str(file) == ":memory:":
-            raise Misused("--warehouse :memory: would be gone at the end of the command: name a file")
+            raise UsageError("--warehouse :memory: would be gone at the end of the command: name a file")
         writes = options.command == "run" and not options.dry_run
         if writes:  # a name that is mistyped makes no file
             names = read_names(options.config)
@@ -120,7 +120,7 @@ def choose_tables(words: Sequence[str], names: Sequence[str]) -> tuple[Integrati
     """Read `run`'s words: an integration, then tables. Where there is one integration, tables alone will do.
 
     Raises:
-        Misused: a word is neither.
+        UsageError: a word is neither.
     """
     rest = list(words)
     name: IntegrationName | None = None
@@ -128,7 +128,7 @@ def choose_tables(words: Sequence[str], names: Sequence[str]) -> tuple[Integrati
         name = rest.pop(0)  # type: ignore[assignment] # whether it is one is found out by `resolve`
     unknown = [word for word in rest if word not in set(Table)]
     if unknown:
-        raise Misused(f"{unknown[0]!r} is no table; the tables are {', '.join(Table)}")
+        raise UsageError(f"{unknown[0]!r} is no table; the tables are {', '.join(Table)}")
     return name, tuple(table for table in Table if table in rest)
 
 

@@ -5,7 +5,7 @@ Pure: it reads no file and logs nothing.
 the result.
 """
 
-from kustomer_extract.config.document import may_go_on, parse_integration, restore_integration
+from kustomer_extract.config.document import may_continue, parse_integration, restore_integration
 from kustomer_extract.config.integration import Integration, TableConfig, config_hash, to_document
 from kustomer_extract.config.level import find_nearest
 from kustomer_extract.config.values import is_api_key, is_integration_name, to_status
@@ -17,7 +17,7 @@ __all__ = [
     "find_nearest",
     "is_api_key",
     "is_integration_name",
-    "may_go_on",
+    "may_continue",
     "parse_integration",
     "restore_integration",
     "to_document",

@@ -74,7 +74,7 @@ def restore_integration(name: str, document: Document, *, now: datetime) -> Inte
     return parse_integration(name, {key: value for key, value in document.items() if value is not None}, now=now)
 
 
-def may_go_on(document: Document) -> bool:
+def may_continue(document: Document) -> bool:
     """Tell whether the status in a raw document lets a started run continue. An unreadable status does."""
     status = to_status(document.get("status"))
     return status is None or status.runs

@@ -1,1 +1,1 @@
-"""What happens in a run. Knows the ports, not the outside world."""
+"""The steps of a run. They use the ports and know nothing of the outside world."""

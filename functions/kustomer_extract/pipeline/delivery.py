@@ -1,4 +1,4 @@
-"""What to do with a message, given the state of the last run: the table in docs/architecture.md, as a pure function."""
+"""Decides what to do with a message, given the state of the last run. docs/architecture.md has the same as a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Decision(enum.Enum):
-    """What an invocation does with its message; all but START and TAKE_OVER acknowledge it at once."""
+    """What an invocation does with its message. All but START and TAKE_OVER acknowledge it at once."""
 
     START = enum.auto()
     TAKE_OVER = enum.auto()
@@ -28,20 +28,20 @@ class Decision(enum.Enum):
 
 
 def to_target_run(message: Message) -> RunId:
-    """Name the run that a message starts or continues."""
+    """Return the id of the run that a message starts or continues."""
     return message.run_id or to_run_id(message)
 
 
 def decide(state: RunState | None, message: Message, now: datetime, limits: Limits) -> Decision:
-    """Decide what a message means, given the state.
+    """Decide what to do with a message, given the state.
 
-    A message of the run itself takes over whatever its holder is doing, unless a later hop is alive: it was delivered
-    again because its holder died, timed out or let go, and the fence stops a holder that is still there. A later hop
-    that is alive has a message of its own, which Pub/Sub keeps until that hop has done its part.
+    A message of the stored run takes that run over, even if a holder seems to be at work: the message was delivered
+    again because its holder died, timed out or released the run. A holder that still works fails at its next write.
+    The exception is a later hop that is alive. It has a message of its own, which Pub/Sub keeps until that hop is done.
     """
     run_id = to_target_run(message)
     if state is not None and state.run_id == run_id:
-        return _of_this_run(state, message, now)
+        return _decide_for_own_run(state, message, now)
     older = state is not None and (message.published_at, run_id) < (state.published_at, state.run_id)
     if older or message.trigger is Trigger.CONTINUE:
         return Decision.SUPERSEDED
@@ -51,7 +51,7 @@ def decide(state: RunState | None, message: Message, now: datetime, limits: Limi
     return Decision.TOO_OLD if too_old else Decision.START
 
 
-def _of_this_run(state: RunState, message: Message, now: datetime) -> Decision:
+def _decide_for_own_run(state: RunState, message: Message, now: datetime) -> Decision:
     if state.finished_at is not None:
         return Decision.FINISHED
     holder_hop = state.hop if state.holder_hop is None else state.holder_hop
@@ -59,10 +59,10 @@ def _of_this_run(state: RunState, message: Message, now: datetime) -> Decision:
 
 
 def is_held(state: RunState, now: datetime) -> bool:
-    """Whether somebody is likely to be at work on the run."""
+    """Whether an invocation probably works on the run now."""
     return state.finished_at is None and state.lease_until is not None and state.lease_until > now
 
 
 def is_due(state: RunState, now: datetime) -> bool:
-    """Whether the run was let go and waits for its next message."""
+    """Whether the run was released and waits for its next message."""
     return state.finished_at is None and state.next_delivery_due is not None and state.next_delivery_due > now

@@ -1,4 +1,4 @@
-"""The end of a run: jobs that fail, the records people look at, and, last of all, `finished_at`."""
+"""Ends a run: fails the jobs that still run, writes the records for people, and sets `finished_at` last."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def end_run(ledger: Ledger, invocation: Invocation, *, error: NeedsPerson | None = None) -> RunState:
-    """End a run. Jobs that still run fail with `error`; each step may be repeated after a crash.
+    """End a run. Jobs that still run fail with `error`. Every step may be repeated after a crash.
 
-    How the jobs ended is committed first. So whoever repeats the rest, however late, writes the same records.
+    The results of the jobs are written to the state first. So repeating the other steps writes the same records.
 
     Raises:
-        RetryLater: a record could not be written; the run is not finished yet. A run that is given up or abandoned
-            is finished all the same, and says so.
-        TakenOver: another invocation ends it.
+        RetryLater: a record could not be written, and the run is not finished. A run that is given up or abandoned is
+            finished in any case, and its log line says which record is missing.
+        TakenOver: another invocation ends the run.
     """
     ports = invocation.ports
     if error is not None:
@@ -37,10 +37,10 @@ def end_run(ledger: Ledger, invocation: Invocation, *, error: NeedsPerson | None
     finished_at = max((job.finished_at or now for job in ledger.state.jobs), default=now)
     finished = replace(ledger.state, finished_at=finished_at)
     is_last_attempt = isinstance(error, RetriesExhausted | Abandoned)
-    is_worn_out = is_last_attempt and ledger.state.failures > invocation.limits.max_failures
+    has_used_all_attempts = is_last_attempt and ledger.state.failures > invocation.limits.max_failures
     problems = [
-        # Without its staging a stalled invocation has nothing left to publish: that is worth many attempts.
-        *_try_steps([partial(drop_staging, finished, ports)], is_last_attempt=is_worn_out),
+        # A stalled invocation could still publish what is staged, so dropping it gets more attempts than the records.
+        *_try_steps([partial(drop_staging, finished, ports)], is_last_attempt=has_used_all_attempts),
         *_try_steps(_list_records(finished, ports), is_last_attempt=is_last_attempt),
     ]
     ledger.finish(finished_at=finished_at)
@@ -59,7 +59,7 @@ def end_run(ledger: Ledger, invocation: Invocation, *, error: NeedsPerson | None
 
 
 def emit_job_finished(state: RunState, table: Table, ports: Ports) -> None:
-    """Write a job's closing line."""
+    """Log the result of a job."""
     job = state.tables[table].job
     scope = events.Scope(integration=job.integration, run_id=job.run_id, table=job.table)
     event = events.JobFinished(
@@ -86,21 +86,22 @@ def emit_job_finished(state: RunState, table: Table, ports: Ports) -> None:
 
 
 def _has_second_chance(state: RunState, job: Job) -> bool:
-    """Whether the trigger `retry`, some hours after the schedule, runs the job once more."""
+    """Whether the trigger `retry` will run the job again, some hours after the schedule."""
     return state.trigger is Trigger.SCHEDULE and job.error_code in CODES_THAT_MAY_PASS
 
 
 def drop_staging(state: RunState, ports: Ports) -> None:
-    """Drop the staging tables that the state knows of; chunks that no attempt listed expire by themselves.
+    """Drop the staging tables of the run. Chunks that are not in the state expire by themselves.
 
-    Of every attempt, what it put together goes: an invocation that stalled just before it published could still do so.
+    The assembled tables of every attempt are dropped, too: an invocation that stalled just before publishing could
+    still publish them.
     """
     names = [
         name
         for table, progress in state.tables.items()
         for name in (
             *(chunk.name for chunk in progress.chunks),
-            to_staging_name(state, table, len(progress.chunks)),  # begun, perhaps, when the job ended
+            to_staging_name(state, table, len(progress.chunks)),  # may have been started when the job ended
             *(
                 to_staging_name(replace(state, attempt=attempt), table, suffix)
                 for attempt in range(1, state.attempt + 1)
@@ -119,7 +120,7 @@ def _give_up(ledger: Ledger, error: NeedsPerson, ports: Ports) -> None:
 
 
 def _list_records(state: RunState, ports: Ports) -> list[Callable[[], None]]:
-    """List what writes down, for people, how the run went."""
+    """Return the steps that write the records of the run for people."""
     steps: list[Callable[[], None]] = [
         partial(ports.warehouse.append_jobs, state.jobs),
         partial(ports.runs.record, state),
@@ -131,7 +132,7 @@ def _list_records(state: RunState, ports: Ports) -> list[Callable[[], None]]:
 
 
 def _try_steps(steps: Sequence[Callable[[], None]], *, is_last_attempt: bool) -> Iterator[str]:
-    """Take every step; say what went wrong for good: that holds up neither the others nor the run's end."""
+    """Execute every step, and yield the failures that are final. They stop neither the other steps nor the end."""
     for step in steps:
         try:
             step()

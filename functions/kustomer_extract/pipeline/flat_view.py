@@ -1,4 +1,4 @@
-"""The flat view beside a published table. Whatever becomes of it, the run has succeeded: a failure is a warning."""
+"""Keeps the flat view of a published table up to date. A failure here is only a warning: the table is published."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def narrow_view(work: TableWork, published: AbstractSet[str] | None) -> None:
-    """Before publishing: let the view name only columns that the old table and the new one share.
+    """Before publishing, reduce the view to columns that both the old table and the new one have.
 
-    A view that names a column which its table has no longer breaks for everybody who reads it.
+    A view breaks for its readers if it names a column that its table no longer has.
     """
     paths = list_paths(work.schema)
     if has_view(work.table) and work.integration.views and published is not None and published - paths:
@@ -30,7 +30,7 @@ def narrow_view(work: TableWork, published: AbstractSet[str] | None) -> None:
 
 
 def refresh_view(work: TableWork) -> None:
-    """After publishing: make the view of all columns, or drop it where nobody wants one."""
+    """After publishing, create the view with all columns, or drop it if views are switched off."""
     if not has_view(work.table):
         return
     warehouse, name, table = work.invocation.ports.warehouse, work.integration.name, work.table

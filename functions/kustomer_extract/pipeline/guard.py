@@ -1,4 +1,4 @@
-"""The guard: a table that shrinks suspiciously is not published. Pure."""
+"""The guard: a table that shrinks too much is not published. Pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from kustomer_extract.errors import GuardRefused
 
 
 def check_drop(rows: int, published_rows: int | None, max_drop_percent: float) -> None:
-    """Refuse if `rows` falls short of what is published by more than the limit.
+    """Refuse a new table that has fewer rows than the published one by more than the limit.
 
     Args:
-        rows: Rows about to be published, repeats removed.
-        published_rows: Rows of the live table; None if there is none: then anything may be.
-        max_drop_percent: 0 to 100, from the configuration document.
+        rows: Rows about to be published, without repeats.
+        published_rows: Rows of the live table; None if there is none, and then any number is accepted.
+        max_drop_percent: The limit from the configuration document, 0 to 100.
 
     Raises:
-        GuardRefused: the published table stays.
+        GuardRefused: the drop is larger; the published table stays.
     """
     if published_rows is None or rows >= published_rows * (1 - max_drop_percent / 100):
         return

@@ -1,4 +1,4 @@
-"""How an invocation lets go of a run that is not at its end: by calling the next hop, or by asking for redelivery."""
+"""Releases a run that has not ended: by calling the next hop, or by asking for redelivery."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def hand_over(ledger: Ledger, invocation: Invocation) -> Outcome:
-    """Let go of the run, then call the next hop. A crash in between is mended by redelivery."""
+    """Release the run, then call the next hop. After a crash in between, redelivery continues the run."""
     ledger.hand_over()
     state = ledger.state
     call = replace(invocation.message, trigger=Trigger.CONTINUE, run_id=state.run_id, hop=state.hop)
@@ -32,13 +32,13 @@ def hand_over(ledger: Ledger, invocation: Invocation) -> Outcome:
 
 
 def interrupt(error: RetryLater, invocation: Invocation) -> Outcome:
-    """Let go of the run after a transient failure.
+    """Release the run after a temporary failure.
 
-    An invocation that has brought the run forward calls the next hop: a message is delivered 30 times at most, and
-    none of them is to be spent on a run that gets on.
+    An invocation that made progress calls the next hop instead of asking for redelivery: Pub/Sub delivers a message 30
+    times at most, and a run that makes progress shall not use these up.
 
     Raises:
-        RetryLater: `error`; the message is to be delivered again.
+        RetryLater: `error`; the message shall be delivered again.
     """
     ledger = invocation.ledger
     failures = ledger.state.failures if ledger else 0

@@ -1,4 +1,4 @@
-"""One delivery of a message: what it works with, until when, and what comes of it."""
+"""One delivery of a message: what all of its steps share, and its outcome."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a message.
+    """The outcome of a message.
 
     Attributes:
-        state: The run's state as this invocation left it; None if it did not touch a run.
-        reason: Why nothing was done, where nothing was.
+        state: The run's state as this invocation left it; None if it did not work on a run.
+        reason: Why nothing was done; None if something was.
     """
 
     state: RunState | None = None
@@ -33,9 +33,9 @@ class Invocation:
     """What all steps of one delivery share.
 
     Attributes:
-        began: When the delivery came.
+        began: When the message was delivered.
         until: The soft deadline: after it no new request starts.
-        ledger: Of the run that is being worked on; None until there is one.
+        ledger: The ledger of the run; None until one is opened.
     """
 
     def __init__(self, message: Message, ports: Ports, limits: Limits) -> None:
@@ -48,12 +48,12 @@ class Invocation:
         self.ledger: Ledger | None = None
 
     def open_ledger(self, state: RunState) -> Ledger:
-        """Begin to keep the books of a run."""
+        """Create the ledger of a run."""
         self.ledger = Ledger(state, runs=self.ports.runs, clock=self.ports.clock, limits=self.limits)
         return self.ledger
 
     def is_late(self) -> bool:
-        """Tell whether the soft deadline has come."""
+        """Tell whether the soft deadline has passed."""
         return self.ports.clock.now() >= self.until
 
     def emit(self, event: events.Event, table: Table | None = None) -> None:
@@ -61,11 +61,11 @@ class Invocation:
         self.ports.log.emit(replace(self.scope, table=table), event)
 
     def skip(self, reason: str) -> Outcome:
-        """Say that there is nothing to do."""
+        """Log that there is nothing to do."""
         self.emit(events.RunSkipped(reason=reason))
         return Outcome(reason=reason)
 
     def drop(self, reason: str, detail: str, *, error_code: str | None = None) -> Outcome:
-        """Say that the message leads to no run."""
+        """Log that the message leads to no run."""
         self.emit(events.TriggerDropped(reason=reason, detail=detail, error_code=error_code))
         return Outcome(reason=reason)

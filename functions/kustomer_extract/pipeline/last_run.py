@@ -1,4 +1,4 @@
-"""What people see of the last run where they edit the configuration: how it ended, and what it did to the tables."""
+"""Writes `_last_run`, the part of the configuration document that tells people how the last run went."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from kustomer_extract.models import Job, RunState
     from kustomer_extract.ports import Ports
 
-_MAX_NAMES = 100  # that are listed of a table's columns or custom attributes
+_MAX_NAMES = 100  # of a table's columns or custom attributes that are listed
 
 
 def record_last_run(state: RunState, ports: Ports) -> None:
-    """Write down how the run went, and say which tables are switched off but still published."""
-    left = _find_left(state, ports)
+    """Write the result of the run, and log which tables are switched off but still published."""
+    left = _find_switched_off(state, ports)
     for table, place in left.items():
         scope = events.Scope(integration=state.integration, run_id=state.run_id, table=table)
         ports.log.emit(scope, events.TableLeftPublished(name_in_warehouse=place, command=_to_command(place)))
@@ -28,11 +28,11 @@ def record_last_run(state: RunState, ports: Ports) -> None:
 
 
 def describe_run(state: RunState, left: Mapping[Table, str]) -> dict[str, Any]:
-    """Sum a run up, for a person.
+    """Summarise a run for a person.
 
     Args:
-        state: Of a run that has ended.
-        left: Tables that are switched off and still published, by the names that a query calls them.
+        state: The state of a run that has ended.
+        left: Tables that are switched off and still published → their names in a query.
 
     Returns:
         ``{"colour", "run_id", "trigger": str, "finished_at": datetime, "tables": {<table>: {"status": str, "rows": int,
@@ -70,14 +70,14 @@ def _leave_out_empty(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in summary.items() if value not in (None, [])}
 
 
-def _find_left(state: RunState, ports: Ports) -> dict[Table, str]:
-    """Find the tables that are switched off and still published; none if nobody knows what is switched on."""
+def _find_switched_off(state: RunState, ports: Ports) -> dict[Table, str]:
+    """Find the tables that are switched off and still published; none if the configuration could not be read."""
     left = {}
     settings: Any = state.document.get("tables")
     for table in Table if settings else ():
         if settings.get(table.value, {}).get("selected"):
             continue
-        with suppress(NeedsPerson):  # what is in its place is none of ours
+        with suppress(NeedsPerson):  # a view or the like has its name
             if ports.warehouse.count_published(state.integration, table) is not None:
                 left[table] = ports.warehouse.locate(state.integration, table)
     return left

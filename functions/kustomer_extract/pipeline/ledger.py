@@ -1,7 +1,7 @@
-"""The run's state as this invocation last wrote it, and every transition it can make.
+"""The run's state as this invocation last wrote it, and every change it can make to it.
 
-`docs/architecture.md` has the table of states; each transition there is a method here, of the same name.
-Every write is conditional on the one before: that is the fence against other invocations.
+`docs/architecture.md` has the table of states; each transition there is the method of the same name here.
+Every write is conditional on the one before. This is the fence that keeps out other invocations.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 class Ledger:
     """Keeps the state of one run.
 
-    Each method writes the state; each may raise `TakenOver` (another invocation has written it since: `run.py` decides
-    anew what the message means) and `RetryLater` (the store cannot be reached: whether the write took effect is
-    unknown; if it did, the next write raises `TakenOver`).
+    Each method writes the state, and may raise two errors. `TakenOver`: another invocation has written it since, and
+    `run.py` decides again what the message means. `RetryLater`: the store cannot be reached. The write may have taken
+    effect; then the next write raises `TakenOver`.
 
     Attributes:
-        state: As it was last written.
-        has_progressed: This invocation has brought the run forward.
+        state: The state as it was last written.
+        has_progressed: Whether this invocation made progress.
     """
 
     def __init__(self, state: RunState, *, runs: RunStore, clock: Clock, limits: Limits) -> None:
@@ -48,7 +48,7 @@ class Ledger:
         return self.state.lease_until is not None
 
     def table(self, table: Table) -> TableState:
-        """Look up how far a table has come."""
+        """Return the progress of a table."""
         return self.state.tables[table]
 
     # --- the run
@@ -58,48 +58,48 @@ class Ledger:
         self._hold(self.state)
 
     def take_over(self, *, hop: int) -> None:
-        """Take the run from a holder that died, timed out or let go. An older message does not set `hop` back."""
+        """Take the run from a holder that died, timed out or released it. An older message does not set `hop` back."""
         state = self.state
         taken = replace(state, attempt=state.attempt + 1, failures=state.failures + 1)
         self._hold(replace(taken, hop=max(hop, state.hop), holder_hop=hop if hop < state.hop else None))
 
     def start_over(self, fresh: Mapping[Table, TableState], *, schema_hash: str) -> None:
-        """Begin anew with the tables that still run: rows of two schemas do not mix."""
+        """Start over with the tables that still run: rows of two schemas must not mix."""
         self._hold(replace(self.state, schema_hash=schema_hash, tables={**self.state.tables, **fresh}))
 
     def hand_over(self) -> None:
-        """Let go of the run for the next hop, whose message follows."""
+        """Release the run for the next hop. The caller sends its message."""
         self._release(replace(self.state, hop=self.state.hop + 1), due=self._redelivery)
 
     def let_go(self) -> None:
-        """Let go of the run for another delivery of the same message."""
+        """Release the run for another delivery of the same message."""
         self._release(self.state, due=self._redelivery)
 
     def give_up(self, error: NeedsPerson) -> None:
-        """Fail the jobs that still run, for good. No lease: whoever comes next may write the records, and finish."""
+        """Fail the jobs that still run. The lease is released: any invocation may write the records and finish."""
         now = self._clock.now()
         failed = {table: _fail(state, error, now) for table, state in self.state.tables.items() if _runs(state)}
         state = self.state
         self._release(replace(state, tables={**state.tables, **failed}, failures=state.failures + 1), due=None)
 
     def finish(self, *, finished_at: datetime) -> None:
-        """End the run: its last write."""
+        """End the run. This is its last write."""
         self._release(replace(self.state, finished_at=finished_at), due=None)
 
     # --- its tables
 
     def start_job(self, table: Table) -> None:
-        """Note when the job began; in memory, for the first chunk to write."""
+        """Remember when the job started. The next write stores it."""
         known = self.table(table)
         started = replace(known, job=replace(known.job, started_at=known.job.started_at or self._clock.now()))
         self.state = self._with(table, started)
 
     def record(self, table: Table, position: TableState, staged: Sequence[Staged] = ()) -> None:
-        """Put down how far a table was read, together with the chunk that was staged since `position.chunks`."""
+        """Write how far a table was read, together with the chunks that were staged since `position.chunks`."""
         self._advance(table, replace(position, chunks=(*position.chunks, *staged)))
 
     def announce_publish(self, table: Table, job: Job) -> None:
-        """Write what is about to be published. Whoever has lost the run does not get past this."""
+        """Write what is about to be published. An invocation that has lost the run fails here."""
         self._hold(self._with(table, replace(self.table(table), job=job)))
 
     def end_job(self, table: Table) -> None:
@@ -109,10 +109,10 @@ class Ledger:
         self._advance(table, replace(known, job=done))
 
     def fail_job(self, table: Table, error: NeedsPerson) -> None:
-        """End a job that a person must look after: FAILED, or SKIPPED if a person stopped it."""
+        """End a job that needs a person: FAILED, or SKIPPED if a person stopped it."""
         self._advance(table, _fail(self.table(table), error, self._clock.now()))
 
-    # --- how
+    # --- writing
 
     def _with(self, table: Table, changed: TableState) -> RunState:
         return replace(self.state, tables={**self.state.tables, table: changed})
@@ -122,12 +122,12 @@ class Ledger:
         self.has_progressed = True
 
     def _hold(self, state: RunState) -> None:
-        """Write a state with a lease that counts from now."""
+        """Write a state with a lease that starts now."""
         lease_until = self._clock.now() + self._lease
         self.state = self._runs.save(replace(state, lease_until=lease_until, next_delivery_due=None))
 
     def _release(self, state: RunState, *, due: timedelta | None) -> None:
-        """Write a state without a lease: a message of this run may take over at once, others once `due` has passed."""
+        """Write a state without a lease. A message of this run may take over at once, others after `due` has passed."""
         next_due = None if due is None else self._clock.now() + due
         self.state = self._runs.save(replace(state, lease_until=None, next_delivery_due=next_due))
 

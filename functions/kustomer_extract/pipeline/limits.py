@@ -1,4 +1,4 @@
-"""The numbers that hold a run together; `tests/unit/test_timings.py` weighs them against each other."""
+"""The time limits and sizes of a run. `tests/unit/test_timings.py` checks that they fit together."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long and how much (design: every wait ends before the platform ends it).
+    """Time limits and sizes. Every wait ends before the platform would end it.
 
     Attributes:
-        soft_deadline_seconds: After this no new request starts, and the next hop is called.
-        load_seconds: What is left after the soft deadline for the last load and the hand-over.
-        lease_seconds: How long a holder is taken to be alive; longer than the function's timeout.
-        redelivery_seconds: How long the next delivery of a run that was let go may take; longer than Pub/Sub's slowest
-            repetition. Until then no other run takes its place.
-        max_trigger_age_hours: Older triggers start no run.
-        max_failures: Take-overs without progress before the run gives up.
-        max_hops: Hops of one run.
-        max_run_hours: Age of one run.
-        chunk_rows: Rows of a chunk, at most a page more.
-        chunk_bytes: Compressed bytes of a chunk, at most a page more.
+        soft_deadline_seconds: After this time no new request starts, and the next hop is called.
+        load_seconds: The time after the soft deadline for the last load and the hand-over.
+        lease_seconds: How long a holder counts as alive; longer than the function's timeout.
+        redelivery_seconds: How long the next delivery of a released run may take; longer than Pub/Sub's longest pause.
+            Until then no other run takes its place.
+        max_trigger_age_hours: An older trigger starts no run.
+        max_failures: Take-overs without progress before a run is given up.
+        max_hops: Hops before a run is given up.
+        max_run_hours: Age at which a run is given up.
+        chunk_rows: Rows of a chunk; one page more is possible.
+        chunk_bytes: Compressed bytes of a chunk; one page more is possible.
     """
 
     soft_deadline_seconds: float = 450
@@ -37,5 +37,5 @@ class Limits:
 
     @property
     def load_time(self) -> timedelta:
-        """`load_seconds` as a span."""
+        """`load_seconds` as a timedelta."""
         return timedelta(seconds=self.load_seconds)

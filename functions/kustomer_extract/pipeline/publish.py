@@ -1,4 +1,4 @@
-"""What is read becomes what people see: put together, counted, compared with the published table, then published."""
+"""Publishes what was staged: joins the chunks, counts, compares with the published table, and replaces it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from kustomer_extract.models import Assembled
     from kustomer_extract.pipeline.table import TableWork
 
-_SAMPLE = 20  # ids that are looked up: a request each
+_SAMPLE = 20  # ids that are looked up, with one request each
 
 
 def publish(work: TableWork) -> None:
-    """Replace the published table by what is staged.
+    """Replace the published table with what is staged.
 
     Raises:
-        NeedsPerson: the published table is as it was.
+        NeedsPerson: it was not replaced; the published table is unchanged.
     """
     warehouse, ledger, table = work.invocation.ports.warehouse, work.ledger, work.table
     assembled = _assemble(work)
@@ -53,13 +53,13 @@ def publish(work: TableWork) -> None:
 
 
 def _assemble(work: TableWork) -> Assembled:
-    """Put the chunks together, count, and remove repeats."""
+    """Join the chunks, count, and remove repeated rows."""
     state, table, warehouse = work.ledger.state, work.state, work.invocation.ports.warehouse
     assembled = warehouse.assemble(to_staging_name(state, work.table, "all"), table.chunks, work.schema)
     if assembled.rows != table.loaded_rows:
         raise WarehouseRefused(
             f"{table.loaded_rows} rows were loaded, but staging table {assembled.name} has {assembled.rows}: "
-            "nothing was published. Look for somebody else's writes to the staging dataset, then run again"
+            "nothing was published. Find out who else writes to the staging dataset, then run again"
         )
     if assembled.distinct_ids == assembled.rows:
         return assembled
@@ -70,9 +70,9 @@ def _assemble(work: TableWork) -> Assembled:
 
 
 def _check_vanished(work: TableWork, assembled: Assembled) -> None:
-    """Ask Kustomer for some of the conversations that are published and did not come by any more.
+    """Ask Kustomer for some of the published conversations that were not read this time.
 
-    Those it has not are deleted. One that it still has proves that the list was not whole.
+    If Kustomer does not have them, they were deleted. If it still has one, the list was incomplete.
     """
     vanished = work.invocation.ports.warehouse.sample_vanished(
         assembled,
@@ -88,12 +88,12 @@ def _check_vanished(work: TableWork, assembled: Assembled) -> None:
         raise Truncated(
             f"{vanished.count} published {work.table} are not among the {assembled.rows} that were read; of "
             f"{len(vanished.ids)} of them that were looked up Kustomer still has {len(existing)}: the list was not "
-            "whole; the published table stays as it is. Run again; ask Kustomer's support if it stays so"
+            "complete; the published table stays as it is. Run again; ask Kustomer's support if it happens again"
         )
 
 
 def _compare_columns(work: TableWork, published: AbstractSet[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tell which columns the published table gets and loses; a RECORD stands for all that is in it."""
+    """Return the columns that the published table gains and loses. A RECORD stands for all of its fields."""
     if published is None:
         return (), ()
     new = {".".join(path) for path, _ in iter_paths(work.schema)}
@@ -120,7 +120,7 @@ def _check_guard(work: TableWork, rows: int, published_rows: int | None) -> None
 
 
 def _is_explained(work: TableWork, rows: int, published_rows: int) -> bool:
-    """Tell whether the rows that `history_start` leaves out make the drop; it may not leave out all there are."""
+    """Tell whether the drop is caused by `history_start`. It does not explain a table without any row."""
     start = work.integration.history_start
     if start is None or work.table is not Table.CONVERSATIONS or rows == 0:
         return False

@@ -1,4 +1,4 @@
-"""The reading of a table: pages into rows, rows into chunks, chunks into staging, from where it stopped."""
+"""Reads a table from where it stopped: pages become rows, rows become chunks, chunks go to staging."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def read(work: TableWork) -> None:
 
     Raises:
         NeedsPerson: the extract cannot be completed.
-        RetryLater: it cannot for now. The whole pages until then are staged and recorded.
+        RetryLater: it cannot be completed now. The pages that were read are staged and recorded.
     """
     reading = _Reading(work)
     with closing(work.source.iter_pages(work.table, start=work.state.cursor, until=work.invocation.until)) as pages:
         while isinstance(taken := _take(pages), Page):
             reading.add(taken)
     if isinstance(taken, RetryLater):
-        with suppress(RetryLater):  # the first failure is the one to tell of
+        with suppress(RetryLater):  # report the first failure
             reading.close()
         raise taken
     reading.close()
@@ -41,10 +41,10 @@ def read(work: TableWork) -> None:
 
 
 def _report(work: TableWork, job: Job) -> None:
-    """Say what is odd about an extract that has come to its end."""
+    """Log what is unusual about a finished extract."""
     if job.drift:
         work.emit(events.DriftFound(paths=job.drift))
-    # Search may count merged or hidden ones differently: a list with fewer than counted is worth a word, no failure.
+    # Search may count merged or hidden records differently, so fewer rows than counted are a warning, not a failure.
     is_counted = job.expected_rows is not None and job.proven_by is not Proof.TOTAL
     is_fewer = is_counted and job.rows < (job.expected_rows or 0)
     if job.proven_by is Proof.NONE or job.short_pages or job.unreadable_rows or is_fewer:
@@ -60,7 +60,7 @@ def _report(work: TableWork, job: Job) -> None:
 
 
 def _take(pages: Iterator[Page]) -> Page | RetryLater | None:
-    """Take the next page, or what keeps it from coming; None where there is none."""
+    """Return the next page, or the temporary failure that prevents it; None after the last page."""
     try:
         return next(pages, None)
     except RetryLater as error:
@@ -69,14 +69,14 @@ def _take(pages: Iterator[Page]) -> Page | RetryLater | None:
 
 @dataclass(frozen=True, slots=True)
 class _Loading:
-    """A chunk on its way, and the table's state, but for the chunk itself, once it is staged."""
+    """A chunk that is being loaded, and the table's progress once it is staged (without the chunk itself)."""
 
     load: Load
     position: TableState
 
 
 class _Reading:
-    """Collects pages; one chunk loads while the next is read."""
+    """Collects pages into chunks. One chunk is loaded while the next is read."""
 
     def __init__(self, work: TableWork) -> None:
         self._work = work
@@ -87,7 +87,7 @@ class _Reading:
         self._position = work.state
         self._number = len(work.state.chunks)
         self._loading: _Loading | None = None
-        self._void: tuple[Staged, ...] = ()
+        self._discarded: tuple[Staged, ...] = ()
 
     def add(self, page: Page) -> None:
         """Add the rows of a page."""
@@ -101,9 +101,9 @@ class _Reading:
             self._load()
 
     def close(self) -> None:
-        """Load what is left, and record how far the table was read.
+        """Load the rest, and record how far the table was read.
 
-        A source that goes on reads its latest page again. If it came no further, that is no progress.
+        A source that continues reads its latest page again. Without a new page there is no progress to record.
         """
         if self._position.cursor == self._work.state.cursor and not self._position.extracted:
             self._builder.close()
@@ -116,17 +116,17 @@ class _Reading:
             self._record(self._position)
 
     def _discard(self) -> None:
-        """Discard what was read so far: the source begins anew. The state follows with its next write."""
+        """Discard what was read so far, because the source starts over. The next write updates the state."""
         self._builder.close()
         if self._loading is not None:
-            self._void += (self._wait(self._loading),)
+            self._discarded += (self._wait(self._loading),)
             self._loading = None
-        self._void += self._position.chunks
+        self._discarded += self._position.chunks
         self._rows.reset()
         self._position = replace(self._position, chunks=())
 
     def _load(self) -> None:
-        """Begin to load the chunk, then wait for the one before."""
+        """Start to load the chunk, then wait for the one before."""
         name = to_staging_name(self._work.ledger.state, self._work.table, self._number)
         chunk = Chunk(name=name, rows=self._builder.rows, data=self._builder.close())
         load = self._work.invocation.ports.warehouse.begin_load(chunk, self._work.schema)
@@ -134,7 +134,7 @@ class _Reading:
         self._settle(begun=_Loading(load, self._position))
 
     def _settle(self, begun: _Loading | None = None) -> None:
-        """Record the chunk that was loading; another may have begun meanwhile."""
+        """Wait for the chunk that was being loaded, and record it. `begun` is the next one."""
         loading, self._loading = self._loading, begun
         if loading is None:
             return
@@ -150,7 +150,7 @@ class _Reading:
     def _record(self, position: TableState, *staged: Staged) -> None:
         self._work.ledger.record(self._work.table, position, staged)
         self._position = replace(self._position, chunks=self._work.state.chunks)
-        void, self._void = self._void, ()
-        if void:
-            with suppress(NeedsPerson, RetryLater):  # what stays expires with the staging dataset
-                self._work.invocation.ports.warehouse.drop([chunk.name for chunk in void])
+        discarded, self._discarded = self._discarded, ()
+        if discarded:
+            with suppress(NeedsPerson, RetryLater):  # staging tables expire by themselves
+                self._work.invocation.ports.warehouse.drop([chunk.name for chunk in discarded])

@@ -1,4 +1,4 @@
-"""Pages → lines of a chunk, and the job's counts up to the last page."""
+"""Turns pages into the lines of a chunk, and keeps the counts of the job."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 _MAX_DRIFT_PATHS = 50
 _MAX_CUSTOM_NAMES = 200
-_MAX_LENGTH = 200  # characters of a path or a name: they are Kustomer's, and the job is written with every chunk
+_MAX_LENGTH = 200  # characters of a path or a name: Kustomer chooses them, and every chunk writes them to the state
 
 
 class RowReader:
     """Transforms pages, and counts.
 
     Attributes:
-        job: With all counts up to the last page.
+        job: The job with all counts up to the last page.
     """
 
     def __init__(self, integration: Integration, choice: Choice, *, table: Table, batch: Batch, job: Job) -> None:
@@ -36,7 +36,7 @@ class RowReader:
         self._history_start = integration.history_start if table is Table.CONVERSATIONS else None
 
     def to_lines(self, page: Page) -> list[bytes]:
-        """Transform the records of a page that are young enough."""
+        """Transform the records of a page, without those before `history_start`."""
         drift: Counter[str] = Counter()
         names: Counter[str] = Counter()
         lines = []
@@ -57,7 +57,7 @@ class RowReader:
         return lines
 
     def reset(self) -> None:
-        """Count from nothing again; requests that had to be repeated were repeated all the same."""
+        """Set the counts to 0, except that of repeated requests."""
         self.job = replace(_add_evidence(self.job, Evidence()), rows=0, pages=0, bytes=0, drift={}, custom_names={})
 
     def _select(self, records: Iterable[JsonObject]) -> Iterable[JsonObject]:
@@ -77,13 +77,13 @@ def _add_evidence(job: Job, evidence: Evidence) -> Job:
 
 
 def _is_before(record: JsonObject, start: datetime) -> bool:
-    """Whether a conversation was created before `start`; one without a readable `createdAt` was not."""
+    """Whether a conversation was created before `start`. Without a readable `createdAt` it counts as newer."""
     created_at = read_created_at(record)
     return created_at is not None and created_at < start
 
 
 def _add(new: Counter[str], known: Mapping[str, int], *, most: int) -> Mapping[str, int]:
-    """Add counts, for at most so many names, the long ones shortened."""
+    """Add counts, for at most `most` names. Long names are shortened."""
     if not new:
         return known
     total = dict(known)

@@ -1,6 +1,6 @@
-"""One invocation: a message in; a run started, taken over, handed over, or ended.
+"""Executes one message: starts a run, continues it, or does nothing.
 
-Returning means that the message is done with. Raising `RetryLater` asks for its redelivery, which goes on.
+To return means that the message can be acknowledged. To raise `RetryLater` asks for its redelivery.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def execute(message: Message, ports: Ports, *, limits: Limits | None = None) -> Outcome:
-    """Do what a message asks for.
+    """Execute a message.
 
     Returns:
-        The outcome; the message can be acknowledged.
+        The outcome. The message can be acknowledged.
 
     Raises:
         RetryLater: deliver the message again, later.
@@ -41,7 +41,7 @@ def execute(message: Message, ports: Ports, *, limits: Limits | None = None) -> 
 
 
 def stop(message: Message, ports: Ports, *, limits: Limits, reason: str) -> RunState | None:
-    """End the integration's run, where its holder was interrupted; None if there is no run.
+    """End a run that a person interrupted; return its state, or None if there is no run.
 
     Raises:
         RetryLater: a record could not be written.
@@ -58,7 +58,7 @@ def _execute(invocation: Invocation) -> Outcome:
         return _act(*_read_state(invocation), invocation)
     except TakenOver as error:
         decision, _ = _read_state(invocation)
-        if decision in {Decision.START, Decision.TAKE_OVER}:  # nobody but this message may be left to go on
+        if decision in {Decision.START, Decision.TAKE_OVER}:  # maybe no other message continues the run
             raise RetryLater("another invocation wrote the state at the same time") from error
         return invocation.skip("taken_over")
 
@@ -68,7 +68,7 @@ def _read_state(invocation: Invocation) -> tuple[Decision, RunState | None]:
     try:
         state = runs.fetch(message.integration)
     except StateUnreadable as error:
-        if message.trigger is Trigger.CONTINUE:  # its run is lost: another takes its place
+        if message.trigger is Trigger.CONTINUE:  # its run is lost, so start a new one
             invocation.ports.continuations.publish(replace(message, trigger=Trigger.SCHEDULE, run_id=None, hop=0))
         state, where = None, runs.set_aside(message.integration)
         invocation.emit(events.StateSetAside(error=str(error), where=where))

@@ -1,4 +1,4 @@
-"""The start of a run, after whatever a dead one has left behind is closed."""
+"""Starts a run. An unfinished older run is closed first."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from kustomer_extract.pipeline.invocation import Invocation
 
-_ALWAYS_MEANT = tuple(table for table in Table if not table.is_lookup)
-"""The tables whose jobs fail with a configuration that cannot be read."""
+_DEFAULT_TABLES = tuple(table for table in Table if not table.is_lookup)
+"""The tables that get a failed job if the configuration cannot be read."""
 
 
 def start(previous: RunState | None, invocation: Invocation) -> Outcome:
-    """Begin the run that the message asks for."""
+    """Start the run that the message asks for."""
     message, ports = invocation.message, invocation.ports
     try:
         document = ports.configs.fetch(message.integration)
@@ -46,13 +46,13 @@ def start(previous: RunState | None, invocation: Invocation) -> Outcome:
         where = ports.configs.locate(message.integration)
         integration = parse_integration(message.integration, document, now=state.started_at, where=where)
     except ConfigInvalid as error:
-        ledger = invocation.open_ledger(replace(state, tables=build_tables(_ALWAYS_MEANT, state, config_hash="")))
+        ledger = invocation.open_ledger(replace(state, tables=build_tables(_DEFAULT_TABLES, state, config_hash="")))
         return Outcome(state=end_run(ledger, invocation, error=error))
     if not integration.status.runs:
         return invocation.skip(integration.status.lower())
     tables = tuple(integration.tables)
     if message.trigger is Trigger.RETRY:
-        tables = _list_second_chances(tables, previous)
+        tables = _choose_tables_to_retry(tables, previous)
     if not tables:
         return invocation.skip("nothing_to_retry" if message.trigger is Trigger.RETRY else "nothing_selected")
     digest = config_hash(integration)
@@ -67,13 +67,13 @@ def start(previous: RunState | None, invocation: Invocation) -> Outcome:
         )
     )
     ledger.start()
-    with suppress(NeedsPerson, RetryLater):  # the end of the run tells, if it stays so
+    with suppress(NeedsPerson, RetryLater):  # the end of the run writes it again
         ports.runs.record(ledger.state)
     return work(ledger, integration, invocation)
 
 
-def _list_second_chances(tables: Iterable[Table], previous: RunState | None) -> tuple[Table, ...]:
-    """List the tables whose last job failed for a reason that time may cure."""
+def _choose_tables_to_retry(tables: Iterable[Table], previous: RunState | None) -> tuple[Table, ...]:
+    """Return the tables whose last job failed for a reason that may pass by itself."""
     jobs = previous.jobs if previous else ()
     failed = {job.table for job in jobs if job.error_code in CODES_THAT_MAY_PASS}
     return tuple(table for table in tables if table in failed)
@@ -92,6 +92,6 @@ def _build_state(previous: RunState | None, invocation: Invocation) -> RunState:
 
 
 def _abandon(state: RunState, invocation: Invocation) -> RunState:
-    """Close an unfinished run for good; its staging goes, so that nothing of it can be published any more."""
+    """Close an unfinished run. Its staging tables are dropped, so that nothing of it can be published later."""
     error = Abandoned("left unfinished and replaced by a newer run")
     return end_run(invocation.open_ledger(state), invocation, error=error)

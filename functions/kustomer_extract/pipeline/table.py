@@ -1,11 +1,11 @@
-"""One table of one run: what reading and publishing it share."""
+"""One table of one run: what its reading and its publishing share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kustomer_extract.config import may_go_on
+from kustomer_extract.config import may_continue
 from kustomer_extract.errors import Stopped, UnknownIntegration
 from kustomer_extract.models import Job, TableState, to_job_id
 from kustomer_extract.schema import choose, load_schema, schema_hash
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableWork:
-    """What it takes to bring a table forward.
+    """Everything that is needed to work on a table.
 
     Attributes:
-        choice: What it takes of its schema.
+        choice: Its schema with the selection applied.
     """
 
     table: Table
@@ -44,41 +44,45 @@ class TableWork:
 
     @property
     def config(self) -> TableConfig:
-        """What the document says of the table."""
+        """Its settings in the configuration document."""
         return self.integration.tables[self.table]
 
     @property
     def state(self) -> TableState:
-        """How far the table has come."""
+        """Its progress."""
         return self.ledger.table(self.table)
 
     def emit(self, event: Event) -> None:
-        """Write an event about the table."""
+        """Log an event about the table."""
         self.invocation.emit(event, self.table)
 
     def check_wanted(self) -> None:
-        """Stop if a person has paused or deleted the integration since the run began."""
+        """Stop if a person has paused or deleted the integration since the run started.
+
+        Raises:
+            Stopped: the table is not published.
+        """
         try:
             document = self.invocation.ports.configs.fetch(self.integration.name)
         except UnknownIntegration:
             document = {"status": "DELETED"}
-        if not may_go_on(document):
+        if not may_continue(document):
             raise Stopped(f"stopped, because the integration is {document['status']}; the published table stays")
 
 
 def choose_columns(integration: Integration, table: Table) -> Choice:
-    """Decide what a table of an integration takes of its schema."""
+    """Apply the selection of an integration to the schema of a table."""
     selection = integration.tables[table].columns
     return choose(load_schema(table), selection, personal_data=integration.personal_data)
 
 
 def hash_schemas(integration: Integration) -> str:
-    """Hash what the selected tables will look like."""
+    """Hash the columns of all selected tables."""
     return schema_hash([field for table in integration.tables for field in choose_columns(integration, table).columns])
 
 
 def build_tables(tables: Iterable[Table], state: RunState, *, config_hash: str) -> dict[Table, TableState]:
-    """Build the first state of a run's tables."""
+    """Build the initial state of a run's tables."""
     return {
         table: TableState(
             job=Job(

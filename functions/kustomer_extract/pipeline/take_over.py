@@ -1,4 +1,4 @@
-"""Going on with a run whose holder died, timed out or let go."""
+"""Continues a run whose holder died, timed out or released it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def take_over(state: RunState, invocation: Invocation) -> Outcome:
-    """Go on where the state says the run has stopped.
+    """Continue where the state says that the run stopped.
 
-    Whoever takes it from a lease that has not ended calls the next hop at once. The holder may be alive, with
-    another delivery of this very message; then the message is done with as soon as either of them returns, and
-    the other would be left without anybody to resume its work.
+    If the lease has not ended, this invocation only calls the next hop. The holder may be alive, with another delivery
+    of the same message. As soon as one of the two returns, the message is acknowledged; if the other then died, no
+    message would be left to continue the run.
     """
     ledger = invocation.open_ledger(state)
     if is_held(state, invocation.began):
@@ -40,15 +40,15 @@ def take_over(state: RunState, invocation: Invocation) -> Outcome:
         schema_hash = hash_schemas(integration)
         if schema_hash != state.schema_hash:
             _start_over(ledger, invocation, schema_hash=schema_hash)
-    except NeedsPerson as error:  # the code was changed between two hops: a column is gone, or staging stays
+    except NeedsPerson as error:  # a new version was deployed between two hops
         return Outcome(state=end_run(ledger, invocation, error=error))
     return work(ledger, integration, invocation)
 
 
 def _start_over(ledger: Ledger, invocation: Invocation, *, schema_hash: str) -> None:
-    """Read all tables that still run anew: the code was changed between two hops.
+    """Read all tables that still run from the start, because a new version with other columns was deployed.
 
-    What was staged goes first, so that an invocation of the older code that stalled has nothing left to publish.
+    The staged tables are dropped first, so that a stalled invocation of the older version cannot publish them.
     """
     state = ledger.state
     running = [table for table, progress in state.tables.items() if progress.job.status is JobStatus.RUNNING]

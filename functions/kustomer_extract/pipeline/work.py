@@ -1,4 +1,4 @@
-"""The work of a run: each of its tables is read and published, as far as time allows."""
+"""Does the work of a run: reads and publishes each of its tables until time is up."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def work(ledger: Ledger, integration: Integration, invocation: Invocation) -> Outcome:
-    """Bring all tables forward; then hand over, or end the run.
+    """Work on all tables; then hand over, or end the run.
 
     Raises:
-        RetryLater: a table has failed for now. The others have been worked on all the same.
+        RetryLater: a table failed for a temporary reason. The other tables have been worked on.
     """
     state, ports = ledger.state, invocation.ports
     invocation.emit(events.RunStarted(trigger=invocation.message.trigger, hop=state.hop, attempt=state.attempt))
@@ -70,13 +70,13 @@ def _iter_running(
 
 
 def _advance(table_work: TableWork) -> bool:
-    """Work on one table until its job has ended; return False if time ran out before.
+    """Work on one table until its job has ended; return False if time was up before.
 
-    A failure that needs a person ends the job, not the run.
+    A failure that needs a person ends the job, but not the run.
     """
     ledger, table = table_work.ledger, table_work.table
     try:
-        if not _bring_forward(table_work):
+        if not _read_and_publish(table_work):
             return False
     except NeedsPerson as error:
         ledger.fail_job(table, error)
@@ -84,7 +84,7 @@ def _advance(table_work: TableWork) -> bool:
     return True
 
 
-def _bring_forward(table_work: TableWork) -> bool:
+def _read_and_publish(table_work: TableWork) -> bool:
     job = table_work.state.job
     table_work.emit(events.JobStarted(job_id=job.job_id, resumed=job.started_at is not None))
     table_work.check_wanted()

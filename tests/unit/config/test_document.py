@@ -11,7 +11,7 @@ from kustomer_extract.config import (
     Integration,
     TableConfig,
     config_hash,
-    may_go_on,
+    may_continue,
     parse_integration,
     restore_integration,
     to_document,
@@ -307,4 +307,4 @@ def test_the_hash_follows_the_settings_and_not_the_status() -> None:
     [("ACTIVE", True), ("PENDING", True), ("paused ", False), ("DELETED", False), (None, True), (7, True)],
 )
 def test_a_run_goes_on_unless_a_person_stopped_it(status: object, goes_on: bool) -> None:  # noqa: FBT001
-    assert may_go_on({"status": status}) is goes_on
+    assert may_continue({"status": status}) is goes_on

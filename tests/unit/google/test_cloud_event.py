@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kustomer_extract.adapters.google.cloud_event import parse_message
-from kustomer_extract.errors import Unreadable
+from kustomer_extract.errors import UnreadableMessage
 from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
 
 
@@ -79,5 +79,5 @@ def test_a_schedule_cannot_name_a_run() -> None:
     ],
 )
 def test_anything_else_is_unreadable_and_says_why(event: object, reason: str) -> None:
-    with pytest.raises(Unreadable, match=reason):
+    with pytest.raises(UnreadableMessage, match=reason):
         parse(event)

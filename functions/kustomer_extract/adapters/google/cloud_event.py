@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kustomer_extract.config import is_integration_name
-from kustomer_extract.errors import Unreadable
+from kustomer_extract.errors import UnreadableMessage
 from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
 
 _RUN_ID = re.compile(r"\d{8}t\d{6}z-[0-9a-z]{1,8}")
@@ -26,18 +26,18 @@ def parse_message(event: object, *, event_id: str, event_time: str) -> Message:
         event_time: Its time, RFC 3339, likewise.
 
     Raises:
-        Unreadable: says what is wrong, without the content.
+        UnreadableMessage: says what is wrong, without the content.
     """
     envelope = event.get("message") if isinstance(event, dict) else None
     if not isinstance(envelope, dict):
-        raise Unreadable("the event holds no Pub/Sub message")
+        raise UnreadableMessage("the event holds no Pub/Sub message")
     body = _decode(envelope.get("data"))
     integration = body.get("integration")
     if not is_integration_name(integration):
-        raise Unreadable('no "integration" with the name of one: expected {"integration": "acme"}')
+        raise UnreadableMessage('no "integration" with the name of one: expected {"integration": "acme"}')
     trigger = body.get("trigger", Trigger.SCHEDULE.value)
     if trigger not in list(Trigger):
-        raise Unreadable(f'"trigger" is none of {", ".join(Trigger)}')
+        raise UnreadableMessage(f'"trigger" is none of {", ".join(Trigger)}')
     message = Message(
         integration=IntegrationName(integration),
         trigger=Trigger(trigger),
@@ -53,7 +53,7 @@ def _decode(data: object) -> dict[str, Any]:
     except (binascii.Error, RecursionError, ValueError):
         body = None
     if not isinstance(body, dict):
-        raise Unreadable('the message\'s data is no JSON object: expected {"integration": "acme"}')
+        raise UnreadableMessage('the message\'s data is no JSON object: expected {"integration": "acme"}')
     return body
 
 
@@ -61,13 +61,13 @@ def _parse_time(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (OverflowError, ValueError):
-        raise Unreadable("the message has no time of publication") from None
+        raise UnreadableMessage("the message has no time of publication") from None
 
 
 def _add_hop(message: Message, body: dict[str, Any]) -> Message:
     run_id, hop = body.get("run_id"), body.get("hop")
     if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id) or not isinstance(hop, int) or hop < 0:
-        raise Unreadable('a "continue" message needs the "run_id" and the "hop" of its run')
+        raise UnreadableMessage('a "continue" message needs the "run_id" and the "hop" of its run')
     return Message(
         integration=message.integration,
         trigger=message.trigger,
