@@ -56,3 +56,19 @@ def test_ci_runs_every_target_of_make_check() -> None:
 
     assert set(targets) - set(steps) == set()
     assert "bash .ci/run" in (ROOT / ".github" / "workflows" / "check.yml").read_text()
+
+
+def test_every_hop_of_the_ways_through_the_code_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text().partition("## Three ways through the code")[2]
+    hops = re.findall(r"^\| \d+ \| `([^`]+)` \| `(\w+)` \|", text, re.MULTILINE)
+
+    missing = [(name, function) for name, function in hops if not _has(name, function)]
+
+    assert len(hops) == 39
+    assert missing == []
+
+
+def _has(name: str, function: str) -> bool:
+    folders = (ROOT, ROOT / "functions" / "kustomer_extract")
+    file = next((folder / name for folder in folders if (folder / name).exists()), None)
+    return file is not None and re.search(rf'(def |"){function}\b', file.read_text()) is not None
