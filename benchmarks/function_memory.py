@@ -1,6 +1,8 @@
 """Peak memory and CPU of the function's own process, whatever the size of the organisation.
 
-Usage: ``python -m benchmarks.function_memory [CONVERSATIONS …]``, by default 20,000, 200,000 and, in hops, 300,000.
+Usage: ``python -m benchmarks.function_memory [CONVERSATIONS …]``, by default 20,000, 200,000 and, in hops, 300,000;
+``--plans`` for the peak under the limits of Kustomer's plans instead, with answers that take 0.5 to 1.5 s: the more
+requests are under way, the more pages are in memory. infra/README.md says from it which memory a plan needs.
 Linux only: the peak of another process is in /proc. The function runs under functions-framework as in the cloud
 (tests/system), in as many hops as it takes; Kustomer and Google's services answer from this process. Since they share
 one core's worth of Python, the wall time says nothing; the CPU of a row is compared with the floor that downloads,
@@ -21,6 +23,8 @@ from tests.system.installation import Installation
 
 _MOST_MB = 256
 _MOST_CPU = 3.0
+_PLANS = {(300, 1.0): 6_000, (1_000, 0.6): 40_000, (1_000, 1.0): 40_000, (2_000, 0.6): 60_000, (2_000, 1.0): 60_000}
+"""Requests a minute and `rate_share`; conversations that keep the pace busy for a while."""
 _CASES = {20_000: 60, 200_000: 60, 300_000: 5}  # conversations, and the soft deadline in seconds: 5 make many hops
 
 
@@ -46,6 +50,19 @@ def measure(conversations: int) -> None:
     )
     judge(f"peak ≤ {_MOST_MB} MB", peak_mb, met=peak_mb <= _MOST_MB)
     judge(f"CPU ≤ {_MOST_CPU} x floor", ratio, met=ratio <= _MOST_CPU)
+
+
+def measure_plan(requests: int, rate_share: float, conversations: int) -> None:
+    """Run one organisation under a plan's limit and print the peak."""
+    limit = RateLimit(requests=requests)
+    sandbox = {"conversations": conversations, "limit": limit, "latency_seconds": 0.5, "jitter_seconds": 1.0}
+    with Installation(sandbox=sandbox, settings={"SOFT_DEADLINE_SECONDS": "450"}) as installation:
+        installation.configure(rate_share=rate_share)
+        installation.run()
+        peak_mb = _read_peak_mb(installation.function.process.pid)
+        statuses = {job["status"] for job in installation.read_jobs()}
+    assert statuses == {"SUCCEEDED"}, statuses
+    print(f"{requests:,} requests a minute, rate_share {rate_share}: peak {peak_mb:.0f} MB")
 
 
 def _read_peak_mb(group: int) -> float:
@@ -74,5 +91,9 @@ def _read_stat(process_id: str) -> list[str]:
 
 if __name__ == "__main__":
     print(describe_machine())
-    for size in sys.argv[1:] or _CASES:
-        measure(int(size))
+    if sys.argv[1:] == ["--plans"]:
+        for (requests, rate_share), conversations in _PLANS.items():
+            measure_plan(requests, rate_share, conversations)
+    else:
+        for size in sys.argv[1:] or _CASES:
+            measure(int(size))
