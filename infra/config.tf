@@ -2,6 +2,11 @@
 # function keeps beside them (state and history of runs).
 
 locals {
+  # What people made or edited outlives `terraform destroy`, and the removal
+  # of an integration, until somebody says that it may go. Then the next apply
+  # takes it back: variable `take_back` of the root module.
+  _deletion_policy = var.deletion_protection ? "ABANDON" : "DELETE"
+
   _firestore_location = coalesce(var.firestore.location, var.region)
 
   # How much a table may shrink, unless a person says otherwise; others by 10.
@@ -90,7 +95,7 @@ resource "google_firestore_database" "config" {
     ? "DELETE_PROTECTION_ENABLED"
     : "DELETE_PROTECTION_DISABLED"
   )
-  deletion_policy = var.deletion_protection ? "ABANDON" : "DELETE"
+  deletion_policy = local._deletion_policy
   point_in_time_recovery_enablement = (
     var.firestore.point_in_time_recovery
     ? "POINT_IN_TIME_RECOVERY_ENABLED"
@@ -110,9 +115,10 @@ resource "google_firestore_database" "config" {
 resource "google_firestore_backup_schedule" "daily" {
   count = var.firestore.daily_backup ? 1 : 0
 
-  database  = google_firestore_database.config.name
-  project   = var.project_id
-  retention = "604800s" # 7 days
+  database        = google_firestore_database.config.name
+  deletion_policy = local._deletion_policy
+  project         = var.project_id
+  retention       = "604800s" # 7 days
 
   daily_recurrence {}
 }
@@ -138,10 +144,11 @@ resource "google_project_iam_audit_config" "config" {
 resource "google_firestore_document" "integration" {
   for_each = var.integrations
 
-  collection  = "integrations"
-  database    = google_firestore_database.config.name
-  document_id = each.key
-  project     = var.project_id
+  collection      = "integrations"
+  database        = google_firestore_database.config.name
+  deletion_policy = local._deletion_policy
+  document_id     = each.key
+  project         = var.project_id
 
   fields = jsonencode(merge(
     {
@@ -168,10 +175,11 @@ resource "google_firestore_document" "integration" {
 
 # Run documents go 90 days after their run. Nobody searches by that field.
 resource "google_firestore_field" "run_expiry" {
-  collection = "runs"
-  database   = google_firestore_database.config.name
-  field      = "expire_at"
-  project    = var.project_id
+  collection      = "runs"
+  database        = google_firestore_database.config.name
+  deletion_policy = local._deletion_policy
+  field           = "expire_at"
+  project         = var.project_id
 
   index_config {}
   ttl_config {}

@@ -15,9 +15,10 @@ locals {
 resource "google_service_account" "runtime" {
   account_id = "${var.name}-runtime"
 
-  display_name = "Kustomer extractor: runs the function"
-  project      = var.project_id
-  depends_on   = [time_sleep.foundations]
+  create_ignore_already_exists = true # an apply that was cut off made it
+  display_name                 = "Kustomer extractor: runs the function"
+  project                      = var.project_id
+  depends_on                   = [time_sleep.foundations]
 }
 
 resource "google_cloudfunctions2_function" "extract" {
@@ -41,7 +42,7 @@ resource "google_cloudfunctions2_function" "extract" {
       GOOGLE_FUNCTION_SOURCE = "functions/main.py"
     }
 
-    on_deploy_update_policy {}
+    automatic_update_policy {} # Google patches the base image by itself
 
     source {
       storage_source {
@@ -81,9 +82,10 @@ resource "google_cloudfunctions2_function" "extract" {
 resource "google_service_account" "push" {
   account_id = "${var.name}-push"
 
-  display_name = "Kustomer extractor: lets Pub/Sub call the function"
-  project      = var.project_id
-  depends_on   = [time_sleep.foundations]
+  create_ignore_already_exists = true # an apply that was cut off made it
+  display_name                 = "Kustomer extractor: lets Pub/Sub call the function"
+  project                      = var.project_id
+  depends_on                   = [time_sleep.foundations]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "push" {

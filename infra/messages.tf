@@ -37,6 +37,16 @@ resource "google_pubsub_topic_iam_member" "continue" {
   role    = "roles/pubsub.publisher"
 }
 
+# Only in projects from before April 2021 does Pub/Sub have to be told that it
+# may sign as this account; elsewhere this grants what it may already.
+# https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
+resource "google_service_account_iam_member" "push" {
+  service_account_id = google_service_account.push.name
+
+  member = google_project_service_identity.pubsub.member
+  role   = "roles/iam.serviceAccountTokenCreator"
+}
+
 resource "google_pubsub_subscription" "push" {
   name = "${var.name}-push"
 
@@ -76,6 +86,7 @@ resource "google_pubsub_subscription" "push" {
     google_cloud_run_v2_service_iam_member.push,
     google_pubsub_topic.dead_letter,
     google_pubsub_topic.trigger,
+    google_service_account_iam_member.push,
   ]
 }
 

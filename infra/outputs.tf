@@ -12,6 +12,22 @@ locals {
     local._project,
   )
 
+  # From variables alone: an import cannot wait for a resource.
+  _import_ids = {
+    database = local._import_database
+    dataset  = "projects/${var.project_id}/datasets/${local._dataset_id}"
+    documents = {
+      for name in keys(var.integrations) :
+      name => "${local._import_database}/documents/integrations/${name}"
+    }
+    run_expiry = "${local._import_database}/collectionGroups/runs/fields/expire_at"
+    secrets = {
+      for name in keys(var.integrations) :
+      name => "projects/${var.project_id}/secrets/${name}-kustomer-api-key"
+    }
+  }
+  _import_database = "projects/${var.project_id}/databases/${var.name}"
+
   _pages = {
     for name in keys(var.integrations) : name => {
       config   = "firestore/databases/${var.name}/data/panel/integrations/${name}"
@@ -54,6 +70,14 @@ output "deployment" {
     region             = var.region
     topic              = google_pubsub_topic.trigger.name
   }
+}
+
+output "import_ids" {
+  description = <<-EOT
+    Under which names Google keeps what `destroy` leaves alone: for the
+    variable `take_back` of the root module.
+  EOT
+  value       = local._import_ids
 }
 
 output "key_commands" {

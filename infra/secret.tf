@@ -6,7 +6,8 @@ resource "google_secret_manager_secret" "api_key" {
 
   secret_id = "${each.key}-kustomer-api-key"
 
-  deletion_protection = false # it goes with its integration
+  deletion_policy     = local._deletion_policy
+  deletion_protection = false # that would stop `destroy` half-way
   project             = var.project_id
   version_destroy_ttl = "604800s" # 7 days to change one's mind
 
@@ -38,9 +39,14 @@ resource "google_secret_manager_secret_version" "api_key" {
 
   secret = google_secret_manager_secret.api_key[each.key].id
 
-  deletion_policy        = "DISABLE" # an older key can be taken back
+  deletion_policy        = var.deletion_protection ? "ABANDON" : "DISABLE"
   secret_data_wo         = lookup(var.api_keys, each.key, null)
   secret_data_wo_version = each.value
+
+  # The next key is there before this one is disabled: no run is without one.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_secret_manager_secret_iam_member" "runtime" {

@@ -101,9 +101,10 @@ resource "google_artifact_registry_repository" "images" {
 resource "google_service_account" "build" {
   account_id = "${var.name}-build"
 
-  display_name = "Kustomer extractor: builds the function's image"
-  project      = var.project_id
-  depends_on   = [time_sleep.foundations]
+  create_ignore_already_exists = true # an apply that was cut off made it
+  display_name                 = "Kustomer extractor: builds the function's image"
+  project                      = var.project_id
+  depends_on                   = [time_sleep.foundations]
 }
 
 resource "google_artifact_registry_repository_iam_member" "build" {

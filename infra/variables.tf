@@ -24,8 +24,9 @@ variable "api_keys" {
 
 variable "deletion_protection" {
   description = <<-EOT
-    Whether the configuration and the tables survive `terraform destroy`.
-    Set it to false for a trial.
+    Whether the configuration, its backups, the API keys and the tables
+    survive `terraform destroy`, and the first three the removal of an
+    integration. Set it to false for a trial.
   EOT
   type        = bool
   default     = true

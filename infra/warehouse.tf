@@ -9,8 +9,10 @@ locals {
 resource "google_bigquery_dataset" "tables" {
   dataset_id = local._dataset_id
 
-  # A dataset with tables in it cannot be deleted, unless this says so.
+  # A dataset with tables in it cannot be deleted, unless this says so. While
+  # it is protected, `destroy` leaves it alone and goes on.
   delete_contents_on_destroy = !var.deletion_protection
+  deletion_policy            = local._deletion_policy
   description                = "Kustomer's data, replaced whole by every run."
   location                   = local._dataset_location
   max_time_travel_hours      = tostring(var.time_travel_hours)

@@ -201,6 +201,21 @@ def test_an_integration_that_is_removed_leaves_the_tables_and_the_others_alone()
     }
 
 
+def test_what_an_earlier_destroy_left_is_taken_back_and_nothing_else() -> None:
+    changes = [item for item in find_plan("taken_back")["resource_changes"] if item["change"].get("importing")]
+    database = "projects/demo-project/databases/kustomer"
+
+    assert {item["address"].removeprefix("module.extract."): item["change"]["importing"]["id"] for item in changes} == {
+        "google_bigquery_dataset.tables": "projects/demo-project/datasets/kustomer",
+        "google_firestore_backup_schedule.daily[0]": f"{database}/backupSchedules/5f3a",
+        "google_firestore_database.config": database,
+        'google_firestore_document.integration["acme"]': f"{database}/documents/integrations/acme",
+        "google_firestore_field.run_expiry": f"{database}/collectionGroups/runs/fields/expire_at",
+        'google_secret_manager_secret.api_key["acme"]': "projects/demo-project/secrets/acme-kustomer-api-key",
+    }
+    assert {" ".join(item["change"]["actions"]) for item in changes} == {"no-op"}
+
+
 def test_no_key_is_in_any_plan() -> None:
     messages = run_terraform_test()[1]
 
@@ -281,22 +296,29 @@ def _rights() -> str:
 
 def _place(values: dict[str, Any]) -> str:
     names = [("dataset_id", "dataset"), ("topic", "topic"), ("subscription", "subscription"), ("secret_id", "secret")]
-    names += [("repository", "repository"), ("crypto_key_id", "key"), ("name", "service"), ("project", "project")]
+    names += [("service_account_id", "account"), ("repository", "repository"), ("crypto_key_id", "key")]
+    names += [("name", "service"), ("project", "project")]
     field, kind = next((field, kind) for field, kind in names if field in values)
     condition = values.get("condition", {}).get("title")
     if kind in {"key", "project"}:
         return f"the {kind}" + (f", {condition}" if condition else "")
-    return f"{kind} `{values[field].split('/')[-1]}`"
+    name = values[field].split("/")[-1]
+    return f"{kind} `{_account(name) if kind == 'account' else name}`"
 
 
 def _who(address: str, values: dict[str, Any]) -> str:
     if address.startswith("google_kms_crypto_key_iam_member.agents"):
         service = address.split('"')[1]
         return f"Google's agent of {service}"
-    name = values["member"].partition(":")[2].split("@")
-    if name[1].startswith("gcp-sa-"):
-        return f"Google's agent of {name[1].removeprefix('gcp-sa-').split('.')[0]}"
-    return str(name[0].removeprefix("kustomer-"))
+    member = str(values["member"]).partition(":")[2]
+    place = member.split("@")[1]
+    if place.startswith("gcp-sa-"):
+        return f"Google's agent of {place.removeprefix('gcp-sa-').split('.')[0]}"
+    return _account(member)
+
+
+def _account(email: str) -> str:
+    return email.partition("@")[0].removeprefix("kustomer-")
 
 
 def test_the_rights_are_those_of_the_readme_and_no_more() -> None:

@@ -103,7 +103,16 @@ run "protected" {
     condition = (
       !google_bigquery_dataset.tables.delete_contents_on_destroy &&
       google_firestore_database.config.delete_protection_state == "DELETE_PROTECTION_ENABLED" &&
-      google_firestore_database.config.deletion_policy == "ABANDON" &&
+      alltrue([
+        for policy in [
+          google_bigquery_dataset.tables.deletion_policy,
+          google_firestore_backup_schedule.daily[0].deletion_policy,
+          google_firestore_database.config.deletion_policy,
+          google_firestore_document.integration["acme"].deletion_policy,
+          google_firestore_field.run_expiry.deletion_policy,
+          google_secret_manager_secret.api_key["acme"].deletion_policy,
+        ] : policy == "ABANDON"
+      ]) &&
       google_firestore_database.config.point_in_time_recovery_enablement == "POINT_IN_TIME_RECOVERY_ENABLED" &&
       length(google_firestore_backup_schedule.daily) == 1
     )

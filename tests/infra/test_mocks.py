@@ -108,5 +108,5 @@ def test_every_file_of_terraform_tests_takes_these_answers() -> None:
     written = [path.read_text() for path in sorted(HERE.glob("*.tftest.hcl"))]
     sources = [re.findall(r'mock_provider "google(?:-beta)?" {\n  source = "\./(.*?)"', text) for text in written]
 
-    assert len(written) == 4
+    assert len(written) == 5
     assert all(len(found) == 2 and (HERE.parents[1] / found[0]).is_dir() for found in sources)

@@ -16,6 +16,7 @@ override_resource {
   values = {
     email  = "kustomer-push@demo-project.iam.gserviceaccount.com"
     member = "serviceAccount:kustomer-push@demo-project.iam.gserviceaccount.com"
+    name   = "projects/demo-project/serviceAccounts/kustomer-push@demo-project.iam.gserviceaccount.com"
   }
 }
 

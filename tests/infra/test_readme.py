@@ -1,0 +1,28 @@
+"""The commands of infra/README.md name what is in infra/."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+INFRA = Path(__file__).parents[2] / "infra"
+README = (INFRA / "README.md").read_text()
+WRITTEN = "\n".join(path.read_text() for path in sorted(INFRA.glob("*.tf")))
+
+
+def test_every_address_in_a_command_is_one_of_a_resource() -> None:
+    resources = {".".join(found) for found in re.findall(r'^resource "(\w+)" "(\w+)"', WRITTEN, re.MULTILINE)}
+    named = set(re.findall(r"module\.extract\.(google_\w+\.\w+)", README))
+
+    assert {"google_artifact_registry_repository.images", "google_cloudfunctions2_function.extract"} <= named
+    assert named - resources == set()
+
+
+def test_every_import_of_several_says_which() -> None:
+    several = re.findall(r'^resource "(\w+)" "(\w+)" {\n  for_each', WRITTEN, re.MULTILINE)
+    imported = re.findall(r"^terraform import '?module\.extract\.([^ ']+)'? \S+", README, re.MULTILINE)
+
+    assert len(imported) > 10
+    assert {address for address in imported if "[" in address} == {
+        address for address in imported if tuple(address.partition("[")[0].split(".")) in several
+    }
