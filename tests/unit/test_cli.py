@@ -15,6 +15,7 @@ import duckdb
 import pytest
 import yaml
 
+from kustomer_extract.adapters.kustomer.report.facts import FACTS
 from kustomer_extract.cli import main
 from kustomer_extract.cli.output import print_table
 from kustomer_extract.config import parse_integration
@@ -434,6 +435,24 @@ def test_a_check_tries_everything_and_writes_nothing(laptop: Laptop) -> None:
         ["published conversations", "ok", "nothing yet"],
     ]
     assert set(laptop.config.parent.iterdir()) == files
+
+
+def test_a_report_is_a_page_in_markdown_and_writes_nothing(laptop: Laptop) -> None:
+    files = set(laptop.config.parent.iterdir())
+
+    assert laptop.type("check", "--report") == 0
+    lines = laptop.out.splitlines()
+    assert lines[0] == "## What a live key tells of Kustomer's API"
+    assert lines[4:6] == ["| | Question | What this key tells |", "| --- | --- | --- |"]
+    assert len(lines) == 6 + len(FACTS)
+    assert set(laptop.config.parent.iterdir()) == files
+
+
+def test_a_report_of_a_bad_key_says_why_there_is_none(laptop: Laptop) -> None:
+    laptop.environment["KUSTOMER_API_KEY"] = "wrong"
+
+    assert laptop.type("check", "--report") == 1
+    assert "the key of acme is rejected" in laptop.err
 
 
 def test_a_check_after_a_run_says_how_long_the_next_one_takes(laptop: Laptop) -> None:

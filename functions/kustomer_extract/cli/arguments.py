@@ -31,7 +31,7 @@ def _build_parser() -> argparse.ArgumentParser:
         description="Kustomer's conversations and satisfaction surveys, complete, in DuckDB or BigQuery.",
         epilog="Begin with: kustomer-extract init",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_read_version()}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {read_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     place = _build_place()
 
@@ -48,6 +48,11 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     listing = add("list", "Show integrations: status, last run, colour, rows", "list", takes_name=False)
     check = add("check", "Try key, roles, rate limit, configuration and warehouse; writes nothing", "check acme")
+    check.add_argument(
+        "--report",
+        action="store_true",
+        help="say in Markdown what the key tells of facts that Kustomer does not document, without any value",
+    )
     tables = add("tables", "Show what can be selected, and what is", "tables acme --columns")
     tables.add_argument("--columns", action="store_true", help="every column, at any depth")
     jobs = add("jobs", "Show the history, newest first, with the run's colour", "jobs acme --limit 4")
@@ -112,7 +117,8 @@ def _read_limit(text: str) -> int:
     return int(text)
 
 
-def _read_version() -> str:
+def read_version() -> str:
+    """Say which release this is."""
     try:
         return version("kustomer-extract")
     except PackageNotFoundError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kustomer_extract.cli import looks
 from kustomer_extract.cli.check import check
 from kustomer_extract.cli.init import write_configuration
+from kustomer_extract.cli.report import report
 from kustomer_extract.cli.run import dry_run, run, run_in_cloud
 from kustomer_extract.cli.session import open_session
 
@@ -31,11 +32,16 @@ def _run(session: Session, options: Namespace) -> int:
     return run(session, options) if session.is_laptop else run_in_cloud(session, options)
 
 
+def _check(session: Session, options: Namespace) -> int:
+    name = session.resolve(options.name)
+    return report(session.ports, name) if options.report else check(session.ports, name, as_json=options.json)
+
+
 _ANSWERS: Mapping[str, Callable[[Session, Namespace], int]] = {
     "init": lambda session, options: check(session.ports, options.name, as_json=False),
     "run": _run,
     "list": looks.list_integrations,
-    "check": lambda session, options: check(session.ports, session.resolve(options.name), as_json=options.json),
+    "check": _check,
     "tables": looks.show_tables,
     "jobs": looks.show_jobs,
     "rollback": looks.rollback,

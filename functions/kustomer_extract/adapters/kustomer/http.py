@@ -111,6 +111,16 @@ class Answer:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One request that was answered, well or not; in monotonic seconds."""
+
+    started_at: float
+    ended_at: float
+    status: int
+    headers: Mapping[str, str]
+
+
 @dataclass(slots=True, kw_only=True)
 class _Tries:
     """What one request has been through."""
@@ -149,6 +159,9 @@ class Http:
         patience_seconds: How long an outage is waited out.
         report: Gets an event when an outage is waited out.
         read_seconds: How long the server may be silent.
+
+    Attributes:
+        watch: Gets every attempt that was answered; None: nobody looks.
     """
 
     def __init__(
@@ -176,6 +189,7 @@ class Http:
         self._key_cure = key_cure
         self._patience_seconds = patience_seconds
         self._report = report
+        self.watch: Callable[[Attempt], None] | None = None
         self._has_answered = False
         self._is_out = False
         self._timeout = (_CONNECT_SECONDS, read_seconds)
@@ -285,6 +299,9 @@ class Http:
             gate.lose()
             outage = RetryLater(f"{where}: {describe_outage(error)}")
             raise Transient(outage, is_unknown_host=is_unknown_host(error)) from error
+        if self.watch:
+            ended_at = self._clock.monotonic()
+            self.watch(Attempt(started_at=started_at, ended_at=ended_at, status=status, headers=headers))
         if status == LIMITED or (status == _UNAVAILABLE and "retry-after" in headers):
             gate.pause(began, headers, is_refusal=status == LIMITED)
         else:

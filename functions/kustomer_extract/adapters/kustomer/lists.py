@@ -37,12 +37,14 @@ _MAX_READINGS = 4  # of a list without order
 _IMPORT_MARGIN_SECONDS = 86_400  # an id is made with its record, but not by the clock of its `createdAt`
 
 
-def to_request(table: Table, page: int, *, newest_first: bool = False, is_asked_again: bool = True) -> Request:
+def to_request(
+    table: Table, page: int, *, newest_first: bool = False, is_asked_again: bool = True, page_size: int = PAGE_SIZE
+) -> Request:
     """Ask for a page: https://developer.kustomer.com/api/core-resources/get-conversations, read 2026-11-23."""
     order = {"sort": "desc"} if newest_first else {}
     return Request(
         path=f"/v1/{table}",
-        query={"page": page, "pageSize": PAGE_SIZE, **order},
+        query={"page": page, "pageSize": page_size, **order},
         role=table.role,
         is_asked_again=is_asked_again,
     )

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.gate import Gate
-from kustomer_extract.adapters.kustomer.http import CHECK_KEY, PATIENCE_SECONDS, Answer, Http, Request
+from kustomer_extract.adapters.kustomer.http import CHECK_KEY, PATIENCE_SECONDS, Answer, Attempt, Http, Request
 from kustomer_extract.adapters.kustomer.lists import List, find_existing
 from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT, SEARCH_LIMIT
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
@@ -20,7 +20,7 @@ from kustomer_extract.errors import RetryLater, Unwanted
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from datetime import datetime
 
     from kustomer_extract.adapters.kustomer.progress import ListPage
@@ -96,6 +96,10 @@ class KustomerSource:
     def close(self) -> None:
         """Let go of all connections."""
         self._http.close()
+
+    def watch(self, watcher: Callable[[Attempt], None]) -> None:
+        """Show every answer from now on to somebody, refusals too."""
+        self._http.watch = watcher
 
     def check_key(self, until: datetime) -> None:
         """Ask whether the key is valid, whatever its roles; raises as `iter_pages`, and `Unwanted` when time is up."""

@@ -1,0 +1,91 @@
+"""What search tells: whether deleted ones are in it, how late it is, and what it makes of a time that is not set."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kustomer_extract.adapters.kustomer.report.asking import Asking, NotSeenError
+from kustomer_extract.adapters.kustomer.report.shapes import find, to_seconds
+from kustomer_extract.adapters.kustomer.search.requests import (
+    CREATED,
+    Place,
+    to_created_ms,
+    to_found,
+    to_ms,
+    to_request,
+)
+from kustomer_extract.adapters.kustomer.search.windows import WITHOUT_TIME, Window
+from kustomer_extract.models import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kustomer_extract.adapters.kustomer.http import Request
+
+_CHOICES: Mapping[str, Mapping[str, bool]] = {
+    "nothing said": {},
+    "`false`": {"includeDeleted": False},
+    "`true`": {"includeDeleted": True},
+}
+_WHOLE = Window(start=None, end=None)
+
+
+def tell_deleted(asking: Asking) -> str:
+    """V4."""
+    told = []
+    for word, more in _CHOICES.items():
+        try:
+            total = to_found(asking.get(_to_count(more))).total
+            told.append(f"{word}: {total}")
+        except NotSeenError as reason:
+            told.append(f"{word}: {reason}")
+    return "; ".join(told)
+
+
+def _to_count(more: Mapping[str, bool]) -> Request:
+    request = to_request(Place.STANDARD, CREATED, _WHOLE, page_size=1)
+    body = json.loads(request.body or b"")
+    del body["includeDeleted"]
+    body |= more
+    return replace(request, body=json.dumps(body, separators=(",", ":")).encode())
+
+
+def tell_lateness(asking: Asking) -> str:
+    """V5."""
+    newest = [record for record in asking.read(Table.CONVERSATIONS, newest_first=True) if to_created_ms(record)]
+    if not newest:
+        return "the list has none with a time of creation"
+    window = Window(start=min(to_created_ms(record) or 0 for record in newest), end=None)
+    answer = to_found(asking.get(to_request(Place.STANDARD, CREATED, window)))
+    found = {str(record["id"]): record for record in answer.records}
+    now = to_ms(answer.served_at)
+    ages = {str(record.get("id")): (now - (to_created_ms(record) or 0)) / 1000 for record in newest}
+    missing = [age for identifier, age in ages.items() if identifier not in found]
+    present = [age for identifier, age in ages.items() if identifier in found]
+    behind = sum(
+        (to_seconds(find(found[str(record.get("id"))], "attributes", "updatedAt")) or 0)
+        < (to_seconds(find(record, "attributes", "updatedAt")) or 0)
+        for record in newest
+        if str(record.get("id")) in found
+    )
+    return (
+        f"of the {len(newest)} newest of the list {len(present)} are found"
+        f"{f', the youngest {min(present):.0f} s old' if present else ''}"
+        f"{f'; of those missing the oldest is {max(missing):.0f} s old' if missing else ''}; "
+        f"{behind} are older versions than in the list ({answer.total} in that span)"
+    )
+
+
+def tell_not_set(asking: Asking) -> str:
+    """V9."""
+    told = []
+    for place in Place:
+        try:
+            found = to_found(asking.get(to_request(place, CREATED, WITHOUT_TIME)))
+            timed = sum(to_created_ms(record) is not None for record in found.records)
+            told.append(f"`{place}`: accepted, {found.total} found, {timed} of {len(found.records)} have a time")
+        except NotSeenError as reason:
+            told.append(f"`{place}`: {reason}")
+    return "; ".join(told)
