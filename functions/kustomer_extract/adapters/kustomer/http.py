@@ -301,7 +301,7 @@ class Http:
             raise Transient(outage, is_unknown_host=is_unknown_host(error)) from error
         if self.watch:
             ended_at = self._clock.monotonic()
-            self.watch(Attempt(started_at=started_at, ended_at=ended_at, status=status, headers=headers))
+            self.watch(Attempt(started_at=began.at, ended_at=ended_at, status=status, headers=headers))
         if status == LIMITED or (status == _UNAVAILABLE and "retry-after" in headers):
             gate.pause(began, headers, is_refusal=status == LIMITED)
         else:
