@@ -429,7 +429,12 @@ def test_a_check_tries_everything_and_writes_nothing(laptop: Laptop) -> None:
         ["rate limit", "ok", "1000 requests a minute"],
         ["order of pages", "ok", "oldest first; with sort=desc, newest first"],
         ["depth of pages", "ok", "fewer than 100 pages: whether more are served cannot be seen"],
-        ["way to conversations", "ok", "the list: the search counts 120 of them"],
+        ["size of pages", "ok", "100: of 500 are refused and of 200 are refused"],
+        [
+            "way to conversations",
+            "ok",
+            "the list: the search counts 120 of them; one conversation has the same attributes in both",
+        ],
         ["duration", "ok", "60,000 conversations a minute at rate_share 0.6"],
         ["published satisfaction", "ok", "nothing yet"],
         ["published conversations", "ok", "nothing yet"],

@@ -51,7 +51,10 @@ def test_all_is_well() -> None:
         "rate limit": "500 requests a minute",
         "order of pages": "oldest first; with sort=desc, newest first",
         "depth of pages": "fewer than 100 pages: whether more are served cannot be seen",
-        "way to conversations": "the list: the search counts 150 of them",
+        "size of pages": "100: of 500 are refused and of 200 are refused",
+        "way to conversations": (
+            "the list: the search counts 150 of them; one conversation has the same attributes in both"
+        ),
     }
 
 
@@ -61,6 +64,44 @@ def test_beyond_a_capped_list_the_way_is_search_and_one_conversation_is_compared
     assert findings["way to conversations"].detail == (
         "search: there are 10,100 and the list ends at 10,000; one conversation has the same attributes in both"
     )
+
+
+def test_a_deep_list_is_the_way_and_one_conversation_is_compared() -> None:
+    assert check(conversations=10_200)["way to conversations"].detail == (
+        "the list: it goes deeper than 10,000; the search counts 10,200; "
+        "one conversation has the same attributes in both"
+    )
+
+
+@pytest.mark.parametrize("conversations", [0, 3])
+def test_an_empty_organisation_has_none_to_compare(conversations: int) -> None:
+    way = check(conversations=conversations)["way to conversations"]
+
+    assert way.ok
+    assert ("no conversation to compare" in way.detail) == (conversations == 0)
+
+
+def test_attributes_that_one_of_the_ways_lacks_are_named() -> None:
+    record = b'{"id":"6a01f0c2b7d3e94410aa0001","attributes":{"createdAt":"2026-01-01T00:00:00Z","%b":1}}'
+    body = b'{"data":[' + record + b'],"meta":{"total":1}}'
+    faults = [Fault(table="conversations", body=body % b"name"), Fault(table="search", body=body % b"spam")]
+
+    way = check(faults=faults)["way to conversations"]
+
+    assert way.detail.endswith("of one conversation the search lacks name and the list lacks spam")
+
+
+@pytest.mark.parametrize(
+    ("largest", "told"),
+    [
+        (500, "pages of 150 are served, too; those of 100 are used"),
+        (100, "100: of 500 bring 100 and of 200 bring 100"),
+    ],
+)
+def test_whether_larger_pages_are_served_is_said(largest: int, told: str) -> None:
+    paging = Paging(accepted_page=500, largest_page=largest)
+
+    assert check(paging=paging)["size of pages"].detail == told
 
 
 def test_without_the_role_the_way_is_the_list_and_the_role_is_named() -> None:
@@ -129,6 +170,7 @@ def test_an_outage_is_a_finding() -> None:
         "role for conversations",
         "order of pages",
         "depth of pages",
+        "size of pages",
     ]
 
 

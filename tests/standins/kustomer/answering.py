@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tests.standins.kustomer.endpoints import ROLES
+from tests.standins.kustomer import search
+from tests.standins.kustomer.endpoints import LARGEST_PAGES, ROLES
 from tests.standins.kustomer.exchange import Answer, refuse
 from tests.standins.kustomer.paging import build_page
-from tests.standins.kustomer.search import answer_search
 
 if TYPE_CHECKING:
     from tests.standins.kustomer.endpoints import Asked
@@ -27,10 +27,12 @@ def answer_well(served: Sandbox, asked: Asked, body: bytes) -> Answer:
     if asked.table == "conversation":
         found = served.organisation.find(asked.identifier)
         return Answer(status=200, body=b'{"data":%b}' % found) if found else refuse(404, "No such conversation")
-    if asked.query is None:
+    paging = served.paging.of(asked.table)
+    largest = max(LARGEST_PAGES.get(asked.table, search.LARGEST_PAGE), paging.accepted_page)
+    if asked.query is None or asked.query.page_size > largest:
         return refuse(400, "page, pageSize or sort is out of bounds")
     if asked.role == "search":
-        return answer_search(
+        return search.answer_search(
             served.organisation,
             served.search,
             asked.query,
@@ -40,4 +42,4 @@ def answer_well(served: Sandbox, asked: Asked, body: bytes) -> Answer:
             ids_only=asked.ids_only,
         )
     hosts = {"absolute": served.url, "other_host": served.other_url}
-    return build_page(served.organisation.rows(asked.rows), asked.query, served.paging.of(asked.table), hosts=hosts)
+    return build_page(served.organisation.rows(asked.rows), asked.query, paging, hosts=hosts)

@@ -24,7 +24,10 @@ ROLES: Mapping[str, str] = {
 }
 """By what `Sandbox.missing_roles` calls them."""
 
-_LISTS = {"satisfaction": LARGEST_PAGE, "conversations": LARGEST_PAGE, "users": 500, "teams": 500}
+LARGEST_PAGES = {"satisfaction": LARGEST_PAGE, "conversations": LARGEST_PAGE, "users": 500, "teams": 500}
+"""What is documented; `Paging.accepted_page` may allow more."""
+
+_MOST = 1000
 _SEARCHES = {"/v1/customers/search": "search", "/v1/customers/archive/search": "archive"}
 _ONE = "/v1/conversations/"
 
@@ -68,10 +71,10 @@ def parse_target(method: str, target: str) -> Asked:
     if url.path.startswith(_ONE):
         return Asked(table="conversation", identifier=unquote(url.path.removeprefix(_ONE)))
     table = url.path.removeprefix("/v1/")
-    if table not in _LISTS:
+    if table not in LARGEST_PAGES:
         return Asked(table=None)
     former = table == "users" and query.get("deleted") == "true"
     if table == "users" and "deleted" in query and "pending" in query:
         return Asked(table=table)
-    page = parse_query(url.path, query, largest=_LISTS[table], more="&deleted=true" if former else "")
+    page = parse_query(url.path, query, largest=_MOST, more="&deleted=true" if former else "")
     return Asked(table=table, query=page, rows="former users" if former else table)

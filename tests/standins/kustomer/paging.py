@@ -38,6 +38,7 @@ class Paging:
         descending: Newest first even without ``sort=desc``.
         sort_refused: ``sort=desc`` is answered with 400.
         sort_ignored: ``sort=desc`` changes nothing.
+        accepted_page: The largest `pageSize` that is not refused.
         largest_page: So many rows a page, whatever is asked for; None: what Kustomer documents.
     """
 
@@ -51,6 +52,7 @@ class Paging:
     descending: bool = False
     sort_refused: bool = False
     sort_ignored: bool = False
+    accepted_page: int = LARGEST_PAGE
     largest_page: int | None = None
 
     def of(self, table: str | None) -> Paging:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.adapters.kustomer.search.requests import ROLE
 from kustomer_extract.adapters.kustomer.ways import CAP
 from kustomer_extract.errors import BrokenPage, ExtractError, RoleMissing, Unwanted
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from kustomer_extract.models import JsonObject
 
 _LAST_PAGE_OF_CAP = 100
+_SIZES = (500, 200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Finding:
 
 
 def check_source(source: KustomerSource, tables: Sequence[Table], *, until: datetime) -> tuple[Finding, ...]:
-    """Look at key, roles, rate limit, order and depth of the pages, with at most eight requests."""
+    """Look at key, roles, rate limit, order, depth and size of the pages, and the way, with at most twenty requests."""
     key = _look("API key", partial(_check_key, source, until))
     return (key, *_check_lists(source, tables, until)) if key.ok else (key,)
 
@@ -50,6 +52,7 @@ def _check_lists(source: KustomerSource, tables: Sequence[Table], until: datetim
     if Table.CONVERSATIONS in tables:
         yield _look("order of pages", partial(_check_order, source, until))
         yield _look("depth of pages", partial(_check_depth, source, until))
+        yield _look("size of pages", partial(_check_size, source, until))
         yield _check_way(source, until)
 
 
@@ -78,15 +81,12 @@ def _check_way(source: KustomerSource, until: datetime) -> Finding:
     try:
         counted = ways.search.count()
         if counted.expected <= CAP:
-            return Finding(name=name, ok=True, detail=f"the list: the search counts {counted.expected:,} of them")
-        if ways.list_goes_deeper():
+            told = f"the list: the search counts {counted.expected:,} of them"
+        elif ways.list_goes_deeper():
             told = f"the list: it goes deeper than {CAP:,}; the search counts {counted.expected:,}"
-            return Finding(name=name, ok=True, detail=told)
-        return Finding(
-            name=name,
-            ok=True,
-            detail=f"search: there are {counted.expected:,} and the list ends at {CAP:,}; {_compare_keys(ways)}",
-        )
+        else:
+            told = f"search: there are {counted.expected:,} and the list ends at {CAP:,}"
+        return Finding(name=name, ok=True, detail=f"{told}; {_compare_keys(ways)}")
     except Unwanted:
         return Finding(name=name, ok=False, detail="no answer in time", remedy="try again later")
     except RoleMissing:
@@ -98,14 +98,19 @@ def _check_way(source: KustomerSource, until: datetime) -> Finding:
 
 def _compare_keys(ways: Ways) -> str:
     """Compare what a conversation has in the list and in the search, by the names of its attributes."""
-    record = ways.of_list.read_page(1).records[0]
+    records = ways.of_list.read_page(1).records
+    if not records:
+        return "there is no conversation to compare"
+    record = records[0]
     found = {str(other["id"]): other for other in ways.search.find_made_with(record)}
     if record["id"] not in found:
         return "a conversation of the list was not found by search"
-    missing = _list_names(record) - _list_names(found[str(record["id"])])
-    if missing:
-        return f"one conversation lacks {', '.join(sorted(missing))} there"
-    return "one conversation has the same attributes in both"
+    of_list, of_search = _list_names(record), _list_names(found[str(record["id"])])
+    if of_list == of_search:
+        return "one conversation has the same attributes in both"
+    differences = {"the search lacks": of_list - of_search, "the list lacks": of_search - of_list}
+    told = [f"{who} {', '.join(sorted(names))}" for who, names in differences.items() if names]
+    return f"of one conversation {' and '.join(told)}"
 
 
 def _list_names(record: JsonObject) -> set[str]:
@@ -147,3 +152,14 @@ def _check_depth(source: KustomerSource, until: datetime) -> str:
             f"page {beyond.number} adds nothing to page {last.number}; ask Kustomer's support for the rest"
         )
     return f"page {beyond.number} is served"
+
+
+def _check_size(source: KustomerSource, until: datetime) -> str:
+    """Say whether larger pages would be served. They are not used: docs/kustomer-api.md, section 4.1."""
+    told = []
+    for size in _SIZES:
+        served = source.count_served(Table.CONVERSATIONS, until, page_size=size)
+        if served is not None and served > PAGE_SIZE:
+            return f"pages of {served} are served, too; those of {PAGE_SIZE} are used"
+        told.append(f"of {size} are refused" if served is None else f"of {size} bring {served}")
+    return f"{PAGE_SIZE}: {' and '.join(told)}"

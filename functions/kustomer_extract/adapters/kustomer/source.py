@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.gate import Gate
 from kustomer_extract.adapters.kustomer.http import CHECK_KEY, PATIENCE_SECONDS, Answer, Attempt, Http, Request
-from kustomer_extract.adapters.kustomer.lists import List, find_existing
+from kustomer_extract.adapters.kustomer.lists import List, find_existing, to_request
 from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT, SEARCH_LIMIT
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.search.reader import SearchReader
 from kustomer_extract.adapters.kustomer.search.requests import to_ms
 from kustomer_extract.adapters.kustomer.ways import Ways
-from kustomer_extract.errors import RetryLater, Unwanted
+from kustomer_extract.errors import BrokenPage, RetryLater, Unwanted
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
@@ -108,6 +108,16 @@ class KustomerSource:
     def read_page(self, table: Table, number: int, until: datetime, *, newest_first: bool = False) -> ListPage:
         """Read a single page; raises as `iter_pages`, and `Unwanted` when time is up."""
         return self._open_list(table, until).read_page(number, newest_first=newest_first)
+
+    def count_served(self, table: Table, until: datetime, *, page_size: int) -> int | None:
+        """Ask for a first page of so many records; count what comes, None if that is refused."""
+        try:
+            answer = self._ask(until, to_request(table, 1, is_asked_again=False, page_size=page_size))
+        except BrokenPage as error:
+            if error.status_code is None:
+                raise
+            return None
+        return len(answer.content["data"])
 
     def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:
         """Ask for each of these records; raises as `iter_pages`, and `RetryLater` when time is up."""
