@@ -631,7 +631,7 @@ def test_what_cannot_be_understood_is_exit_code_2(arguments: list[str], capsys: 
         ),
         (
             "integrations: {acme: {org: acme, history_start: 2024-02-30}}",
-            "column 49: found a date that no calendar has",
+            "column 49: found a date that does not exist",
         ),
         (
             b"integrations:\n  acme: {org: \xff}",

@@ -1,4 +1,4 @@
-"""The machine's clock, on laptop and in the cloud."""
+"""The clock of the machine, on a laptop and in the cloud."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class SystemClock:
     """Implements `Clock`."""
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that only grow."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:

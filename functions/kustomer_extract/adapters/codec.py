@@ -1,8 +1,8 @@
-"""What is stored ↔ our values: the run's state, the run document, and the rows of `_jobs`, the same for every store.
+"""Converts what is stored: the run's state, the run document, and the rows of `_jobs`; the same for every store.
 
-Every field has a default, so what an older release has written is read: a field that is absent or null gets the
-default of its dataclass, a field that this release does not know is ignored. Pure but for the package's schema file.
-`tests/stored/` keeps what each release wrote. Longer than 200 lines, because the three forms share one table of fields.
+What an older release wrote can be read: a field that is absent or null gets its default, and an unknown field is
+ignored. `tests/stored/` keeps what each release wrote. Pure, except that it reads a schema file.
+Longer than 200 lines, because the three forms share one table of fields.
 
 The state document, whole::
 
@@ -14,8 +14,8 @@ The state document, whole::
                           "chunks": str,                JSON: [common prefix, [[rest of the name, rows], …]]
                           "job": {"drift", "custom_names": str (JSON), …}}}}
 
-Maps with free keys are JSON text: Firestore limits the length of field names, and indexes each. Chunks are text because
-a long run has thousands: 20 bytes each that way, and a document holds 1 MiB.
+Maps with free keys are JSON text: Firestore limits the length of field names and indexes each of them. Chunks are text,
+because a long run has thousands: so each takes 20 bytes of the 1 MiB that a document may have.
 Source: https://firebase.google.com/docs/firestore/quotas, read 2026-11-23.
 """
 
@@ -86,7 +86,7 @@ _JOB: Mapping[str, Callable[[Any], Any]] = {
     "columns_added": tuple,
     "columns_removed": tuple,
 }
-"""How each field of a job is read; all but `table` may be missing."""
+"""Field of a job → how it is read. All but `table` may be missing."""
 
 _RUN: Mapping[str, Callable[[Any], Any]] = {
     "run_id": RunId,
@@ -104,9 +104,9 @@ _RUN: Mapping[str, Callable[[Any], Any]] = {
     "schema_hash": str,
     "document": _read_json,
 }
-"""How each field of a run is read; all but `run_id` may be missing. Its tables come besides."""
+"""Field of a run → how it is read. All but `run_id` may be missing. Its tables are read separately."""
 
-_OF_THE_RUN = frozenset({"run_id", "integration", "table"})  # a job's place in the state says these
+_OF_THE_RUN = frozenset({"run_id", "integration", "table"})  # the place of a job in the state says these
 _NOT_SHOWN = _OF_THE_RUN | {"config_hash", "published_at", "custom_names"}
 
 
@@ -142,7 +142,7 @@ def to_row(job: Job) -> dict[str, Any]:
 
 
 def parse_rows(rows: Iterable[Mapping[str, Any]]) -> list[Job]:
-    """Turn rows back into jobs; those of a table that this release does not know are left out."""
+    """Turn rows back into jobs. Jobs of an unknown table are left out."""
     return [_parse_job({**row, "table": row["table_name"]}) for row in rows if row.get("table_name") in set(Table)]
 
 
@@ -154,7 +154,7 @@ def _parse_job(values: Mapping[str, Any]) -> Job:
 
 
 def to_state_document(state: RunState) -> dict[str, Any]:
-    """Write a state, but for its integration, which is the document's path, and its version."""
+    """Write a state, without its version and its integration, which is in the path of the document."""
     return {
         **_to_values(_RUN, state),
         "document": json.dumps(state.document),
@@ -166,14 +166,14 @@ def parse_state_document(integration: IntegrationName, document: Mapping[str, An
     """Read a state that `to_state_document` of this release or an older one wrote.
 
     Raises:
-        StateUnreadable: there is no making sense of it.
+        StateUnreadable: the document is something else.
     """
     try:
         values = _read(_RUN, document)
         began = values.get("published_at") or _to_time(document["run_id"])
         run = {"trigger": Trigger.SCHEDULE, "published_at": began, "started_at": began, **values}
         stored = dict(document.get("tables") or {})
-        tables = {  # Firestore keeps no order
+        tables = {  # Firestore does not keep the order
             table: _parse_table(stored[table.value], table=table, integration=integration, run_id=run["run_id"])
             for table in Table
             if table.value in stored
@@ -184,7 +184,7 @@ def parse_state_document(integration: IntegrationName, document: Mapping[str, An
 
 
 def _to_time(run_id: str) -> datetime:
-    """Read when a run was triggered off its name: ``20261123t030000z-1a2b3c4d``."""
+    """Read from a run's id when it was triggered: ``20261123t030000z-1a2b3c4d``."""
     return datetime.strptime(run_id.partition("-")[0], "%Y%m%dt%H%M%Sz").replace(tzinfo=UTC)
 
 
@@ -226,7 +226,7 @@ def _parse_chunks(text: str) -> tuple[Staged, ...]:
 
 
 def to_run_document(state: RunState) -> dict[str, Any]:
-    """Write what people see of a run in the console.
+    """Write the run document, which people see in the console.
 
     ``{"status", "color" | None, "trigger", "config_hash": str, "hops": int, "started_at", "finished_at" | None,
     "expire_at": timestamp, "tables": {<table>: {"job_id", "status", …, "drift": [{"path": str, "count": int}, …]}}}``

@@ -1,6 +1,6 @@
-"""The command `kustomer-extract`: what it was asked for, where, and how it went. No rule of a run lives here.
+"""The command `kustomer-extract`: reads arguments, calls the pipeline, prints outcomes. It has no rules of a run.
 
-Exit codes: 0 all succeeded, or rightly skipped · 1 something failed · 2 usage or configuration · 130 interrupted.
+Exit codes: 0 all succeeded, or nothing was to be done · 1 a failure · 2 usage or configuration · 130 interrupted.
 Outcomes go to standard output, events and errors to standard error.
 """
 
@@ -23,18 +23,18 @@ _INTERRUPTED = 130
 _EXTRAS = dict.fromkeys(("duckdb", "tqdm", "yaml", "pytz"), "laptop") | dict.fromkeys(
     ("google", "google_crc32c"), "laptop,cloud"
 )
-"""Packages that a small installation lacks, and the extras of pyproject.toml that bring them."""
+"""Package that a small installation lacks → the extras of pyproject.toml that install it."""
 
 
 def main(arguments: Sequence[str] | None = None, *, environment: Mapping[str, str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: Without the command's own name; those of the process if None.
-        environment: KUSTOMER_API_KEY on a laptop, and the variables of `bootstrap.Settings`; the process's if None.
+        arguments: The arguments without the command's own name; None: those of the process.
+        environment: KUSTOMER_API_KEY on a laptop, and the variables of `bootstrap.Settings`; None: that of the process.
 
     Returns:
-        The exit code. What is a bug raises.
+        The exit code. A bug raises its exception.
     """
     options = parse_arguments(arguments)
     with Interrupts() as interrupts:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, *, environment: Mapping[str, st
         except ExtractError as error:
             return _report(error, _FAILED)
         except Exception:
-            if not interrupts.seen:  # a library may turn the interruption into an error of its own
+            if not interrupts.seen:  # a library may turn the interruption into its own error
                 raise
             return _report("interrupted", _INTERRUPTED)
 

@@ -1,4 +1,4 @@
-"""What may be typed after `kustomer-extract`."""
+"""The arguments of `kustomer-extract`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAME_HELP = "the integration; may be left out where there is only one"
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the arguments. Without any, the help is shown; what cannot be read ends the process with exit code 2."""
+    """Read the arguments. Without any, show the help. Wrong arguments end the process with exit code 2."""
     parser = _build_parser()
     options = parser.parse_args(arguments)
     if options.command is None:
@@ -91,7 +91,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
 
 
 def _build_place() -> argparse.ArgumentParser:
-    """Describe the options that say where; all commands have them."""
+    """Build the options for laptop and cloud, which all commands have."""
     place = argparse.ArgumentParser(add_help=False)
     laptop = place.add_argument_group(
         "on a laptop (the key is read from KUSTOMER_API_KEY_<NAME>, else from KUSTOMER_API_KEY)"

@@ -1,4 +1,4 @@
-"""`kustomer-extract check`: tries everything a run needs, in the order a run needs it, and writes nothing."""
+"""`kustomer-extract check`: tries everything that a run needs, in the same order, and writes nothing."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from kustomer_extract.models import IntegrationName
     from kustomer_extract.ports import Ports
 
-_PATIENCE = timedelta(minutes=2)
+_TIME_LIMIT = timedelta(minutes=2)
 
 
 def check(ports: Ports, name: IntegrationName, *, as_json: bool = False) -> int:
     """Try configuration, key, roles, rate limit and warehouse; print a line for each, and return the exit code.
 
     Raises:
-        ConfigInvalid: nothing else can be tried.
+        ConfigInvalid: the configuration is wrong, so nothing else can be tried.
     """
     integration = read_integration(ports, name)
     findings = [_describe(integration), *_check_kustomer(ports, integration), *_check_warehouse(ports, name)]
@@ -61,17 +61,17 @@ def _check_kustomer(ports: Ports, integration: Integration) -> Iterator[Finding]
         return
     with closing(ports.open_source(integration, key, ports.log, Scope(integration=integration.name))) as source:
         assert isinstance(source, KustomerSource)
-        findings = check_source(source, tuple(integration.tables), until=ports.clock.now() + _PATIENCE)
+        findings = check_source(source, tuple(integration.tables), until=ports.clock.now() + _TIME_LIMIT)
         yield from findings
         if not findings[0].ok:  # the key
             return
-        with suppress(ExtractError):  # it is told by _check_warehouse
+        with suppress(ExtractError):  # _check_warehouse reports it
             published = ports.warehouse.count_published(integration.name, Table.CONVERSATIONS)
             yield _estimate(source.limit or source.assumed_limit, integration.rate_share, published)
 
 
 def _estimate(limit: int, share: float, published: int | None) -> Finding:
-    """Say how long a run takes, as far as requests decide it."""
+    """Estimate how long the requests of a run take."""
     per_minute = limit * share * PAGE_SIZE
     told = f"{per_minute:,.0f} conversations a minute at rate_share {share:g}"
     if published:

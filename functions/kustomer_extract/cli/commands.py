@@ -1,10 +1,10 @@
-"""Which function answers which command."""
+"""Calls the function of each command."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kustomer_extract.cli import looks
+from kustomer_extract.cli import show
 from kustomer_extract.cli.check import check
 from kustomer_extract.cli.init import write_configuration
 from kustomer_extract.cli.report import report
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def run_command(options: Namespace, environment: Mapping[str, str], was_interrupted: Callable[[], bool]) -> int:
-    """Open what the command works with, and answer it; return the exit code."""
+    """Open the session, execute the command, and return its exit code."""
     if options.command == "init":
         write_configuration(options)
     with open_session(options, environment, was_interrupted) as session:
-        return _ANSWERS[options.command](session, options)
+        return _COMMANDS[options.command](session, options)
 
 
 def _run(session: Session, options: Namespace) -> int:
@@ -37,12 +37,12 @@ def _check(session: Session, options: Namespace) -> int:
     return report(session.ports, name) if options.report else check(session.ports, name, as_json=options.json)
 
 
-_ANSWERS: Mapping[str, Callable[[Session, Namespace], int]] = {
+_COMMANDS: Mapping[str, Callable[[Session, Namespace], int]] = {
     "init": lambda session, options: check(session.ports, options.name, as_json=False),
     "run": _run,
-    "list": looks.list_integrations,
+    "list": show.list_integrations,
     "check": _check,
-    "tables": looks.show_tables,
-    "jobs": looks.show_jobs,
-    "rollback": looks.rollback,
+    "tables": show.show_tables,
+    "jobs": show.show_jobs,
+    "rollback": show.rollback,
 }

@@ -1,4 +1,4 @@
-"""`kustomer-extract init`: asks for what a configuration needs, and writes it with every table and column."""
+"""`kustomer-extract init`: asks for the settings, and writes a configuration with every table and column."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from kustomer_extract.schema import Field
 
-_LEVELS = 2  # of columns that are written out; deeper ones can be added by hand
+_LEVELS = 2  # levels of columns that are written; deeper ones can be added by hand
 
 
 def write_configuration(options: Namespace) -> None:
-    """Write the file, with what the options say or a person answers.
+    """Write the file with the values of the options. Missing values are asked for.
 
     Raises:
-        UsageError: the file is there already, or nobody can be asked.
+        UsageError: the file exists already, or a value is missing and the input is no terminal.
         ConfigInvalid: an answer is not allowed; nothing was written.
     """
     if options.config.exists():
@@ -58,7 +58,7 @@ def _ask(question: str, option: str, default: str | None = None) -> str:
 
 
 def _to_lines(name: str, document: dict[str, object]) -> Iterator[str]:
-    """Write the file: every setting, every table and every column to two levels, each with what it is."""
+    """Yield the lines of the file: settings, tables, and columns of two levels, each with its description."""
     yield "# What kustomer-extract replicates. docs/console.md explains each setting."
     yield "integrations:"
     yield f"  {name}:"
@@ -76,7 +76,7 @@ def _to_lines(name: str, document: dict[str, object]) -> Iterator[str]:
 
 
 def _to_column_lines(fields: Sequence[Field], indent: str, *, level: int = 1) -> Iterator[str]:
-    """Write columns with their descriptions. Those that `personal_data` decides are comments."""
+    """Yield columns with their descriptions. Columns that depend on `personal_data` are written as comments."""
     for field in fields:
         if field.name in ALWAYS_SELECTED:
             continue

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first one interrupts, further ones are heard only once what was begun is put in order."""
+"""Ctrl-C: the first one interrupts the command. Further ones are ignored while the command tidies up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Interrupts:
     """Handles SIGINT while it is open.
 
     Attributes:
-        seen: Somebody has pressed Ctrl-C.
+        seen: Whether somebody has pressed Ctrl-C.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What goes to standard output: lines and aligned tables, in colour on a terminal that shows colours."""
+"""Prints lines and aligned tables to standard output, with colours if the terminal shows them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLOURS = {
 
 
 def say(line: str) -> None:
-    """Print one line. A reader that has gone away (``| head``) is no error, nor is one that reads ASCII only."""
+    """Print one line. A closed output (``| head``) and an output that takes only ASCII are no errors."""
     encoding = sys.stdout.encoding or "utf-8"
     text = f"{line}\n".encode(encoding, errors="replace").decode(encoding)
     try:
@@ -49,7 +49,7 @@ def format_time(moment: datetime | None) -> str | None:
 
 
 def count(names: Collection[str]) -> str | None:
-    """Write how many there are and the first few of them: ``7: a, b, c, …``."""
+    """Return how many there are, and the first few of them: ``7: a, b, c, …``."""
     if not names:
         return None
     shown = ", ".join(sorted(names)[:_SHOWN])
@@ -57,7 +57,7 @@ def count(names: Collection[str]) -> str | None:
 
 
 def shows_colours() -> bool:
-    """Tell whether standard output is a terminal that shows colours, and nobody objects (https://no-color.org)."""
+    """Tell whether standard output is a terminal that shows colours, and NO_COLOR is not set (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

@@ -1,4 +1,4 @@
-"""`kustomer-extract run`: here, in this process, or in the cloud, by a message."""
+"""`kustomer-extract run`: on a laptop in this process, in the cloud by a message."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run_in_cloud(session: Session, options: Namespace) -> int:
 
 
 def run(session: Session, options: Namespace) -> int:
-    """Run an integration in this process, to its end."""
+    """Run an integration in this process until it ends."""
     wanted, tables = choose_tables(options.words, session.ports.configs.list_names())
     name, ports = session.resolve(wanted), session.ports
     if tables:
@@ -96,7 +96,7 @@ def _show(session: Session, name: IntegrationName, jobs: Sequence[Job]) -> None:
 
 
 def _describe_interruption(jobs: Sequence[Job]) -> str:
-    """Say what a run that was interrupted has published, and what not."""
+    """Say which tables an interrupted run has published, and which not."""
     done = [job.table for job in jobs if job.status is JobStatus.SUCCEEDED]
     rest = [job.table for job in jobs if job.status is not JobStatus.SUCCEEDED]
     told = [f"{' and '.join(done)} {'is' if len(done) == 1 else 'are'} published"] if done else []
@@ -106,7 +106,7 @@ def _describe_interruption(jobs: Sequence[Job]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _OnlySome:
-    """Implements `ConfigStore`: the same documents, in which no other tables are selected."""
+    """Implements `ConfigStore`: the same documents, with only some tables selected."""
 
     configs: ConfigStore
     tables: Sequence[Table]
@@ -115,7 +115,7 @@ class _OnlySome:
         return getattr(self.configs, name)
 
     def fetch(self, integration: IntegrationName) -> Document:
-        """Read the document, and select these tables alone."""
+        """Read the document, and select only these tables."""
         document = self.configs.fetch(integration)
         stored = document.get("tables")
         tables: Mapping[str, Any] = stored if isinstance(stored, dict) else {}
@@ -127,11 +127,11 @@ def _to_map(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-# --- without doing anything
+# --- dry run
 
 
 def dry_run(session: Session, options: Namespace) -> int:
-    """Say what a run would request, for how long, and which columns would come and go. Asks Kustomer nothing."""
+    """Print what a run would request, how long it takes, and which columns change. Sends nothing to Kustomer."""
     wanted, tables = choose_tables(options.words, session.ports.configs.list_names())
     name = session.resolve(wanted)
     integration = read_integration(session.ports, name)

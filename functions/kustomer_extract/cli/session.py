@@ -1,4 +1,4 @@
-"""What a command works with: a laptop's files, or a project of Google Cloud."""
+"""Opens what a command works with: the files of a laptop, or a project of Google Cloud."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """An installation, opened.
+    """An open installation.
 
     Attributes:
-        where: What stands before a table's name in a query: a schema or a dataset.
+        where: The schema or dataset before a table's name in a query.
         opener: The command that opens the data.
-        log: What a person sees of a run.
+        log: Shows events to the person.
         was_interrupted: Whether somebody has pressed Ctrl-C.
-        is_laptop: Runs happen in this process.
-        looked_at: Where a laptop's history is looked for; empty in the cloud.
+        is_laptop: Whether runs happen in this process.
+        looked_at: The file in which a laptop's history is; empty in the cloud.
     """
 
     ports: Ports
@@ -46,10 +46,10 @@ class Session:
     looked_at: str = ""
 
     def resolve(self, name: IntegrationName | None) -> IntegrationName:
-        """Choose the integration that is meant.
+        """Return the integration that is meant.
 
         Raises:
-            UnknownIntegration: there is none of this name.
+            UnknownIntegration: no integration has this name.
             UsageError: the name was left out, and there are several.
         """
         names = self.ports.configs.list_names()
@@ -65,7 +65,7 @@ def read_integration(ports: Ports, name: IntegrationName) -> Integration:
     """Read a configuration document, as a run that starts now would.
 
     Raises:
-        ConfigInvalid: with every problem there is.
+        ConfigInvalid: with every problem of the document.
     """
     document, now = ports.configs.fetch(name), ports.clock.now()
     return parse_integration(name, document, now=now, where=ports.configs.locate(name))
@@ -75,7 +75,7 @@ def read_integration(ports: Ports, name: IntegrationName) -> Integration:
 def open_session(
     options: Namespace, environment: Mapping[str, str], was_interrupted: Callable[[], bool]
 ) -> Iterator[Session]:
-    """Open what the options name. Only a run writes to a laptop's file, and only it makes one."""
+    """Open what the options name. Only `run` writes to a laptop's DuckDB file, or creates one."""
     with closing(TerminalLog(sys.stderr, SystemClock(), quiet=getattr(options, "quiet", False))) as log:
         if options.project:
             settings = parse_settings({**environment, **_to_variables(options, environment)})
@@ -93,7 +93,7 @@ def open_session(
         if str(file) == ":memory:":
             raise UsageError("--warehouse :memory: would be gone at the end of the command: name a file")
         writes = options.command == "run" and not options.dry_run
-        if writes:  # a name that is mistyped makes no file
+        if writes:  # a mistyped name must not create a file
             names = read_names(options.config)
             name, _ = choose_tables(options.words, names)
             if name is not None and name not in names:
@@ -117,7 +117,7 @@ def open_session(
 
 
 def choose_tables(words: Sequence[str], names: Sequence[str]) -> tuple[IntegrationName | None, tuple[Table, ...]]:
-    """Read `run`'s words: an integration, then tables. Where there is one integration, tables alone will do.
+    """Read the words after `run`: an integration, then tables. The integration may be left out if there is only one.
 
     Raises:
         UsageError: a word is neither.
@@ -125,7 +125,7 @@ def choose_tables(words: Sequence[str], names: Sequence[str]) -> tuple[Integrati
     rest = list(words)
     name: IntegrationName | None = None
     if rest and (rest[0] in names or rest[0] not in set(Table)):
-        name = rest.pop(0)  # type: ignore[assignment] # whether it is one is found out by `resolve`
+        name = rest.pop(0)  # type: ignore[assignment] # `resolve` checks whether it is one
     unknown = [word for word in rest if word not in set(Table)]
     if unknown:
         raise UsageError(f"{unknown[0]!r} is no table; the tables are {', '.join(Table)}")
@@ -133,7 +133,7 @@ def choose_tables(words: Sequence[str], names: Sequence[str]) -> tuple[Integrati
 
 
 def _to_variables(options: Namespace, environment: Mapping[str, str]) -> dict[str, str]:
-    """Write the options of the cloud as the function's environment has them."""
+    """Turn the options for the cloud into the variables of the function's environment."""
     topic = options.topic or environment.get("PUBSUB_TOPIC") or "kustomer-trigger"
     given = {
         "GOOGLE_CLOUD_PROJECT": options.project,
@@ -146,5 +146,5 @@ def _to_variables(options: Namespace, environment: Mapping[str, str]) -> dict[st
 
 
 def to_schema(catalogue: str) -> str:
-    """Name the schema as DuckDB understands it: `kustomer` alone is ambiguous in a file of that name."""
+    """Return the schema's name for a query: `kustomer` alone is ambiguous in a file of that name."""
     return f"{catalogue}.kustomer" if catalogue.casefold() == "kustomer" else "kustomer"

@@ -1,4 +1,4 @@
-"""The flat views: `columns.py` says what is in them, `sql.py` writes them in a warehouse's dialect. Pure."""
+"""The flat views: `columns.py` decides their columns, and `sql.py` writes their SQL in a warehouse's dialect. Pure."""
 
 from __future__ import annotations
 

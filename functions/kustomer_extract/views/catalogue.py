@@ -1,8 +1,8 @@
 """The columns of the flat views: name, expression, description.
 
-Names follow Kustomer's own Looker model (github.com/kustomer/looker) and github.com/MeltanoLabs/dbt-kustomer, where
-those have one; read 2026-11-26. Left out, as traps: `satisfaction` (0 also means unrated) and every `breachAt` (a
-deadline, even if it was met).
+Names follow Kustomer's own Looker model (github.com/kustomer/looker) and github.com/MeltanoLabs/dbt-kustomer, if they
+have one; read 2026-11-26. Two kinds of columns are left out because they mislead: `satisfaction` (0 also means unrated)
+and every `breachAt` (a deadline, also if it was met).
 """
 
 from __future__ import annotations
@@ -123,4 +123,4 @@ COLUMNS: Mapping[Table, Mapping[str, tuple[Expression, str]]] = {
     Table.CONVERSATIONS: _CONVERSATION,
     Table.SATISFACTION: _SATISFACTION,
 }
-"""By table. The lookups have no view: they are flat enough as they are."""
+"""Table → its columns. The lookup tables have no view, because they are flat enough."""

@@ -1,6 +1,6 @@
-"""Which columns a flat view has: those of the catalogue whose paths the table has, and the custom attributes.
+"""Decides the columns of a flat view: those of the catalogue whose paths the table has, and the custom attributes.
 
-A view never names what its table has not.
+A view names only columns that its table has.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from kustomer_extract.views.expressions import Expression
 
 LIST_MARK = "[]"  # behind the name of a custom attribute that holds a list
-_MIN_MEASURED = 100  # rows on which a unit is taken to be confirmed
-_MIN_AGREEING = 0.95  # of them
+_MIN_MEASURED = 100  # rows that are needed to confirm a unit
+_MIN_AGREEING = 0.95  # part of these rows that must agree
 
 _TYPES = {"Str": "STRING", "Txt": "STRING", "Url": "STRING", "Id": "STRING", "Tree": "STRING"} | {
     "Num": "FLOAT",
     "At": "TIMESTAMP",
     "Bool": "BOOLEAN",
 }
-"""By the end of a custom attribute's name. Anything else stays JSON.
+"""End of a custom attribute's name → type of its column. All others stay JSON.
 
-Source: https://developer.kustomer.com/docs/concepts/custom-attributes, read 2026-11-23; `Tree` was only seen."""
+Source: https://developer.kustomer.com/docs/concepts/custom-attributes, read 2026-11-23. `Tree` is not documented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class FlatView:
     """A view on one table.
 
     Attributes:
-        per_second: How many of Kustomer's units of duration make a second; None while that is not known.
+        per_second: How many of Kustomer's units of duration make a second; None if that is not known.
     """
 
     table: Table
@@ -74,11 +74,11 @@ class FlatView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a table says of Kustomer's unit of duration.
+    """How many rows of a table show Kustomer's unit of duration.
 
     Attributes:
-        rows: Conversations with a time to done and the two moments that it lies between.
-        seconds, milliseconds: Those of them in which the two agree within 1 %, if that is the unit.
+        rows: Conversations that have both a duration until done and the two moments it lies between.
+        seconds, milliseconds: Those whose duration agrees with the moments within 1 %, if that is the unit.
     """
 
     rows: int
@@ -87,7 +87,7 @@ class Measured:
 
     @property
     def per_second(self) -> int | None:
-        """How many units make a second; None if too few rows say so."""
+        """How many units make a second; None if too few rows agree."""
         for count, units in ((self.milliseconds, 1000), (self.seconds, 1)):
             if self.rows >= _MIN_MEASURED and count >= _MIN_AGREEING * self.rows:
                 return units
@@ -100,7 +100,7 @@ def has_view(table: Table) -> bool:
 
 
 def can_measure(paths: Collection[str]) -> bool:
-    """Tell whether a table has the columns that the unit of duration is measured by."""
+    """Tell whether a table has the columns that are needed to measure the unit of duration."""
     return {CREATED, FIRST_DONE, FIRST_DONE_TIME} <= set(paths)
 
 
@@ -131,7 +131,7 @@ def build_view(
 
 
 def _narrow(expression: Expression, paths: Collection[str]) -> Expression | None:
-    """Leave out of an expression what the table has not; None if nothing is left that makes sense."""
+    """Remove from an expression the columns that the table lacks; None if it has no meaning without them."""
     match expression:
         case Path(path) | Count(path) | Only(path) | Duration(path):
             return expression if path in paths else None
@@ -163,7 +163,7 @@ def _build_custom(names: Iterable[str]) -> list[ViewColumn]:
 
 
 def to_custom_type(name: str) -> str:
-    """Read the type off a custom attribute's name, case counts: ``refundNum`` is a FLOAT. JSON if it says none."""
+    """Return the type that a custom attribute's name implies: ``refundNum`` is a FLOAT; otherwise JSON."""
     return next((kind for end, kind in _TYPES.items() if name.endswith(end)), "JSON")
 
 
@@ -173,7 +173,7 @@ def _to_snake_case(name: str) -> str:
 
 
 def _iter_names(stem: str) -> Iterable[str]:
-    """Yield the name itself, then with numbers: two attributes may differ in case alone, which columns must not."""
+    """Yield the name, then the name with numbers: attributes may differ in case only, and columns must not."""
     yield stem
     for number in range(2, 10_000):
         yield f"{stem}_{number}"

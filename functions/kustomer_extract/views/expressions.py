@@ -1,4 +1,4 @@
-"""What a column of a flat view may be: an expression over paths of the nested table, as ``attributes.sla.name``."""
+"""The kinds of columns of a flat view: expressions over paths of the nested table, as ``attributes.sla.name``."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ FIRST_DONE, FIRST_DONE_TIME = "attributes.firstDone.createdAt", "attributes.firs
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A value of the nested table: ``attributes.sla.name``. Arrays of one are looked into."""
+    """A value of the nested table: ``attributes.sla.name``. Of an array with one RECORD, its RECORD is used."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number whose absence means never: 0."""
+    """A number that is 0 if it is absent."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """The element of an array that has exactly one."""
+    """The element of an array with exactly one element; otherwise NULL."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """The first of some values that is there."""
+    """The first of several values that is not NULL."""
 
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """The seconds from the first of some moments that is there to another, with three decimals."""
+    """The seconds from the first of several moments that is not NULL until another, with three decimals."""
 
     since: tuple[str, ...]
     until: str
@@ -48,14 +48,14 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration of Kustomer's in seconds; NULL until the unit is measured."""
+    """One of Kustomer's durations, in seconds; NULL until its unit is measured."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """A custom attribute, cast safely to `type`: what does not fit is NULL. JSON stays as it is."""
+    """A custom attribute, cast to `type`. A value that does not fit is NULL. JSON stays as it is."""
 
     name: str
     type: str

@@ -1,4 +1,4 @@
-"""Flat views → SQL. The adapters bring the dialect; the shape of a query is the same in both."""
+"""Writes the SQL of flat views. The adapters provide the dialect; the structure of a query is the same in both."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How a warehouse writes what differs. Braces stand for what is filled in.
+    """The parts of SQL in which the warehouses differ, as templates.
 
     Attributes:
         quote: The character around a name.
-        literal: Writes a text.
-        first: After an array: its first element, NULL if there is none.
-        only: ``{0}`` an array: its element if it has exactly one.
-        seconds: ``{0}`` and ``{1}`` two moments: the seconds from the first to the second.
+        literal: Turns a text into a literal.
+        first: Written after an array: its first element, or NULL.
+        only: The element of the array ``{0}`` if it has exactly one, or NULL.
+        seconds: The seconds from the moment ``{0}`` until the moment ``{1}``.
         null_number: A NULL of the type of a duration.
-        json: ``{0}`` a JSON value, ``{1}`` a path in it as a literal: the JSON below.
-        scalar: The same, and ``{2}`` a type: the value below, NULL if it is no such value.
-        types: The names of types, by those of the schema.
-        count_if: ``{0}`` a condition: how often it holds.
+        json: The JSON at the path ``{1}`` (a literal) in the JSON ``{0}``.
+        scalar: The same as a value of the type ``{2}``, or NULL if it does not fit.
+        types: Type in the schema → type in the warehouse.
+        count_if: The number of rows for which the condition ``{0}`` holds.
     """
 
     quote: str
@@ -84,7 +84,7 @@ class _Writer:
                 return self.dialect.scalar.format(custom, key, self.dialect.types[kind])
 
     def refer(self, path: str) -> str:
-        """Write a path: ``"attributes"[1]."sla"."name"``. What is absent is NULL."""
+        """Write a path: ``"attributes"[1]."sla"."name"``. It is NULL if a part is absent."""
         parts = path.split(".")
         return ".".join(
             self.quote(part) + (self.dialect.first if ".".join(parts[: place + 1]) in self.arrays else "")
@@ -97,7 +97,7 @@ class _Writer:
 
 
 def to_select(view: FlatView, table: str, *, dialect: Dialect, arrays: Collection[str]) -> str:
-    """Write the query of a view on a table (its full name, quoted); `arrays` are its records that are arrays of one."""
+    """Write a view's query on `table` (full name, quoted); `arrays` are its columns with one RECORD in an array."""
     writer = _Writer(dialect, arrays, view.per_second)
     columns = [f"{writer.write(column.expression)} AS {writer.quote(column.name)}" for column in view.columns]
     return f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608 - our own names
@@ -106,8 +106,8 @@ def to_select(view: FlatView, table: str, *, dialect: Dialect, arrays: Collectio
 def to_measurement(table: str, *, dialect: Dialect, arrays: Collection[str]) -> str:
     """Write the query that measures Kustomer's unit of duration.
 
-    ``firstDone.time`` is held against ``firstDone.createdAt - createdAt``. The query counts the rows that have both,
-    and those in which the two agree within 1 % if the unit is a second, and if it is a millisecond.
+    ``firstDone.time`` is compared with ``firstDone.createdAt - createdAt``. The query counts the rows that have both,
+    then those in which they agree within 1 % if the unit is a second, then if it is a millisecond.
     """
     writer = _Writer(dialect, arrays)
     seconds = writer.write(Seconds((CREATED,), FIRST_DONE))

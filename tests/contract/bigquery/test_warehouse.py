@@ -123,7 +123,7 @@ def test_a_row_that_does_not_fit_is_told_by_its_place_and_never_by_its_value(
 
     assert str(caught.value) == (
         f"BigQuery refuses a row of {STEM}1_0 at byte 12, field attributes.count; the published table stays. A row "
-        "that passed the transform must load: please report this; until it is mended, deselect attributes.count in "
+        "that passed the transform must load: please report this; until it is fixed, deselect attributes.count in "
         "the configuration document"
     )
 
@@ -389,7 +389,7 @@ def test_policy_tags_are_not_published_away(clients: CloudClients, warehouse: Bi
     fields = [bigquery.SchemaField("id", "STRING"), bigquery.SchemaField("attributes", "RECORD", fields=below)]
     clients.bigquery.create_table(bigquery.Table(f"{clients.cloud.project}.{DATASET}.{LIVE}", schema=fields))
 
-    with pytest.raises(WarehouseRefused, match=r"has policy tags on attributes\.count, which publishing would take"):
+    with pytest.raises(WarehouseRefused, match=r"has policy tags on attributes\.count, which publishing would remove"):
         warehouse.publish(assemble(clients, warehouse, "a"), to_job(), SCHEMA)
 
     assert read_ids(clients) == []

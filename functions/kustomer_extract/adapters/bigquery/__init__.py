@@ -1,1 +1,1 @@
-"""BigQuery as the warehouse. `warehouse.py` implements the port; the other modules are what it is made of."""
+"""BigQuery as the warehouse. `warehouse.py` implements the port; it uses the other modules."""

@@ -1,4 +1,4 @@
-"""The table `_jobs`: one row per job, appended when its run ends, read by the commands. Exceptions are Google's."""
+"""The table `_jobs`: one row per job, appended when its run ends. Google's exceptions pass through."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BigQueryHistory:
         self.table = table
 
     def append(self, jobs: Sequence[Job]) -> None:
-        """Append the jobs of one run: once, however often it is asked for, because the load job's id is theirs."""
+        """Append the jobs of one run. A repetition has no effect: the load job's id is made from theirs."""
         if not jobs:
             return
         first = jobs[0]
@@ -48,7 +48,7 @@ class BigQueryHistory:
         self._jobs.finish(load)
 
     def fetch(self, integration: IntegrationName | None, *, limit: int) -> list[Job]:
-        """Read the newest jobs; one that was appended twice counts once."""
+        """Read the newest jobs. A job that was appended twice is returned once."""
         parameters = [bigquery.ScalarQueryParameter("limit", "INT64", limit)]
         if integration is not None:
             parameters.append(bigquery.ScalarQueryParameter("integration", "STRING", integration))
@@ -61,7 +61,7 @@ class BigQueryHistory:
         return parse_rows(dict(row.items()) for row in rows)
 
     def _to_schema(self) -> list[dict[str, object]]:
-        """List the columns there are, which must all be named, then those that another release did not have yet."""
+        """List the existing columns, which a load must name, then the columns that are new in this release."""
         there = [dict(field.to_api_repr()) for field in self._jobs.read_schema(self.table)]
         names = {field["name"] for field in there}
         return [*there, *(column for column in to_json(load_columns()) if column["name"] not in names)]

@@ -1,4 +1,4 @@
-"""The tables that people query: replaced whole by a copy, then described. Google's exceptions pass through."""
+"""The tables that people query: a copy job replaces them as a whole. Google's exceptions pass through."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from kustomer_extract.adapters.bigquery.work import BigQueryJobs, Timeouts
     from kustomer_extract.models import Job
 
-_TIME_TRAVEL_HOURS = 168  # of a dataset that says nothing else
-_MAX_EDITS = 5  # of a table's metadata, each but the last lost to somebody else's
+_TIME_TRAVEL_HOURS = 168  # BigQuery's default
+_MAX_EDITS = 5  # attempts to change a table's metadata while others change it, too
 
 
 class LiveTables:
@@ -37,10 +37,10 @@ class LiveTables:
         self._timeouts = timeouts
 
     def count(self, name: str) -> int | None:
-        """Read the number of rows off the metadata; None if there is no table.
+        """Read the number of rows from the metadata; None if there is no table.
 
         Raises:
-            WarehouseRefused: a view, or another thing that is no table, has its name.
+            WarehouseRefused: a view, or something else that is not a table, has this name.
         """
         table = self._find(name)
         return int(table.num_rows) if table else None
@@ -51,7 +51,7 @@ class LiveTables:
         return frozenset(path for path, _ in _iter_columns(table.schema)) if table else None
 
     def count_older(self, name: str, moment: datetime) -> int:
-        """Count the rows that were created before, in one query."""
+        """Count the rows that were created before this moment, in one query."""
         table = self._find(name)
         created_at = _name_created_at(table.schema) if table else None
         if created_at is None:
@@ -81,37 +81,37 @@ class LiveTables:
         return Vanished(count=rows[0]["vanished"] if rows else 0, ids=tuple(row["id"] for row in rows))
 
     def replace(self, name: str, source: str, *, job_id: str, labels: Mapping[str, str]) -> None:
-        """Put the rows and the schema of `source` in the table's place, atomically; once per job id.
+        """Replace the table's rows and schema with those of `source`, atomically; once per job id.
 
         Raises:
-            WarehouseRefused: no table, or one with policy tags, which replacing it would take away.
+            WarehouseRefused: it is not a table, or it has policy tags, which a replacement would remove.
         """
         table = self._find(name)
         tagged = list(_iter_tagged(table.schema)) if table else []
         if tagged:
             raise WarehouseRefused(
-                f"BigQuery: {self.dataset}.{name} has policy tags on {', '.join(tagged)}, which publishing would take "
-                "away: remove them and protect the columns in an authorized view, or deselect these columns and drop "
+                f"BigQuery: {self.dataset}.{name} has policy tags on {', '.join(tagged)}, which publishing would "
+                "remove: remove them and protect the columns in an authorized view, or deselect these columns and drop "
                 "the table; the next run publishes"
             )
         self._jobs.copy(job_id, [source], f"{self.dataset}.{name}", write=REPLACE, labels=labels)
 
     def restore(self, name: str, moment: datetime, *, labels: Mapping[str, str]) -> None:
-        """Put the table as it was at a moment in its own place, atomically."""
+        """Replace the table with its own rows at an earlier moment, atomically."""
         snapshot = f"{self.dataset}.{name}@{math.ceil(moment.timestamp() * 1000)}"
         self.replace(name, snapshot, job_id=to_unique_id("rollback", name), labels=labels)
 
     def read_time_travel_hours(self) -> float:
-        """Read how far back the dataset's tables can be had."""
+        """Read how many hours of earlier rows BigQuery keeps for this dataset."""
         return float(
             self._client.get_dataset(self.dataset, **self._timeouts.call).max_time_travel_hours or _TIME_TRAVEL_HOURS
         )
 
     def describe(self, job: Job, *, even_if_older: bool = False) -> None:
-        """Set the live table's description, labels and "no expiry" where they differ; other labels stay.
+        """Set the live table's description and labels, and remove its expiry, if they differ. Other labels stay.
 
-        A table whose label `run_id` is of a later run is left alone: an invocation that stalled came too late.
-        Not so where a person wants the rows of the earlier run (`even_if_older`).
+        A table whose label `run_id` belongs to a later run is not changed: this invocation has stalled and is late.
+        `even_if_older` changes it in any case, because a person wants the rows of the earlier run.
         """
         name, description = to_live_name(job.integration, job.table), describe_table(job.integration, job.table)
         labels = {"integration": job.integration, "run_id": job.run_id, "config_hash": job.config_hash}
@@ -126,7 +126,7 @@ class LiveTables:
             try:
                 self._client.update_table(table, ["description", "labels", "expires"], **self._timeouts.call)
             except PreconditionFailed:
-                continue  # it was changed since it was read; or our own change took effect and its answer was lost
+                continue  # somebody changed it since it was read, or the answer to our own change was lost
             return
         raise RetryLater(f"BigQuery: {name} is published, but something else keeps changing its description or labels")
 
@@ -158,7 +158,7 @@ def _iter_tagged(fields: Iterable[bigquery.SchemaField]) -> Iterator[str]:
 
 
 def _name_created_at(fields: Iterable[bigquery.SchemaField]) -> str | None:
-    """Write what a query calls the time of a row's creation; None where the table has none."""
+    """Return the SQL expression of a row's time of creation; None if the table has no such column."""
     columns = dict(_iter_columns(fields))
     if "attributes.createdAt" not in columns:
         return None

@@ -1,4 +1,4 @@
-"""The load of one chunk, and what it means if BigQuery refuses a row."""
+"""The load of one chunk, and the error if BigQuery refuses a row."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ class ChunkLoad:
     service: Service
 
     def wait(self, *, until: datetime) -> Staged:
-        """Wait for the end of the load."""
+        """Wait until the load has ended."""
         with self.service.translate(f"loading {self.staged.name}"):
             self.jobs.wait(self.job, until=until)
             if (self.job.error_result or {}).get("reason") == "invalid":
                 raise to_row_rejection(self.staged.name, self.job.errors or (), self.schema)
-            self.jobs.finish(self.job)  # raises its error, if it has another
+            self.jobs.finish(self.job)  # raises any other error of the job
         return self.staged
 
 
 def to_row_rejection(chunk: str, errors: Iterable[Mapping[str, str]], schema: Sequence[Field]) -> RowRejected:
-    """Say where a load failed, and not a word more: BigQuery's messages quote the row's values.
+    """Say where a load failed, and nothing else: BigQuery's messages quote the values of the row.
 
-    A field is named only if it is one of the schema's.
+    A field is named only if the schema has it.
     """
     messages = " ".join(error.get("message", "") for error in errors)
     position = re.search(r"row starting at position (\d+)", messages)
@@ -52,7 +52,7 @@ def to_row_rejection(chunk: str, errors: Iterable[Mapping[str, str]], schema: Se
     known = {".".join(path) for path, _ in iter_paths(schema)}
     field = next((name for name in named if name in known), None)
     place = f"{f' at byte {position[1]}' if position else ''}{f', field {field}' if field else ''}"
-    until_then = f"; until it is mended, deselect {field} in the configuration document" if field else ""
+    until_then = f"; until it is fixed, deselect {field} in the configuration document" if field else ""
     return RowRejected(
         f"BigQuery refuses a row of {chunk}{place}; the published table stays. A row that passed the transform must "
         f"load: please report this{until_then}"

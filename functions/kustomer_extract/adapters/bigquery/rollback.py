@@ -1,4 +1,4 @@
-"""An earlier run's rows published again, as BigQuery remembers them. Google's exceptions pass through.
+"""Publishes the rows of an earlier run again, by BigQuery's time travel. Google's exceptions pass through.
 
 Source: https://cloud.google.com/bigquery/docs/access-historical-data, read 2026-11-23.
 """
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from kustomer_extract.models import Job
     from kustomer_extract.ports import Clock
 
-_CLOCK_MARGIN = timedelta(seconds=1)  # a run notes its publish by its own clock, which may be behind BigQuery's
+_CLOCK_MARGIN = timedelta(seconds=1)  # a run's clock may be behind BigQuery's
 
 
 def roll_back(live: LiveTables, name: str, *, jobs: Sequence[Job], run_id: RunId, clock: Clock) -> Job:
-    """Put a live table as it was after a run in its own place; return the job that says so.
+    """Replace a live table with its rows after an earlier run; return a job that records this.
 
-    `jobs` are those of this table, the newest first.
+    `jobs` are the jobs of this table, newest first.
 
     Raises:
-        WarehouseRefused: the run never published the table, or so long ago that BigQuery has forgotten.
+        WarehouseRefused: the run did not publish the table, or BigQuery no longer has its rows.
     """
     published = [job for job in jobs if job.published_at is not None]
     target = next((job for job in published if job.run_id == run_id), None)
@@ -56,7 +56,7 @@ def roll_back(live: LiveTables, name: str, *, jobs: Sequence[Job], run_id: RunId
 
 
 def _describe_reach(name: str, published: Sequence[Job], oldest: datetime) -> str:
-    """Say how far back time travel goes, and to which run that is."""
+    """Say how far back time travel goes, and which run is the oldest that it reaches."""
     within = [job.run_id for job in published if job.published_at and job.published_at >= oldest]
     reach = f"the oldest run within reach is {within[-1]}" if within else "no run is within reach"
     return f"BigQuery: {name} can be read as it was since {oldest:%Y-%m-%d %H:%M}Z, not before: {reach}"

@@ -1,4 +1,4 @@
-"""The flat views in BigQuery. Exceptions are Google's; whoever calls translates them."""
+"""The flat views in BigQuery. Google's exceptions pass through; the caller translates them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DIALECT = Dialect(
 
 
 class BigQueryViews:
-    """Makes, drops and measures.
+    """Creates and drops flat views, and measures durations.
 
     Args:
         dataset: ``project.dataset``.
@@ -56,7 +56,7 @@ class BigQueryViews:
         self._timeouts = timeouts
 
     def put(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
-        """Make the view with its descriptions, or put it in the place of an earlier one, by one statement.
+        """Create or replace the view with its descriptions, in one statement.
 
         Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language, section
         "CREATE VIEW statement", read 2026-11-26.
@@ -91,7 +91,7 @@ class BigQueryViews:
             self._client.delete_table(name, not_found_ok=True, **self._timeouts.call)
 
     def measure(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
-        """Count rows that tell Kustomer's unit of duration; reads three columns."""
+        """Count the rows that show Kustomer's unit of duration; reads three columns."""
         source = f"`{self._dataset}.{to_live_name(integration, table)}`"
         sql = to_measurement(source, dialect=DIALECT, arrays=list_arrays(schema))
         (row,) = self._jobs.query(to_unique_id("durations", integration), sql, labels={"integration": integration})

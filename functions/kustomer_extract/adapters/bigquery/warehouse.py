@@ -1,8 +1,8 @@
-"""BigQuery behind the `Warehouse` port: chunks in a staging dataset, one atomic copy over the live table.
+"""Implements the `Warehouse` port on BigQuery: chunks go to a staging dataset, and one copy replaces the live table.
 
-Nothing is published but by that copy, so readers see the old table or the new one, and a run that dies in between
-leaves the old. What is left in the staging dataset expires with it.
-Longer than 200 lines, because the port has so many methods: each is a few lines, and the work is in the other modules.
+Only that copy publishes, so readers see the old table or the new one, and a run that dies before it leaves the old one.
+Tables that are left in the staging dataset expire.
+Longer than 200 lines, because the port has many methods. Each has a few lines; the other modules do the work.
 """
 
 from __future__ import annotations
@@ -44,17 +44,18 @@ if TYPE_CHECKING:
 
 _MAX_COPY_SOURCES = 1200  # https://cloud.google.com/bigquery/quotas#copy_jobs, read 2026-11-23
 _DROPS_AT_ONCE = 8
-_MAX_HISTORY = 1000  # jobs to look for a run in; time travel ends long before
+_MAX_HISTORY = 1000  # jobs among which a run is looked for; time travel does not reach back so far
 
 
 class BigQueryWarehouse:
     """Implements `Warehouse`.
 
     Args:
-        client: Its project is where the datasets are and where jobs are billed.
-        location: Of both datasets.
-        clock: For waits.
-        labels: On every job, besides integration, table and run_id.
+        client: Its project has the datasets and pays for the jobs.
+        dataset, staging_dataset: Their names, without the project.
+        location: The location of both datasets.
+        clock: The clock for waiting.
+        labels: Labels for every job, in addition to integration, table and run_id.
         timeouts: How long to wait for BigQuery.
     """
 
@@ -96,7 +97,7 @@ class BigQueryWarehouse:
         return ChunkLoad(staged=staged, job=job, schema=schema, jobs=self._jobs, service=self._service)
 
     def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
-        """Copy all chunks into one staging table. More than one copy job takes are appended by further ones."""
+        """Copy all chunks into one staging table, with several copy jobs if there are too many for one."""
         table, labels = f"{self._staging}.{name}", _to_labels(name)
         sources = [f"{self._staging}.{chunk.name}" for chunk in chunks]
         with self._service.translate(f"assembling {name}"):
@@ -108,7 +109,7 @@ class BigQueryWarehouse:
             return self._count(name)
 
     def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:
-        """Insert one row per id into a table of the explicit schema: a query's own would lose the descriptions."""
+        """Insert one row per id into a table with the explicit schema, which keeps the descriptions of the columns."""
         table, columns = f"{self._staging}.{name}", ", ".join(f"`{field.name}`" for field in schema)
         sql = (
             f"INSERT INTO `{table}` SELECT {columns} FROM `{self._staging}.{assembled.name}` WHERE TRUE "  # noqa: S608 - our own names
@@ -120,23 +121,23 @@ class BigQueryWarehouse:
             return self._count(name)
 
     def locate(self, integration: IntegrationName, table: Table) -> str:
-        """Write the live table's name as a query does."""
+        """Return the live table's name as used in a query."""
         return f"`{self._live.dataset}.{to_live_name(integration, table)}`"
 
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
-        """Read the live table's number of rows off its metadata."""
+        """Read the live table's number of rows from its metadata."""
         name = to_live_name(integration, table)
         with self._service.translate(f"looking at {name}"):
             return self._live.count(name)
 
     def count_older(self, integration: IntegrationName, table: Table, *, created_before: datetime) -> int:
-        """Ask the live table by a query."""
+        """Count with a query."""
         name = to_live_name(integration, table)
         with self._service.translate(f"counting the older rows of {name}"):
             return self._live.count_older(name, created_before)
 
     def fetch_published_columns(self, integration: IntegrationName, table: Table) -> frozenset[str] | None:
-        """Read the live table's columns off its metadata."""
+        """Read the live table's columns from its metadata."""
         name = to_live_name(integration, table)
         with self._service.translate(f"looking at {name}"):
             return self._live.read_columns(name)
@@ -158,13 +159,13 @@ class BigQueryWarehouse:
     def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
         """Copy the staged table over the live one, then describe it.
 
-        The copy's id is that of run, table and columns, not of the attempt: an invocation that stalled and wakes up
-        after its successor has published finds the id taken and publishes nothing. A run whose columns changed in
-        the middle publishes what it has read since.
+        The id of the copy job is made from run, table and columns, and not from the attempt. An invocation that stalled
+        and continues after its successor has published finds the id taken, and publishes nothing. A run whose columns
+        changed during the run publishes what it has read since.
 
         Raises:
-            RetryLater: also if the staged table is gone. Then another invocation has closed or abandoned this run and
-                dropped its staging; the run state, read again at redelivery, says which.
+            RetryLater: also if the staged table is gone. Then another invocation has ended this run and dropped its
+                staging; the state, which is read again at redelivery, says so.
         """
         name = to_live_name(job.integration, job.table)
         job_id = to_bigquery_id("publish", job.integration, job.table, job.run_id, schema_hash(schema))
@@ -175,12 +176,10 @@ class BigQueryWarehouse:
             self._live.describe(job)
 
     def rollback(self, integration: IntegrationName, table: Table, run_id: RunId) -> Job:
-        """Publish the rows of an earlier run again, as BigQuery remembers them; return the job that says so in `_jobs`.
-
-        Source: https://cloud.google.com/bigquery/docs/access-historical-data, read 2026-11-23.
+        """Publish the rows of an earlier run again, by time travel; return the job that records this in `_jobs`.
 
         Raises:
-            WarehouseRefused: the run never published the table, or so long ago that BigQuery has forgotten.
+            WarehouseRefused: the run did not publish the table, or BigQuery no longer has its rows.
         """
         name = to_live_name(integration, table)
         jobs = [job for job in self.fetch_jobs(integration, limit=_MAX_HISTORY) if job.table is table]
@@ -190,7 +189,7 @@ class BigQueryWarehouse:
         return done
 
     def drop(self, names: Sequence[str]) -> None:
-        """Delete staging tables, some at once: a long run has thousands."""
+        """Delete staging tables, several at a time: a long run has thousands."""
 
         def delete(name: str) -> None:
             self._client.delete_table(f"{self._staging}.{name}", not_found_ok=True, **self._timeouts.call)
@@ -200,7 +199,7 @@ class BigQueryWarehouse:
                 pass
 
     def put_view(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
-        """Make the flat view, or put it in the place of an earlier one."""
+        """Create or replace the flat view."""
         with self._service.translate(f"making the flat view of {to_live_name(integration, view.table)}"):
             self._views.put(view, integration, schema)
 
@@ -210,7 +209,7 @@ class BigQueryWarehouse:
             self._views.drop(integration, table)
 
     def measure_durations(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
-        """Count the rows of the live table that tell Kustomer's unit of duration."""
+        """Count the rows of the live table that show Kustomer's unit of duration."""
         with self._service.translate(f"measuring durations in {to_live_name(integration, table)}"):
             return self._views.measure(integration, table, schema)
 
@@ -220,7 +219,7 @@ class BigQueryWarehouse:
             self._history.append(jobs)
 
     def fetch_jobs(self, integration: IntegrationName | None, *, limit: int) -> Sequence[Job]:
-        """Read `_jobs`; without that table there were none."""
+        """Read `_jobs`; without that table there are no jobs."""
         with self._service.translate("reading _jobs"):
             return self._history.fetch(integration, limit=limit) if self._exists(self._history.table) else ()
 
@@ -254,7 +253,7 @@ class BigQueryWarehouse:
 
 
 def find_location(client: bigquery.Client, dataset: str) -> str:
-    """Ask where a dataset is: its jobs have to run there."""
+    """Return the location of a dataset. Its jobs have to run there."""
     name = f"{client.project}.{dataset}"
     with _describe_service(name, f"{name}_staging", "any").translate(f"looking for dataset {name}"):
         return str(client.get_dataset(name).location)
@@ -276,7 +275,7 @@ def _describe_service(live: str, staging: str, location: str) -> Service:
 
 
 def _order_by_latest(schema: Sequence[Field]) -> str:
-    """Write the ORDER BY that puts the latest `updatedAt` first; nothing if that is not selected."""
+    """Return the ORDER BY that puts the latest `updatedAt` first; an empty text if it is not selected."""
     attributes = find(schema, ["attributes"])
     if attributes is None or find(schema, ["attributes", "updatedAt"]) is None:
         return ""
@@ -285,7 +284,7 @@ def _order_by_latest(schema: Sequence[Field]) -> str:
 
 
 def _to_labels(staging_name: str) -> dict[str, str]:
-    """Read what a job is about off its table's name: ``acme_conversations__20261123t030000z_1a2b3c4d__2_7``."""
+    """Read the labels of a job from the name of its table: ``acme_conversations__20261123t030000z_1a2b3c4d__2_7``."""
     match = re.fullmatch(r"(.+)_([a-z]+)__([0-9a-z_]+?)__[0-9]+_\w+", staging_name)
     if match is None:
         return {}

@@ -1,7 +1,8 @@
-"""BigQuery's jobs (load, copy, query): each begun once under an id of its own, waited for with a bound.
+"""BigQuery's jobs (load, copy, query): each is started once under its own id, and waited for within a time limit.
 
-Exceptions are Google's here; whoever calls translates them. Only what has no vendor's name is raised as `RetryLater`.
-A little over 200 lines: the three kinds of jobs are begun and waited for by the same few methods.
+Google's exceptions pass through; the caller translates them. A failure for which Google has no exception is a
+`RetryLater`.
+A little over 200 lines, because the same few methods start and await all three kinds of jobs.
 """
 
 from __future__ import annotations
@@ -35,23 +36,23 @@ JobT = TypeVar("JobT", "bigquery.LoadJob", "bigquery.CopyJob", "bigquery.QueryJo
 APPEND = bigquery.WriteDisposition.WRITE_APPEND
 REPLACE = bigquery.WriteDisposition.WRITE_TRUNCATE
 
-_MAX_IDS = 30  # of one piece of work; more than a run has take-overs without progress
+_MAX_IDS = 30  # for one piece of work; a run has fewer take-overs without progress
 _FIRST_LOOK_SECONDS = 0.25
 _SLOWEST_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long BigQuery is waited for, at most.
+    """How long to wait for BigQuery at most.
 
     Attributes:
         retry: Repeats one API call.
-        call_seconds: Until one request is answered.
-        upload_seconds: Until one request of an upload is answered. A chunk below 5 MiB goes up in one request, a
-            larger one in two: https://cloud.google.com/bigquery/docs/reference/api-uploads, read 2026-11-26.
-        upload_retries: How often each of them is repeated: the last upload begins at the soft deadline, and has to
-            end before the function does.
-        job_seconds: Until a job is done that has no deadline of its own.
+        call_seconds: For the answer to one request.
+        upload_seconds: For the answer to one request of an upload. A chunk below 5 MiB needs one request, a larger one
+            two: https://cloud.google.com/bigquery/docs/reference/api-uploads, read 2026-11-26.
+        upload_retries: How often a request of an upload is repeated. The last upload starts at the soft deadline, and
+            has to end before the function does.
+        job_seconds: For the end of a job that has no deadline of its own.
     """
 
     retry: Retry = field(default_factory=lambda: bigquery.DEFAULT_RETRY.with_timeout(30))
@@ -67,11 +68,11 @@ class Timeouts:
 
 
 class BigQueryJobs:
-    """Begins jobs and waits for them.
+    """Starts jobs and waits for them.
 
     Args:
-        location: Of the datasets; jobs are only found where they ran.
-        labels: On every job, for the bill.
+        location: The location of the datasets. A job is only found in the location where it ran.
+        labels: Labels for every job; they appear on the bill.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class BigQueryJobs:
         self._clock = clock
         self._timeouts = timeouts
 
-    def begin_load(  # a load job has these facts
+    def begin_load(
         self,
         job_id: str,
         data: bytes,
@@ -99,7 +100,7 @@ class BigQueryJobs:
         write: str,
         labels: Mapping[str, str],
     ) -> bigquery.LoadJob:
-        """Upload newline-delimited JSON, plain or gzip-compressed, all rows or none; return once it is there."""
+        """Upload newline-delimited JSON, plain or gzip-compressed, and start to load it: all rows or none."""
         config = bigquery.LoadJobConfig(
             autodetect=False,
             ignore_unknown_values=False,
@@ -161,17 +162,17 @@ class BigQueryJobs:
         return list(self.finish(self._begin(job_id, insert)))
 
     def read_schema(self, table: str) -> Sequence[bigquery.SchemaField]:
-        """Read a table's columns; none, if there is no table."""
+        """Return a table's columns; an empty list if there is no table."""
         try:
             return tuple(self._client.get_table(table, **self._timeouts.call).schema)
         except NotFound:
             return ()
 
     def wait(self, job: AnyJob, *, until: datetime) -> None:
-        """Wait for the end of a job, good or bad.
+        """Wait until a job has ended, successfully or not.
 
         Raises:
-            RetryLater: it is still running.
+            RetryLater: it still runs at `until`.
         """
         pause = _FIRST_LOOK_SECONDS
         while (state := self._look(job)) != "DONE":
@@ -181,7 +182,7 @@ class BigQueryJobs:
             pause = min(2 * pause, _SLOWEST_LOOK_SECONDS)
 
     def _look(self, job: AnyJob) -> str:
-        """Read the state of a job. One that was just inserted may not be found yet: that passes."""
+        """Read the state of a job. A job that was just inserted may not be found yet."""
         try:
             return "DONE" if job.done(**self._timeouts.call) else str(job.state)
         except NotFound as error:
@@ -190,14 +191,14 @@ class BigQueryJobs:
             return "not found"
 
     def finish(self, job: AnyJob) -> Any:
-        """Wait for the end of a job, for `job_seconds` at most; return its outcome, or raise its error."""
+        """Wait until a job has ended, for `job_seconds` at most; return its result, or raise its error."""
         self.wait(job, until=self._clock.now() + timedelta(seconds=self._timeouts.job_seconds))
         return job.result(**self._timeouts.call)
 
     def _begin(self, job_id: str, insert: Callable[[str], JobT]) -> JobT:
-        """Insert a job; if its id is taken, go on with the job that has it, unless that failed: then take the next id.
+        """Insert a job. If its id is taken, use the job that has it; if that job failed, insert one with the next id.
 
-        An id is taken when the answer to an earlier insertion was lost, or when another invocation did this work.
+        An id is taken if the answer to an earlier insertion was lost, or if another invocation did this work.
         """
         for number in range(_MAX_IDS):
             candidate = f"{job_id}_r{number}" if number else job_id
@@ -217,10 +218,10 @@ class BigQueryJobs:
 
 
 def to_bigquery_id(*parts: object) -> str:
-    """Make a job id out of names: letters, digits, ``_`` and ``-``."""
+    """Make a job id from names: letters, digits, ``_`` and ``-``."""
     return re.sub(r"[^\w-]", "_", "_".join(["kx", *map(str, parts)]), flags=re.ASCII)
 
 
 def to_unique_id(*parts: object) -> str:
-    """Make an id for work that may as well be done twice, so that a repetition is not taken for the first time."""
+    """Make a new job id for work that may be done twice: a repetition must not find the first job."""
     return to_bigquery_id(*parts, uuid.uuid4().hex[:8])

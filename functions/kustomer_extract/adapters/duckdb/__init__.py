@@ -1,1 +1,1 @@
-"""A DuckDB file as the warehouse. `warehouse.py` implements the port; the other modules are what it is made of."""
+"""A DuckDB file as the warehouse. `warehouse.py` implements the port; it uses the other modules."""

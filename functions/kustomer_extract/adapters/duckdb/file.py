@@ -1,4 +1,4 @@
-"""One DuckDB file, opened to write or to look: statements, transactions, and the machine's refusals told as ours."""
+"""One DuckDB file, opened to write or only to read: statements, transactions, and the translation of errors."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 _SETTINGS: dict[str, str | int | float | bool | list[str]] = {
     "autoinstall_known_extensions": False,  # never a download: JSON and time zones are built in
     "memory_limit": "2GB",
-    "storage_compatibility_version": "v1.0.0",  # of new files: every DuckDB since 2024 opens them
+    "storage_compatibility_version": "v1.0.0",  # for new files: every DuckDB since 2024 opens them
     "threads": 2,  # while publishing, each holds 122,880 rows uncompressed: about 400 MB of conversations
 }
 
 
 class DuckDbFile:
-    """A connection, and where it leads.
+    """A connection to a file.
 
     Attributes:
-        path: For messages.
-        read_only: Nothing can be written; other processes may look at the same time.
+        path: The path for messages.
+        read_only: Whether nothing can be written; then other processes may read at the same time.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: str, *, read_only: bool = False) -> None:
@@ -37,25 +37,25 @@ class DuckDbFile:
         ((self._catalog,),) = self.query("SELECT current_database()")
 
     def qualify(self, *names: str) -> str:
-        """Write the full name of a schema, or of a table in one.
+        """Return the full name of a schema, or of a table in it.
 
-        DuckDB names the catalogue after the file, and refuses ``kustomer.x`` as ambiguous in `kustomer.duckdb`.
+        DuckDB names the catalogue after the file. In `kustomer.duckdb` it refuses ``kustomer.x`` as ambiguous.
         """
         return ".".join(map(quote, (self._catalog, *names)))
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
-        """Open a file, made if need be, unless it is only looked at; ``:memory:`` for none.
+        """Open a file, and create it if it is missing and not `read_only`; ``:memory:`` opens a database in memory.
 
         Raises:
-            WarehouseRefused: another process has it open, it is no DuckDB file, or it may not be written.
+            WarehouseRefused: another process has it open, it is not a DuckDB file, or it may not be written.
         """
         with translate(str(path)):
             connection = duckdb.connect(str(path), read_only=read_only, config=_SETTINGS)
         return cls(connection, str(path), read_only=read_only)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     @contextmanager
@@ -74,14 +74,14 @@ class DuckDbFile:
             return self._connection.execute(sql, list(parameters)).fetchall()
 
     def find_kind(self, name: str) -> str | None:
-        """Say what has this name in schema `kustomer`: ``BASE TABLE``, ``VIEW``, or nothing."""
+        """Return what has this name in schema `kustomer`: ``BASE TABLE``, ``VIEW``, or None."""
         sql = "SELECT table_type FROM information_schema.tables WHERE table_schema = 'kustomer' AND table_name = ?"
         found = self.query(sql, [name])
         return found[0][0] if found else None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do all of the statements inside, or none."""
+        """Execute all statements inside, or none."""
         self.query("BEGIN")
         try:
             yield
@@ -93,7 +93,7 @@ class DuckDbFile:
 
 @contextmanager
 def translate(path: str) -> Iterator[None]:
-    """Turn what the machine refuses into ours; all else is a bug, and passes."""
+    """Translate errors of the disk, the memory and the file's lock. All other errors are bugs and pass through."""
     refused = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException, OSError)
     try:
         yield

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class DuckDbHistory:
     """Appends to `_jobs`, and reads it.
 
-    A file opened to write gets the table, or the columns that an older release did not have. In a file opened to look,
-    either may be missing.
+    A file that is opened to write gets the table and the columns that it lacks. In a file that is only read, either may
+    be missing.
     """
 
     def __init__(self, file: DuckDbFile) -> None:
@@ -35,7 +35,7 @@ class DuckDbHistory:
             file.query(f"ALTER TABLE {self._table} ADD COLUMN IF NOT EXISTS {quote(column.name)} {to_type(column)}")
 
     def append(self, jobs: Sequence[Job]) -> None:
-        """Append all jobs that are not there yet, or none."""
+        """Append the jobs that the table does not have yet: all of them or none."""
         with self._file.transaction():
             for job in jobs:
                 row = {**to_row(job), "drift": json.dumps(dict(job.drift))}
@@ -51,7 +51,7 @@ class DuckDbHistory:
             "SELECT column_name FROM duckdb_columns() WHERE schema_name = 'kustomer' AND table_name = '_jobs'"
         )
         columns = {
-            # Without a zone: to return times with one, DuckDB wants the package pytz.
+            # Times without a zone: DuckDB needs the package pytz to return a zone.
             column.name: quote(column.name) + (" AT TIME ZONE 'UTC'" if column.type == "TIMESTAMP" else "")
             for column in self._columns
             if (column.name,) in found

@@ -1,4 +1,4 @@
-"""What a live table of a DuckDB file has: its columns, and the ids that a staged table lacks."""
+"""Reads a live table of a DuckDB file: its columns, and the ids that a staged table lacks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def read_columns(file: DuckDbFile, table: str) -> dict[str, Any]:
-    """Read all columns of a table, at any depth: their types by their paths."""
+    """Return all columns of a table, at any depth: path → type."""
     with file.open_cursor() as cursor:
         described = cursor.execute(f"SELECT * FROM {table} LIMIT 0").description or []  # noqa: S608 - our own name
     return dict(_iter_columns([(name, kind) for name, kind, *_ in described]))
@@ -29,7 +29,7 @@ def _iter_columns(columns: list[tuple[str, Any]], prefix: str = "") -> Iterator[
 
 
 def count_older(file: DuckDbFile, table: str, moment: datetime) -> int:
-    """Count the rows of a table that were created before."""
+    """Count the rows of a table that were created before this moment."""
     created_at = _find_created_at(file, table)
     if created_at is None:
         return 0
@@ -38,7 +38,7 @@ def count_older(file: DuckDbFile, table: str, moment: datetime) -> int:
 
 
 def _find_created_at(file: DuckDbFile, table: str) -> str | None:
-    """Write what a query calls the time of a row's creation; None where the table has none."""
+    """Return the SQL expression of a row's time of creation; None if the table has no such column."""
     columns = read_columns(file, table)
     if "attributes.createdAt" not in columns:
         return None

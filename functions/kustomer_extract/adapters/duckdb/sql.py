@@ -1,4 +1,4 @@
-"""SQL text in DuckDB's dialect: names, types, and the table function that reads a chunk. Pure."""
+"""Writes SQL in DuckDB's dialect: names, types, and the table function that reads a chunk. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def to_definitions(fields: Sequence[Field]) -> str:
 
 
 def read_chunk(file: Path, fields: Sequence[Field]) -> str:
-    """Write the table function that reads gzip-compressed newline-delimited JSON, as far as `fields` go."""
+    """Write the table function that reads gzip-compressed newline-delimited JSON into these fields."""
     columns = ", ".join(f"{to_literal(field.name)}: {to_literal(to_type(field))}" for field in fields)
     return (
         f"read_json({to_literal(str(file))}, columns = {{{columns}}}, format = 'newline_delimited', "
@@ -65,7 +65,7 @@ def names_of(fields: Sequence[Field]) -> str:
 
 
 def order_by_latest(fields: Sequence[Field]) -> str:
-    """Write the order that puts the latest `updatedAt` first; nothing where it is not selected."""
+    """Return the ORDER BY that puts the latest `updatedAt` first; an empty text if it is not selected."""
     attributes = find(fields, ["attributes"])
     if attributes is None or find(fields, ["attributes", "updatedAt"]) is None:
         return ""

@@ -1,7 +1,7 @@
-"""Rows on their way into a DuckDB file: one table for each run and table, in the schema where it will be published.
+"""Stages rows in a DuckDB file: one table for each run and table, in the schema where it will be published.
 
-Each row is written once. Publishing renames the table; nothing is copied. A hidden column says which chunk a row came
-with, so that a chunk can be loaded again or dropped. What a killed run left is dropped when the file is next opened.
+Each row is written once: publishing renames the table. A hidden column has the chunk of each row, so that a chunk can
+be loaded again or dropped. Tables of a killed run are dropped when the file is opened the next time.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ if TYPE_CHECKING:
     from kustomer_extract.schema import Field
 
 CHUNK_COLUMN = "_chunk"
-_SCHEMAS = ("kustomer", "kustomer_staging")  # 0.1.0 staged in a schema of its own
+_SCHEMAS = ("kustomer", "kustomer_staging")  # 0.1.0 used the second for staging
 _OURS = re.compile(r"^[a-z][a-z0-9_]*__\d{8}t\d{6}z_[a-z0-9]+(__\d+_\w+)?$")
-_UNREADABLE = (duckdb.InvalidInputException, duckdb.DataError)  # what read_json raises for a row it cannot read
+_UNREADABLE = (duckdb.InvalidInputException, duckdb.DataError)  # read_json raises these for a row that it cannot read
 
 
 class DuckDbStaging:
-    """Loads chunks, counts them, and removes repeats.
+    """Loads chunks, counts rows, and removes repeats.
 
     A staging name is ``<integration>_<table>__<run>__<attempt>_<n>``; all but the last part names the DuckDB table.
     """
 
     def __init__(self, file: DuckDbFile) -> None:
         self._file = file
-        self._columns: dict[str, str] = {}  # by table: as this process created it
-        self._ready: set[str] = set()  # staging names under which all rows were put together
+        self._columns: dict[str, str] = {}  # table → the columns with which this process created it
+        self._ready: set[str] = set()  # staging names whose rows are complete
 
     def clear(self) -> None:
-        """Drop what killed runs left. Tables with other names belong to somebody else, and stay."""
+        """Drop the tables of killed runs. Tables with other names belong to somebody else and stay."""
         found = self._file.query(
             "SELECT table_schema, table_name, table_type FROM information_schema.tables "
             "WHERE table_schema IN (?, ?) ORDER BY table_type DESC",  # views first: they read the tables
@@ -61,10 +61,10 @@ class DuckDbStaging:
                 self._file.query(f"DROP {what} {self._file.qualify(schema, name)}")
 
     def load(self, chunk: Chunk, schema: Sequence[Field]) -> Staged:
-        """Append the rows of a chunk, in place of those that came with it before.
+        """Append the rows of a chunk. They replace the rows of an earlier load of this chunk.
 
         Raises:
-            RowRejected: a row does not fit; nothing of the chunk is kept.
+            RowRejected: a row does not fit; no row of the chunk is kept.
         """
         name = to_table_name(chunk.name)
         with self._file.open_cursor() as cursor, tempfile.TemporaryDirectory() as folder:
@@ -81,7 +81,7 @@ class DuckDbStaging:
         return Staged(name=chunk.name, rows=count)
 
     def _create(self, cursor: duckdb.DuckDBPyConnection, name: str, schema: Sequence[Field]) -> str:
-        """Create the table, unless this process has; one with other columns is of a schema that is no longer wanted."""
+        """Create the table, unless this process has done so with these columns. Other columns replace it."""
         table, columns = self._file.qualify("kustomer", name), to_definitions(schema)
         if self._columns.get(name) != columns:
             cursor.execute(f"CREATE OR REPLACE TABLE {table} ({CHUNK_COLUMN} VARCHAR, {columns})")
@@ -103,7 +103,7 @@ class DuckDbStaging:
         return self._count(name)
 
     def deduplicate(self, name: str, schema: Sequence[Field]) -> Assembled:
-        """Delete all rows of an id but the one with the latest `updatedAt`, if that is selected.
+        """Keep one row of each id: the one with the latest `updatedAt`, if that is selected.
 
         Raises:
             WarehouseRefused: the table is gone.
@@ -123,16 +123,16 @@ class DuckDbStaging:
         return Assembled(name=name, rows=rows, distinct_ids=ids)
 
     def list_chunks(self, name: str) -> list[str]:
-        """Name the chunks that the table of this staging name holds."""
+        """List the chunks in the table of this staging name."""
         chunks = self._file.query(f"SELECT DISTINCT {CHUNK_COLUMN} FROM {self.qualify(name)} ORDER BY 1")  # noqa: S608 - our own name
         return [chunk for (chunk,) in chunks]
 
     def is_ready(self, name: str) -> bool:
-        """Tell whether all rows lie there, put together under this staging name."""
+        """Tell whether the rows of this staging name are complete and still there."""
         return name in self._ready and to_table_name(name) in self._columns
 
     def release(self, name: str, *, to: str, transaction_steps: Sequence[str] = ()) -> None:
-        """Rename the table of this staging name, without its hidden column, and run further statements: all or none."""
+        """Rename the table of this staging name without its hidden column, and run further statements: all or none."""
         table = self.qualify(name)
         with self._file.transaction():
             self._file.query(f"DROP TABLE IF EXISTS {self._file.qualify('kustomer', to)}")
@@ -143,7 +143,7 @@ class DuckDbStaging:
         del self._columns[to_table_name(name)]
 
     def drop(self, names: Sequence[str]) -> None:
-        """Delete the rows of these chunks; a table without any left goes."""
+        """Delete the rows of these chunks, and a table that has no rows left."""
         self._ready.difference_update(names)
         for table_name in {to_table_name(name) for name in names} & set(self._columns):
             self._delete(f"{table_name}__", set(names))
@@ -157,7 +157,7 @@ class DuckDbStaging:
             self._file.query(f"DELETE FROM {self.qualify(name)} WHERE {CHUNK_COLUMN} IN ({listed})")  # noqa: S608 - our own names
 
     def qualify(self, name: str) -> str:
-        """Write the full name of the table that holds a staging name."""
+        """Return the full name of the table for a staging name."""
         return self._file.qualify("kustomer", to_table_name(name))
 
 
@@ -166,12 +166,12 @@ def _to_loss(name: str) -> WarehouseRefused:
 
 
 def to_table_name(name: str) -> str:
-    """Name the DuckDB table that holds a staging name: ``acme_conversations__20261123t030000z_1a2b3c4d``."""
+    """Return the name of the DuckDB table for a staging name: ``acme_conversations__20261123t030000z_1a2b3c4d``."""
     return name.rpartition("__")[0]
 
 
 def _find_unreadable(cursor: duckdb.DuckDBPyConnection, file: Path, schema: Sequence[Field]) -> str | None:
-    """Name the column that cannot be read, by reading each alone: DuckDB's message quotes values, and names none."""
+    """Find the column that cannot be read by reading each one: DuckDB's message quotes values but names no column."""
     for field in schema:
         try:
             cursor.execute(f"SELECT count({quote(field.name)}) FROM {read_chunk(file, [field])}")  # noqa: S608 - our own name
@@ -185,5 +185,5 @@ def _to_rejection(chunk: str, error: duckdb.Error, column: str | None) -> RowRej
     place = f"near line {line[1] if line else '?'}, column {column or '?'}"
     return RowRejected(
         f"DuckDB refuses a row of {chunk} {place}; the published table stays. A row that passed the transform must "
-        "load: please report this; until it is mended, deselect the column in the configuration document"
+        "load: please report this; until it is fixed, deselect the column in the configuration document"
     )

@@ -36,13 +36,13 @@ DIALECT = Dialect(
 
 
 class DuckDbViews:
-    """Makes, drops and measures."""
+    """Creates and drops flat views, and measures durations."""
 
     def __init__(self, file: DuckDbFile) -> None:
         self._file = file
 
     def put(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
-        """Make the view, or put it in the place of an earlier one, in one transaction.
+        """Create or replace the view, in one transaction.
 
         Raises:
             WarehouseRefused: a table has its name.
@@ -53,8 +53,8 @@ class DuckDbViews:
                 f"{self._file.path}: kustomer.{name} is a table, and the flat view belongs there: rename or drop it; "
                 "the next run makes the view"
             )
-        # A DuckDB of 2024 looks for the table where the reader is, unless the view names the schema. The catalogue it
-        # must not name: that is the file's name, which may change.
+        # The view names the schema, because a DuckDB of 2024 looks for the table in the reader's schema otherwise.
+        # It does not name the catalogue, because that is the name of the file, which may change.
         source = f"kustomer.{quote(to_live_name(integration, view.table))}"
         select = to_select(view, source, dialect=DIALECT, arrays=list_arrays(schema))
         statements = [
@@ -79,7 +79,7 @@ class DuckDbViews:
             self._file.query(f"DROP VIEW {self._file.qualify('kustomer', name)}")
 
     def measure(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
-        """Count rows that tell Kustomer's unit of duration."""
+        """Count the rows that show Kustomer's unit of duration."""
         source = self._file.qualify("kustomer", to_live_name(integration, table))
         sql = to_measurement(source, dialect=DIALECT, arrays=list_arrays(schema))
         with _refuse(source):
@@ -89,7 +89,7 @@ class DuckDbViews:
 
 @contextmanager
 def _refuse(name: str) -> Iterator[None]:
-    """Tell what DuckDB cannot make of a view: a table that somebody has changed by hand, for example."""
+    """Translate DuckDB's errors, for example for a table that somebody has changed by hand."""
     try:
         yield
     except duckdb.Error as error:
@@ -98,5 +98,5 @@ def _refuse(name: str) -> Iterator[None]:
 
 
 def describe(view: FlatView, integration: IntegrationName) -> str:
-    """Say what the view is."""
+    """Return the description of the view."""
     return f"Kustomer {view.table} of {integration}, one flat row each; every run of kustomer-extract makes it anew."

@@ -1,4 +1,4 @@
-"""A DuckDB file behind the `Warehouse` port: BigQuery on a laptop, and the fake of the tests.
+"""Implements the `Warehouse` port on a DuckDB file: for a laptop instead of BigQuery, and for the tests as a fake.
 
 ::
 
@@ -7,12 +7,13 @@
     kustomer._integrations           which integrations are ACTIVE
     kustomer.<…>__<run>              rows that are being loaded (staging.py)
 
-DuckDB's lock on the file keeps a second process out; what a killed one left is in staging only, or not committed.
+DuckDB's lock on the file keeps a second process out. A killed process leaves only staging tables and uncommitted work.
 
-Columns have BigQuery's names and nested types. Where BigQuery refuses a value, DuckDB refuses it too, or coerces it
+Columns have BigQuery's names and nested types. If BigQuery would refuse a value, DuckDB refuses it, too, or changes it
 silently: numbers, booleans and objects become text, 1.5 in an INTEGER becomes 2, true becomes 1, "yes" becomes true,
-digits beyond microseconds are cut, unknown fields are dropped, a null in an array stays. The transform makes none of
-these. An absent array is NULL here, and empty in BigQuery.
+digits beyond microseconds are cut, unknown fields are dropped, a null in an array stays. The transform makes no such
+values. An absent array is NULL here and empty in BigQuery.
+Longer than 200 lines, because the port has many methods. Each has a few lines; the other modules do the work.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ if TYPE_CHECKING:
 class DuckDbWarehouse:
     """Implements `Warehouse` and `Activations`. Close it after use.
 
-    Chunks are loaded in a thread of their own, while the next pages are read.
+    A thread loads chunks while the next pages are read.
     """
 
     def __init__(self, file: DuckDbFile) -> None:
         self._file = file
         self.query = file.query
-        self._published: set[str] = set()  # staging names that have taken a live table's place
+        self._published: set[str] = set()  # staging names that were published
         self._integrations = file.qualify("kustomer", "_integrations")
         self.query("SET GLOBAL TimeZone = 'UTC'")
         if not file.read_only:
@@ -65,14 +66,14 @@ class DuckDbWarehouse:
         for statement in (
             f"CREATE SCHEMA IF NOT EXISTS {live}",
             f"CREATE TABLE IF NOT EXISTS {self._integrations} (name VARCHAR PRIMARY KEY, status VARCHAR)",
-            # A write at every opening: a file or folder that may not be written is refused before any page is read.
+            # Writes at every opening, so that a read-only file or folder is refused before any page is read.
             f"COMMENT ON TABLE {self._integrations} IS 'Integrations that have been published'",
         ):
             self.query(statement)
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
-        """Open the file, made if need be, and drop what killed runs left in it; or open it to look, and change nothing.
+        """Open the file, create it if needed, and drop the tables of killed runs; with `read_only` change nothing.
 
         Raises:
             WarehouseRefused: it is in use, not a DuckDB file, or may not be written; the message says what to do.
@@ -85,32 +86,32 @@ class DuckDbWarehouse:
             raise
 
     def close(self) -> None:
-        """Wait for a load that is under way and let go of the file."""
+        """Wait for the current load, and close the file."""
         self._loader.shutdown(cancel_futures=True)
         self._file.close()
 
     # --- staging
 
     def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> ChunkLoad:
-        """Begin to load the chunk; it replaces an earlier one of its name."""
+        """Start to load the chunk. It replaces an earlier chunk with its name."""
         return ChunkLoad(self._loader.submit(self.staging.load, chunk, schema))
 
     def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
-        """Keep these chunks alone: they lie in one table already."""
+        """Drop all other chunks; these are already in one table."""
         return self.staging.assemble(name, chunks, schema)
 
-    def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:  # noqa: ARG002 - it is one table under both names
-        """Remove repeats where the rows lie."""
+    def deduplicate(self, name: str, assembled: Assembled, schema: Sequence[Field]) -> Assembled:  # noqa: ARG002 - both names mean the same table
+        """Remove repeats in the same table."""
         return self.staging.deduplicate(name, schema)
 
     def drop(self, names: Sequence[str]) -> None:
-        """Drop staged rows, once no load is under way: it may be the load of one of them."""
+        """Drop staged rows after the current load, which may load some of them."""
         self._loader.submit(self.staging.drop, names).result()
 
     # --- publishing
 
     def locate(self, integration: IntegrationName, table: Table) -> str:
-        """Write the live table's name as a query does."""
+        """Return the live table's name as used in a query."""
         return self._file.qualify("kustomer", to_live_name(integration, table))
 
     def count_published(self, integration: IntegrationName, table: Table) -> int | None:
@@ -122,7 +123,7 @@ class DuckDbWarehouse:
         return int(rows)
 
     def count_older(self, integration: IntegrationName, table: Table, *, created_before: datetime) -> int:
-        """Count among the live table's rows."""
+        """Count with a query."""
         name = to_live_name(integration, table)
         if not self._is_published(name):
             return 0
@@ -154,10 +155,10 @@ class DuckDbWarehouse:
         return sample_vanished(self._file, live, staged, limit=limit, created_since=created_since)
 
     def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
-        """Let the staged table take the live one's place and describe its columns, in one transaction.
+        """Replace the live table with the staged one and describe its columns, in one transaction.
 
         Raises:
-            RetryLater: the staged table is gone: somebody else has ended this run.
+            RetryLater: the staged table is gone, because the run has ended.
         """
         name = to_live_name(job.integration, job.table)
         self._is_published(name)
@@ -174,7 +175,7 @@ class DuckDbWarehouse:
         self._published.add(assembled.name)
 
     def _is_published(self, name: str) -> bool:
-        """Tell whether the live table exists; refuse what is no table."""
+        """Tell whether the live table exists; refuse a view with its name."""
         kind = self._file.find_kind(name)
         if kind == "VIEW":
             raise WarehouseRefused(
@@ -186,7 +187,7 @@ class DuckDbWarehouse:
     # --- flat views
 
     def put_view(self, view: FlatView, integration: IntegrationName, schema: Sequence[Field]) -> None:
-        """Make the flat view, or put it in the place of an earlier one."""
+        """Create or replace the flat view."""
         self._views.put(view, integration, schema)
 
     def drop_view(self, integration: IntegrationName, table: Table) -> None:
@@ -194,13 +195,13 @@ class DuckDbWarehouse:
         self._views.drop(integration, table)
 
     def measure_durations(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:
-        """Count the rows of the live table that tell Kustomer's unit of duration."""
+        """Count the rows of the live table that show Kustomer's unit of duration."""
         return self._views.measure(integration, table, schema)
 
     # --- records
 
     def append_jobs(self, jobs: Sequence[Job]) -> None:
-        """Write the jobs that `_jobs` does not have yet."""
+        """Append the jobs that `_jobs` does not have yet."""
         self._history.append(jobs)
 
     def fetch_jobs(self, integration: IntegrationName | None, *, limit: int) -> Sequence[Job]:
@@ -208,13 +209,13 @@ class DuckDbWarehouse:
         return self._history.fetch(integration, limit=limit)
 
     def is_active(self, integration: IntegrationName) -> bool:
-        """Tell whether it was ever marked active."""
+        """Tell whether the integration was marked active."""
         if not self._file.find_kind("_integrations"):
             return False
         return bool(self.query(f"SELECT 1 FROM {self._integrations} WHERE name = ?", [integration]))  # noqa: S608 - our own name
 
     def mark_active(self, integration: IntegrationName) -> None:
-        """Remember that a run of it has been published."""
+        """Mark the integration active."""
         status = IntegrationStatus.ACTIVE.value
         self.query(f"INSERT OR IGNORE INTO {self._integrations} VALUES (?, ?)", [integration, status])  # noqa: S608 - our own name
 
@@ -225,6 +226,6 @@ class ChunkLoad:
 
     future: Future[Staged]
 
-    def wait(self, *, until: datetime) -> Staged:  # noqa: ARG002 - a local load takes a second: it ends by itself
-        """Wait for its end."""
+    def wait(self, *, until: datetime) -> Staged:  # noqa: ARG002 - a local load takes a second
+        """Wait until the load has ended."""
         return self.future.result()

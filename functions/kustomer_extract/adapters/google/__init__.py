@@ -1,1 +1,1 @@
-"""Google Cloud, but for the warehouse: documents, keys, messages and log lines. One module per service."""
+"""Google Cloud without the warehouse: documents, keys, messages and log lines. One module per service."""

@@ -1,4 +1,4 @@
-"""A delivered CloudEvent → `Message`: what arrives from outside, checked field by field."""
+"""Turns a delivered CloudEvent into a `Message`, and checks it field by field."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def parse_message(event: object, *, event_id: str, event_time: str) -> Message:
 
     Args:
         event: ``{"message": {"data": base64 of {"integration": str, "trigger"?, "run_id"?, "hop"?}, "messageId"?,
-            "publishTime"?}}``: what both a push subscription and Eventarc deliver.
-        event_id: The event's id, where the message has none.
-        event_time: Its time, RFC 3339, likewise.
+            "publishTime"?}}``, as a push subscription and Eventarc deliver it.
+        event_id: The event's id, used if the message has none.
+        event_time: The event's time (RFC 3339), used if the message has none.
 
     Raises:
-        UnreadableMessage: says what is wrong, without the content.
+        UnreadableMessage: the message says what is wrong, without the content.
     """
     envelope = event.get("message") if isinstance(event, dict) else None
     if not isinstance(envelope, dict):

@@ -1,6 +1,6 @@
-"""Google's exceptions → ours, in one place: `RetryLater` where time is the cure, a `NeedsPerson` where a person is.
+"""Translates Google's exceptions: `RetryLater` for temporary failures, a `NeedsPerson` for all others.
 
-Messages carry the service's own words only where those cannot hold a row: addresses and values are cut out of them.
+A message quotes the service only after addresses and values are removed, so that it cannot hold a part of a row.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from kustomer_extract.errors import NeedsPerson, RetryLater
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-_VENDOR_ERRORS = (api.GoogleAPIError, auth.GoogleAuthError, OSError)  # requests' exceptions are OSErrors, all of them
+_VENDOR_ERRORS = (api.GoogleAPIError, auth.GoogleAuthError, OSError)  # all exceptions of requests are OSErrors
 
-# HTTP statuses, and with them the gRPC codes that stand for them.
+# HTTP statuses; they also stand for the corresponding gRPC codes.
 # Source: https://cloud.google.com/apis/design/errors#handling_errors, read 2026-11-23.
-_TRANSIENT_STATUSES = frozenset({308, 408, 409, 412, 425, 429, 499})  # and all from 500 on, but for
+_TRANSIENT_STATUSES = frozenset({308, 408, 409, 412, 425, 429, 499})  # and all from 500 on, except
 _SERVER_ERROR = 500
 _NOT_IMPLEMENTED = 501
 
-# BigQuery's reasons, which say more than their statuses: a spent quota is a 403.
+# BigQuery's reasons are more exact than its statuses: a used-up quota is a 403.
 # Source: https://cloud.google.com/bigquery/docs/error-messages, read 2026-11-23.
 _TRANSIENT_REASONS = frozenset({
     "backendError", "badGateway", "blocked", "internalError", "jobBackendError", "jobInternalError",
@@ -58,17 +58,17 @@ SHORT_RETRY = retries.Retry(
     maximum=5.0,
     timeout=30.0,
 )
-"""Repeats one call for half a minute. What takes longer is a matter of redelivery."""
+"""Repeats one call for half a minute. A longer failure is left to redelivery."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One of Google's services, and how its failures are told.
+    """One of Google's services, and how its failures are reported.
 
     Attributes:
-        name: As people know it: ``BigQuery``.
+        name: Its name in messages: ``BigQuery``.
         refuse: Builds the `NeedsPerson` from what was refused and its cure.
-        cures: What a person does about a refusal, by the class of the exception; the first that fits counts.
+        cures: Class of an exception → what a person has to do. The first class that fits is used.
     """
 
     name: str
@@ -77,10 +77,10 @@ class Service:
 
     @contextmanager
     def translate(self, doing: str) -> Iterator[None]:
-        """Turn what is raised inside into ours.
+        """Translate the exceptions that are raised inside.
 
         Args:
-            doing: What is being done to what: ``"reading integrations/acme"``.
+            doing: What is being done: ``"reading integrations/acme"``.
         """
         try:
             yield
@@ -88,7 +88,7 @@ class Service:
             raise self.to_ours(error, doing) from error
 
     def to_ours(self, error: Exception, doing: str) -> RetryLater | NeedsPerson:
-        """Choose our exception for a vendor's."""
+        """Return our exception for one of Google's."""
         what = f"{self.name}: {doing}: {describe(error)}"
         if is_transient(error):
             return RetryLater(what)
@@ -98,7 +98,7 @@ class Service:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same work, done later, may succeed."""
+    """Whether the same work may succeed later."""
     if to_reason(error) in _TRANSIENT_REASONS or is_unfound_job(error):
         return True
     if isinstance(error, auth.GoogleAuthError):
@@ -110,7 +110,7 @@ def is_transient(error: Exception) -> bool:
 
 
 def is_unfound_job(error: Exception) -> bool:
-    """Whether BigQuery does not find a job: for a moment, it may not find one whose insertion it has accepted.
+    """Whether BigQuery does not find a job. For a moment this happens to a job that was just inserted.
 
     Source: github.com/googleapis/python-bigquery/issues/2134, read 2026-11-23.
     """
@@ -118,17 +118,17 @@ def is_unfound_job(error: Exception) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """Say what happened in one line: status, reason, and the service's own words as far as they are harmless."""
+    """Describe an error in one line: status, reason, and the service's message without addresses and values."""
     if isinstance(error, api.RetryError) and error.cause is not None:
         return f"{describe(error.cause)} (tried repeatedly)"
     if not isinstance(error, api.GoogleAPICallError):
-        return type(error).__name__  # its text may hold an address with a token in it
+        return type(error).__name__  # its text may hold an address with a token
     status = f"{int(error.code)} " if error.code is not None else ""
     return f"{status}{to_reason(error) or type(error).__name__}: {_clean(str(error.message))}"
 
 
 def to_reason(error: Exception) -> str | None:
-    """Read BigQuery's reason off an exception: ``notFound``; None where there is none."""
+    """Return BigQuery's reason for an exception: ``notFound``; None if there is none."""
     errors = error.errors if isinstance(error, api.GoogleAPICallError) else ()
     first = errors[0] if errors else None
     reason = first.get("reason") if isinstance(first, dict) else None
@@ -136,7 +136,7 @@ def to_reason(error: Exception) -> str | None:
 
 
 def _clean(words: str) -> str:
-    """Cut addresses and values out of a service's message, and what BigQuery's client hangs on to it."""
+    """Remove addresses and values from a service's message, and what BigQuery's client appends to it."""
     words = re.sub(r"(\b[A-Z]+ )?https?://\S+", "", words)
     words = re.split(r"[Vv]alue:|; reason: |\n\nLocation: ", words)[0]
     return " ".join(words.split())[:_MAX_WORDS].strip(" .:;")

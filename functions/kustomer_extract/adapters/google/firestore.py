@@ -31,10 +31,10 @@ class FirestoreConfigStore:
     """Implements `ConfigStore`: documents `integrations/<name>`.
 
     Args:
-        client: Of the right project and database.
+        client: The client for the project and database.
         retry: Repeats one call.
         call_seconds: How long one call may take.
-        link: Builds the links that stand in `_last_run`, by the names of their pages.
+        link: Returns the links for `_last_run`: name of the page → address.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class FirestoreConfigStore:
         self._read: dict[IntegrationName, firestore.DocumentSnapshot[Any]] = {}
 
     def list_names(self) -> Sequence[IntegrationName]:
-        """List the documents there are; not those of which only a history is left."""
+        """List the existing documents. A deleted document that still has a history is not listed."""
         with self._service.translate("listing integrations"):
             return sorted(
                 IntegrationName(found.id) for found in self._integrations.select(["__name__"]).stream(**self._call)
             )
 
     def fetch(self, integration: IntegrationName) -> JsonObject:
-        """Read the document, and keep in mind which version that was."""
+        """Read the document, and remember its version."""
         with self._service.translate(f"reading integrations/{integration}"):
             snapshot = self._integrations.document(integration).get(**self._call)
         if not snapshot.exists:
@@ -69,11 +69,11 @@ class FirestoreConfigStore:
         return {name: _to_plain(value) for name, value in (snapshot.to_dict() or {}).items()}
 
     def locate(self, integration: IntegrationName) -> str:
-        """Name it as the console does."""
+        """Return the path that the console shows."""
         return f"Firestore document integrations/{integration}"
 
     def activate(self, integration: IntegrationName) -> None:
-        """Set the status, on the condition that the document is still the one that was read."""
+        """Set the status if the document is unchanged since it was read."""
         if integration not in self._read:
             self.fetch(integration)
         snapshot = self._read[integration]
@@ -84,10 +84,10 @@ class FirestoreConfigStore:
             try:
                 snapshot.reference.update({"status": IntegrationStatus.ACTIVE.value}, option=unchanged, **self._call)
             except (FailedPrecondition, NotFound):
-                return  # somebody is editing it; or this was our own write, done already, whose answer was lost
+                return  # somebody has edited it, or the answer to our own write was lost
 
     def record_last_run(self, integration: IntegrationName, last_run: Mapping[str, object]) -> None:
-        """Update the one field: a merge would bring a deleted document back."""
+        """Update this field. A merge would create a deleted document again."""
         reference = self._integrations.document(integration)
         with self._service.translate(f"writing _last_run of {reference.path}"), suppress(NotFound):
             reference.update({"_last_run": {**last_run, "links": self._link(integration)}}, **self._call)
@@ -96,11 +96,11 @@ class FirestoreConfigStore:
 class FirestoreRunStore:
     """Implements `RunStore`: documents `integrations/<name>/state/run` and `integrations/<name>/runs/<run_id>`.
 
-    A state's version is the document's update time. Each write carries a random `writer`: so no two writes are alike,
-    which Firestore would take for no write at all, and a writer that lost its answer recognises its own work.
+    The version of a state is the update time of its document. Each write has a random `writer`, for two reasons:
+    Firestore does not count a write that changes nothing, and a writer that got no answer recognises its own write.
 
     Args:
-        client: Of the right project and database.
+        client: The client for the project and database.
         retry: Repeats one call.
         call_seconds: How long one call may take.
     """
@@ -123,7 +123,7 @@ class FirestoreRunStore:
         return parse_state_document(integration, document, version=snapshot.update_time)
 
     def set_aside(self, integration: IntegrationName) -> str:
-        """Copy the state document beside itself, then delete it if it is unchanged."""
+        """Copy the state document to another name, then delete it if it is unchanged."""
         reference = self._refer_to_state(integration)
         with self._service.translate(f"setting {reference.path} aside"):
             snapshot = reference.get(**self._call)
@@ -139,7 +139,7 @@ class FirestoreRunStore:
         return str(copy.path)
 
     def save(self, state: RunState) -> RunState:
-        """Write the state document whole, on the condition of its last version."""
+        """Write the whole state document if it still has its last version."""
         reference, writer = self._refer_to_state(state.integration), uuid.uuid4().hex
         document = {**to_state_document(state), "writer": writer}
         with self._service.translate(f"writing {reference.path}"):
@@ -157,7 +157,7 @@ class FirestoreRunStore:
         return replace(state, version=written.update_time)
 
     def record(self, state: RunState) -> None:
-        """Write the run document whole; that of a run that is not finished only if there is none."""
+        """Write the whole run document; for an unfinished run only if there is none yet."""
         reference = self._client.document(f"integrations/{state.integration}/runs/{state.run_id}")
         with self._service.translate(f"writing {reference.path}"):
             if state.finished_at is not None:
@@ -171,12 +171,12 @@ class FirestoreRunStore:
 
 
 def _to_stamp(snapshot: firestore.DocumentSnapshot[Any]) -> str:
-    """Say when a document was last written: the same, however often it is set aside."""
+    """Return when a document was last written, so that setting it aside twice gives the same name."""
     return f"{snapshot.update_time:%Y%m%dt%H%M%S%fz}"
 
 
 def _describe_service(client: firestore.Client) -> Service:
-    """Name what a person can do about a refusal."""
+    """Say what a person has to do after a refusal."""
     database = f"{client._database} of project {client.project}"  # noqa: SLF001 - the client names it nowhere else
     return Service(
         name="Firestore",
@@ -190,11 +190,11 @@ def _describe_service(client: firestore.Client) -> Service:
 
 
 def _to_plain(value: Any) -> Any:
-    """Turn what the client returns into plain values; what YAML could not say becomes text."""
+    """Turn what the client returns into plain values. A type that YAML does not have becomes text."""
     if isinstance(value, dict):
         return {key: _to_plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_to_plain(item) for item in value]
-    if isinstance(value, datetime):  # in UTC, of a class of the client's that has nanoseconds
+    if isinstance(value, datetime):  # the client has its own class with nanoseconds, in UTC
         return datetime.combine(value.date(), value.time(), UTC)
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

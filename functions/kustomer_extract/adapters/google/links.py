@@ -1,4 +1,4 @@
-"""Addresses of the console's pages that stand in `_last_run`. Pure."""
+"""Builds the addresses of console pages for `_last_run`. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ConsoleLinks:
     """Builds the links of an integration.
 
     Attributes:
-        database: Of Firestore.
-        dashboard: Address of the dashboard; None where nobody has said.
+        database: The Firestore database.
+        dashboard: Address of the dashboard; None if it is not known.
     """
 
     project: str
@@ -26,7 +26,7 @@ class ConsoleLinks:
     dashboard: str | None = None
 
     def __call__(self, integration: IntegrationName) -> dict[str, str]:
-        """Write ``{"log", "history", "dashboard"?}``."""
+        """Return ``{"log", "history", "dashboard"?}``."""
         query = quote(f'labels.integration="{integration}"', safe="")
         links = {
             "log": f"{_CONSOLE}/logs/query;query={query}?project={self.project}",

@@ -1,8 +1,8 @@
-"""Cloud Logging: one JSON object per line on standard output, in the field names that its agent lifts out.
+"""Cloud Logging: one JSON object per line on standard output, with the field names that Cloud Logging recognises.
 
 Source: https://cloud.google.com/logging/docs/structured-logging#special-payload-fields, read 2026-11-23.
-No payload and no key, at any level: events carry none, of a bug only its frames are told, and of a library's warning
-only its fixed words.
+No line has a payload or a key: events have none, a bug is logged with its stack frames only, and a library's warning
+with its fixed text only.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _labels: ContextVar[Mapping[str, str]] = ContextVar("labels", default={})  # noq
 
 
 class CloudLog:
-    """Implements `EventLog`, and tells what ends outside of a run.
+    """Implements `EventLog`, and logs what ends outside of a run.
 
     Args:
-        project: Where the traces are.
+        project: The project of the traces.
     """
 
     def __init__(self, *, project: str) -> None:
@@ -53,10 +53,10 @@ class CloudLog:
 
     @contextmanager
     def request(self, trace_context: str | None, execution_id: str | None = None) -> Iterator[None]:
-        """Bind the lines of one request to its trace and its execution.
+        """Add the trace and the execution of one request to its log lines.
 
-        The bindings are context variables: a thread has them if it runs in a copy of the request's context. (The
-        framework's own `LOG_EXECUTION_ID` misses threads, and writes the span as a decimal.)
+        They are context variables: a thread has them if it runs in a copy of the request's context. (The framework's
+        `LOG_EXECUTION_ID` does not reach threads, and writes the span as a decimal.)
 
         Args:
             trace_context: The header `X-Cloud-Trace-Context`: ``<32 hexadecimal digits>/<decimal span>;o=1``.
@@ -73,32 +73,32 @@ class CloudLog:
             _labels.reset(labels)
 
     def emit(self, scope: Scope, event: Event) -> None:
-        """Write one event, unless it is for progress bars only."""
+        """Write one event. Events for progress bars are not written."""
         labels = {"integration": scope.integration, "run_id": scope.run_id, "table": scope.table}
         _labels.set({name: value for name, value in labels.items() if value})
         if event.severity is not Severity.DEBUG:
             self._write(event.severity, event.sentence, event=event.name, **event.fields)
 
     def drop_unreadable(self, detail: str) -> None:
-        """Say that a message was none of ours."""
+        """Log that a message could not be read."""
         self._drop(TriggerDropped(reason="unreadable", detail=detail))
 
     def report_failure(self, error: NeedsPerson) -> None:
-        """Say what kept a message from becoming a run, or a run from keeping its records."""
+        """Log a failure that ended the message: no run was started, or the records of a run could not be written."""
         self._drop(TriggerDropped(reason=error.code, detail=str(error), error_code=error.code))
 
     def report_bug(self, error: BaseException) -> None:
-        """Write where an exception came from, in one entry that Error Reporting picks up."""
+        """Log where an exception came from, in the form that Error Reporting recognises."""
         message = f"{type(error).__name__}: a bug, please report it; the message will be delivered again"
         self._write(Severity.ERROR, message, stack_trace=to_frames(error), **{"@type": _REPORTED_ERROR})
 
     def capture_libraries(self) -> None:
-        """Send what libraries log, from WARNING on, and Python's own warnings the same way."""
+        """Write the warnings and errors of libraries, and Python's own warnings, in the same form."""
         logging.basicConfig(handlers=[_LibraryHandler(self)], level=logging.WARNING, force=True)
         logging.captureWarnings(capture=True)
 
     def report_library(self, record: logging.LogRecord) -> None:
-        """Write a library's warning: its template without the arguments, which may be addresses or payload."""
+        """Write a library's warning: its template, but not its arguments, which may be addresses or payload."""
         words = record.msg if record.args and isinstance(record.msg, str) else "(text withheld)"
         severity = Severity.ERROR if record.levelno >= logging.ERROR else Severity.WARNING
         error = record.exc_info[1] if record.exc_info else None
@@ -113,7 +113,7 @@ class CloudLog:
         line = _dump({**special, "message": message, **fields})
         if len(line.encode()) > _MAX_LINE_BYTES:
             line = _dump({**special, "message": message[:_MAX_WORDS], "event": fields.get("event"), "shortened": True})
-        with suppress(OSError, ValueError):  # a log that cannot be written is no reason to fail
+        with suppress(OSError, ValueError):  # a run must not fail because its log cannot be written
             sys.stdout.write(f"{line}\n")  # looked up now: somebody may have redirected it
             sys.stdout.flush()
 
@@ -128,7 +128,7 @@ class _LibraryHandler(logging.Handler):
 
 
 def to_frames(error: BaseException) -> str:
-    """Write a traceback with the causes, but the text of our own exceptions only: others may quote a payload."""
+    """Write a traceback with its causes. Only our own exceptions keep their text: others may quote a payload."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     before = f"{to_frames(cause)}\nThis led to:\n\n" if cause else ""
     text = f": {error}" if isinstance(error, ExtractError) else ""
@@ -146,7 +146,7 @@ def _parse_trace(header: str, project: str) -> dict[str, str]:
 
 def _dump(entry: Mapping[str, Any]) -> str:
     text = json.dumps(entry, default=_to_json, ensure_ascii=False)
-    return text.encode(errors="replace").decode()  # half a surrogate pair is no character
+    return text.encode(errors="replace").decode()  # a lone surrogate cannot be written
 
 
 def _to_json(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Pub/Sub: sends the message that starts or continues a run. By REST: one call needs no client library of its own.
+"""Pub/Sub: sends the message that starts or continues a run. It uses REST: one call needs no client library.
 
 Source: https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics/publish, read 2026-11-23.
 """
@@ -52,7 +52,7 @@ class PubSubContinuations:
         self._service = _describe_service(topic)
 
     def publish(self, message: Message) -> None:
-        """Send the message; delivered twice, it does no harm."""
+        """Publish the message. A second delivery does no harm."""
         data = base64.b64encode(json.dumps(to_body(message)).encode()).decode()
         with self._service.translate("publishing a message"):
             self._publish({"messages": [{"data": data}]})
@@ -64,7 +64,7 @@ class PubSubContinuations:
 
 
 def connect(topic: str, *, emulator_host: str | None = None) -> PubSubContinuations:
-    """Use the application default credentials; with an emulator (``host:port``), none, and plain HTTP."""
+    """Use the application default credentials; with an emulator (``host:port``) none, and plain HTTP."""
     if emulator_host:
         return PubSubContinuations(topic, session=requests.Session(), endpoint=f"http://{emulator_host}")
     with _describe_service(topic).translate("looking for credentials"):
@@ -74,13 +74,13 @@ def connect(topic: str, *, emulator_host: str | None = None) -> PubSubContinuati
 
 
 def to_body(message: Message) -> dict[str, Any]:
-    """Write what a delivered message is read from: ``{"integration", "trigger", "run_id"?, "hop"?}``."""
-    going_on = {"run_id": message.run_id, "hop": message.hop} if message.run_id else {}
-    return {"integration": message.integration, "trigger": message.trigger.value, **going_on}
+    """Write the body that `parse_message` reads: ``{"integration", "trigger", "run_id"?, "hop"?}``."""
+    continued = {"run_id": message.run_id, "hop": message.hop} if message.run_id else {}
+    return {"integration": message.integration, "trigger": message.trigger.value, **continued}
 
 
 def _describe_service(topic: str) -> Service:
-    """Name what a person can do about a refusal."""
+    """Say what a person has to do after a refusal."""
     return Service(
         name="Pub/Sub",
         refuse=lambda what, cure: ServiceRefused(f"Pub/Sub topic {topic}", what=what, cure=cure),

@@ -1,4 +1,4 @@
-"""Secret Manager: the API key of an integration, read anew by every run, verified by its checksum."""
+"""Secret Manager: the API key of an integration. Every invocation reads it again and verifies its checksum."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class SecretManagerStore:
     """Implements `SecretStore`: version `latest` of secret `<name>-kustomer-api-key`.
 
     Args:
-        client: For another endpoint, build it with `client_options`.
-        project: Where the secrets are.
+        client: The client; `client_options` can give it another endpoint.
+        project: The project of the secrets.
         retry: Repeats one call.
         call_seconds: How long one call may take.
     """

@@ -1,4 +1,4 @@
-"""What a laptop has instead of Firestore's documents: a YAML file, which belongs to its author and is never written."""
+"""The configuration on a laptop: a YAML file instead of Firestore's documents. The file is only read."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ if TYPE_CHECKING:
 
 
 class Activations(Protocol):
-    """Remembers which integrations a run has made ACTIVE: the YAML file belongs to its author."""
+    """Remembers which integrations are ACTIVE, because the YAML file is not written."""
 
     def is_active(self, integration: IntegrationName) -> bool:
-        """Tell whether it was ever marked active."""
+        """Tell whether the integration was marked active."""
 
     def mark_active(self, integration: IntegrationName) -> None:
-        """Remember it."""
+        """Mark the integration active."""
 
 
 class YamlConfigStore:
-    """Implements `ConfigStore` on a file ``integrations: {<name>: <document>}``, read anew at every call.
+    """Implements `ConfigStore` on a file ``integrations: {<name>: <document>}``, which is read at every call.
 
-    A document without a status is PENDING: whoever runs the command wants it to run.
-    What is PENDING reads as ACTIVE once it was activated.
+    A document without a status is PENDING. PENDING reads as ACTIVE after it was activated.
 
     Attributes:
-        last_runs: What was recorded of each integration's last run.
+        last_runs: Integration → what was recorded of its last run.
     """
 
     def __init__(self, path: Path, activations: Activations | None = None) -> None:
@@ -47,7 +46,7 @@ class YamlConfigStore:
         return sorted(read_documents(self._path))
 
     def fetch(self, integration: IntegrationName) -> Document:
-        """Read a document; dates and timestamps are Python's, as YAML types them.
+        """Read a document. Dates and timestamps are Python objects, as YAML types them.
 
         Raises:
             ConfigInvalid: the file is missing, is no YAML, or lacks the map `integrations`.
@@ -59,7 +58,7 @@ class YamlConfigStore:
         return document
 
     def locate(self, integration: IntegrationName) -> str:
-        """Name the file and the key in it."""
+        """Return the file and the key in it."""
         return f"{self._path}, integrations.{integration}"
 
     def activate(self, integration: IntegrationName) -> None:
@@ -69,7 +68,7 @@ class YamlConfigStore:
             self._activations.mark_active(integration)
 
     def record_last_run(self, integration: IntegrationName, last_run: Mapping[str, object]) -> None:
-        """Remember it for as long as this process lives: the file belongs to its author."""
+        """Remember it in this process: the file is not written."""
         self.last_runs[integration] = last_run
 
     def _find(self, integration: IntegrationName) -> Document:

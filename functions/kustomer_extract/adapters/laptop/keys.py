@@ -1,4 +1,4 @@
-"""What a laptop has instead of Secret Manager: environment variables."""
+"""The API keys on a laptop: environment variables instead of Secret Manager."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a laptop has instead of Pub/Sub: a run's own messages, delivered in the same process."""
+"""The messages on a laptop: a list in the same process instead of Pub/Sub."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 class QueuedContinuations:
-    """Implements `Continuations`: whoever runs in this process takes the message next.
+    """Implements `Continuations`; `bootstrap.run_here` executes the messages.
 
     Attributes:
-        messages: Published and not yet taken, the oldest first.
+        messages: Messages that were published and not yet executed, oldest first.
     """
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
 
     def publish(self, message: Message) -> None:
-        """Keep the message."""
+        """Append the message."""
         self.messages.append(message)

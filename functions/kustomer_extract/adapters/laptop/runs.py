@@ -1,4 +1,4 @@
-"""What a laptop has instead of Firestore's run state: memory. The fake of the tests, too."""
+"""The run state on a laptop: memory instead of Firestore. The tests use it as a fake, too."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class MemoryRunStore:
-    """Implements `RunStore` in memory: a run that is killed with its process starts over.
+    """Implements `RunStore` in memory: after the process is killed, the next run starts over.
 
     Attributes:
-        recorded: The latest run document of each run.
+        recorded: Run → its latest run document.
     """
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class MemoryRunStore:
             return self._states.get(integration)
 
     def set_aside(self, integration: IntegrationName) -> str:
-        """Forget the state; what is in memory can always be read."""
+        """Forget the state. In memory it can always be read."""
         with self._lock:
             self._states.pop(integration, None)
         return "nowhere"
 
     def save(self, state: RunState) -> RunState:
-        """Write the state, if nobody has since `state.version`."""
+        """Write the state if the stored one still has `state.version`."""
         with self._lock:
             stored = self._states.get(state.integration)
             if state.version != (stored.version if stored else None):
@@ -48,7 +48,7 @@ class MemoryRunStore:
             return saved
 
     def record(self, state: RunState) -> None:
-        """Keep the run document; that of a run that is not finished only if there is none."""
+        """Keep the run document; for an unfinished run only if there is none yet."""
         with self._lock:
             if state.finished_at is not None or state.run_id not in self.recorded:
                 self.recorded[state.run_id] = state

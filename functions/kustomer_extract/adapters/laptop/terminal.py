@@ -1,7 +1,7 @@
-"""Events for a person at a terminal: sentences, and a bar that counts rows; plain lines where nobody watches.
+"""Shows events at a terminal: as sentences and a progress bar, or as plain lines if the output is no terminal.
 
-Where Kustomer says how many rows there are, the bar shows a percentage and the time left. Else the rows of the last run
-are its guess, and it says so.
+If Kustomer states the number of rows, the bar shows a percentage and the time left. Otherwise it uses the number of the
+last run, and says so.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class TerminalLog:
     """Implements `EventLog`; close it after use.
 
     Args:
-        stream: Gets the bar if it is a terminal that can move its cursor, else lines with time and severity.
-        quiet: Only warnings and errors, and no bar.
+        stream: The output. A terminal that can move its cursor gets the bar; others get lines with time and severity.
+        quiet: Show warnings and errors only, and no bar.
     """
 
     def __init__(self, stream: TextIO, clock: Clock, *, quiet: bool = False) -> None:
@@ -40,14 +40,14 @@ class TerminalLog:
         self._watched = stream.isatty() and not quiet and os.environ.get("TERM") != "dumb"
         self._guesses: Mapping[Table, int] = {}
         self._bar: tqdm[Any] | None = None
-        self._lock = threading.Lock()  # rate_limited comes from the threads that fetch
+        self._lock = threading.Lock()  # the threads that fetch pages report rate_limited
 
     def expect(self, rows: Mapping[Table, int]) -> None:
-        """Take the rows of the last run for a guess at those of the next."""
+        """Set the expected number of rows: those of the last run."""
         self._guesses = rows
 
     def emit(self, scope: Scope, event: Event) -> None:
-        """Write one event, or move the bar. A terminal that has gone away is no reason to stop a run."""
+        """Write one event, or move the bar. A terminal that was closed does not stop a run."""
         with self._lock, contextlib.suppress(OSError, ValueError):
             if self._watched:
                 self._move(scope, event)
@@ -55,7 +55,7 @@ class TerminalLog:
                 self._write(scope, event)
 
     def close(self) -> None:
-        """End the bar, if a run was broken off."""
+        """Remove the bar of a run that was interrupted."""
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._end_bar()
 
@@ -96,7 +96,7 @@ class TerminalLog:
 def _open_bar(stream: TextIO, table: str, *, guess: int | None) -> tqdm[Any]:
     from tqdm import tqdm  # noqa: PLC0415 - of the extra `laptop`; the cloud commands do without
 
-    tqdm.monitor_interval = 0  # no thread that wakes the bar up: pages come often enough
+    tqdm.monitor_interval = 0  # no thread that redraws the bar: every page does
     described = f"{table} (as many as last time?)" if guess else table
     ascii_only = not (stream.encoding or "").lower().startswith("utf")
     return tqdm(desc=described, total=guess or None, unit=" rows", file=stream, dynamic_ncols=True, ascii=ascii_only)

@@ -1,6 +1,6 @@
-"""A YAML file of documents, read strictly: what YAML would pass over in silence is a problem with its place.
+"""Reads a YAML file of documents strictly: mistakes that YAML would accept silently are problems with their place.
 
-Messages never quote the file: a key may have been pasted into it.
+Messages do not quote the file, because somebody may have pasted a key into it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KINDS = {
 
 
 class _Loader(_BASE):  # type: ignore[misc] # chosen above
-    """Refuses a key that stands twice in a map, and a date that no calendar has."""
+    """Refuses a key that a map has twice, and a date that does not exist."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the base's
         seen: dict[str, int] = {}
@@ -46,14 +46,14 @@ class _Loader(_BASE):  # type: ignore[misc] # chosen above
         try:
             return super().construct_yaml_timestamp(node)
         except ValueError as error:
-            raise yaml.MarkedYAMLError(problem="a date that no calendar has", problem_mark=node.start_mark) from error
+            raise yaml.MarkedYAMLError(problem="a date that does not exist", problem_mark=node.start_mark) from error
 
 
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
 
 
 def read_documents(path: Path) -> Mapping[IntegrationName, Document]:
-    """Read ``integrations: {<name>: <document>}``; dates and timestamps are Python's, as YAML types them.
+    """Read ``integrations: {<name>: <document>}``. Dates and timestamps are Python objects, as YAML types them.
 
     Raises:
         ConfigInvalid: the file is missing, is no YAML, or lacks the map `integrations`.
@@ -102,7 +102,7 @@ def _to_place(error: yaml.MarkedYAMLError) -> str:
 
 
 def _to_words(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> str:
-    """Say what is wrong in the words of somebody who edits the file."""
+    """Say what is wrong in words for a person who edits the file."""
     mark = error.problem_mark
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())]:

@@ -1,4 +1,4 @@
-"""Commands that look, and `rollback`: each reads through the ports, prints, and returns its exit code."""
+"""The commands `list`, `tables`, `jobs` and `rollback`. Each uses the ports, prints, and returns its exit code."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def _fetch_status(session: Session, name: IntegrationName) -> str:
     try:
         return read_integration(session.ports, name).status.value
     except NeedsPerson:
-        return "INVALID"  # `check` tells why
+        return "INVALID"  # `check` says why
 
 
 def show_tables(session: Session, options: Namespace) -> int:
-    """Show what can be selected, and what is."""
+    """Show which tables and columns exist, and which are selected."""
     name = session.resolve(options.name)
     integration = read_integration(session.ports, name)
     rows: list[tuple[object, ...]] = []
@@ -78,14 +78,14 @@ def show_tables(session: Session, options: Namespace) -> int:
 
 
 def show_jobs(session: Session, options: Namespace) -> int:
-    """Show the history; of all integrations if none is named."""
+    """Show the history of one integration, or of all if none is named."""
     fetched = session.ports.warehouse.fetch_jobs(options.name, limit=options.limit + len(Table))
     if not fetched and options.name is not None:
         session.resolve(options.name)
     if not fetched and not options.json and session.looked_at:
         say(f"no jobs yet in {session.looked_at}")
         return 0
-    colours = _to_colours(fetched)  # of whole runs: the limit may part the last one
+    colours = _to_colours(fetched)  # colours need whole runs, and the limit may cut the last one
     jobs = fetched[: options.limit]
     if options.json:
         rows = [{**to_row(job), "color": colours[job.run_id].value} for job in jobs]
@@ -130,7 +130,7 @@ class CanRollBack(Protocol):
     """A warehouse that keeps earlier rows."""
 
     def rollback(self, integration: IntegrationName, table: Table, run_id: RunId) -> Job:
-        """Publish the rows of an earlier run again; return the job that is in the history now."""
+        """Publish the rows of an earlier run again; return the job that records this."""
 
 
 def rollback(session: Session, options: Namespace) -> int:
