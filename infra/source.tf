@@ -5,13 +5,20 @@ locals {
   _root = "${path.module}/.."
 
   # What is shipped, by its path in the zip. The buildpack wants
-  # requirements.txt at the root; neither tests nor infra are part of it.
+  # requirements.txt at the root; neither tests nor infra are part of it, nor
+  # what tools leave beside the code. tests/infra/test_bundle.py compares with
+  # what git tracks.
   _bundle = {
     for path in concat(
-      ["requirements.txt"],
-      tolist(fileset(local._root, "functions/**/*.{json,py,typed}")),
+      ["functions/main.py", "requirements.txt"],
+      tolist(fileset(
+        local._root, "functions/kustomer_extract/**/*.{json,py,typed}"
+      )),
     ) :
     path => file("${local._root}/${path}")
+    if length(regexall(
+      "/([.][^/]*|__pycache__|build|dist|[^/]*[.]egg-info)(/|$)", path
+    )) == 0
   }
   _bundle_hash = substr(sha256(jsonencode(local._bundle)), 0, 16)
 }

@@ -14,7 +14,7 @@ variables {
   api_keys = {} # `terraform test` cannot apply an ephemeral default
   integrations = {
     acme    = { org = "acme" }
-    acme_eu = { org = "acme-eu" }
+    acme_eu = { history_start = "2019-01-01", org = "acme-eu" }
   }
   project_id = "demo-project"
   region     = "us-central1"
@@ -60,9 +60,16 @@ run "console_edits" {
     source = "./infra"
   }
 
-  variables { # what was seeded is not written again
+  # What is there differs from what would be seeded: a field more, a field
+  # less, other values. Nothing is written again.
+  variables {
     integrations = {
-      acme    = { org = "acme", rate_share = 0.1 }
+      acme = {
+        history_start = "24 months"
+        org           = "other"
+        personal_data = false
+        rate_share    = 0.1
+      }
       acme_eu = { org = "acme-eu" }
     }
   }

@@ -8,23 +8,63 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SOURCE_TF = (ROOT / "infra" / "source.tf").read_text()
 
 
-def list_bundle() -> list[Path]:
-    """Find the files that the pattern in source.tf names."""
-    pattern = re.search(r'fileset\(local\._root, "(functions)/\*\*/\*\.\{(.*)\}"\)', SOURCE_TF)
+def list_bundle(root: Path = ROOT) -> set[str]:
+    """Find the files that source.tf takes of a checkout."""
+    fixed = re.search(r"concat\(\n +\[(.*)\],", SOURCE_TF)
+    pattern = re.search(r'fileset\(\s*local\._root, "(.*)/\*\*/\*\.\{(.*)\}"', SOURCE_TF)
+    left_out = re.search(r'regexall\(\s*"(.*)", path', SOURCE_TF)
+    assert fixed is not None
     assert pattern is not None
-    found = [path for ending in pattern[2].split(",") for path in (ROOT / pattern[1]).rglob(f"*.{ending}")]
-    return sorted(path.relative_to(ROOT) for path in found)
+    assert left_out is not None
+    found = [path for ending in pattern[2].split(",") for path in (root / pattern[1]).rglob(f"*.{ending}")]
+    paths = {path.relative_to(root).as_posix() for path in found} | set(re.findall(r'"(.*?)"', fixed[1]))
+    return {path for path in paths if not re.search(left_out[1], path)}
 
 
-def test_every_file_of_the_function_is_shipped() -> None:
-    there = {path.relative_to(ROOT) for path in (ROOT / "functions").rglob("*") if path.is_file()}
-    left_out = {path for path in there - set(list_bundle()) if not re.search(r"__pycache__|\.egg-info", str(path))}
+def run_git(*arguments: str) -> set[str]:
+    """Let git list paths below the root, one a line."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout of git")
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return set(done.stdout.splitlines())
 
-    assert left_out == set()
+
+def test_every_file_of_the_function_that_git_tracks_is_shipped() -> None:
+    tracked = run_git("ls-files", "functions", "requirements.txt")
+
+    assert tracked - list_bundle() == set()
+
+
+def test_nothing_is_shipped_that_git_ignores() -> None:
+    assert run_git("check-ignore", *sorted(list_bundle())) == set()
+
+
+def write_files(root: Path, paths: list[str]) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+def test_what_tools_and_people_leave_in_a_checkout_is_not_shipped(tmp_path: Path) -> None:
+    package = "functions/kustomer_extract"
+    strays = ["functions/try.py", f"{package}/notes.txt", "functions/.venv/lib/a.py", "functions/build/lib/a.py"]
+    strays += [f"{package}/.ipynb_checkpoints/a.py", f"{package}/.a.py", f"{package}/__pycache__/a.py"]
+    strays += [f"{package}/build/lib/a.py", f"{package}/a.egg-info/b.json", "functions/a.json"]
+    write_files(tmp_path, [*strays, f"{package}/a.py", f"{package}/b/c.json"])
+
+    assert list_bundle(tmp_path) == {
+        "functions/main.py",
+        "requirements.txt",
+        f"{package}/a.py",
+        f"{package}/b/c.json",
+    }
 
 
 def test_what_is_shipped_imports_on_its_own(tmp_path: Path) -> None:
