@@ -25,6 +25,7 @@ from kustomer_extract.models import (
     TableState,
     Trigger,
 )
+from tests.strategies import steady
 
 ACME = IntegrationName("acme")
 RUN = RunId("20261123t030000z-1a2b3c4d")
@@ -110,6 +111,7 @@ states = builds(
 )
 
 
+@steady
 @given(states)
 def test_every_state_comes_back_from_its_document(state: RunState) -> None:
     restored = parse_state_document(ACME, to_state_document(state), version="v")
@@ -118,6 +120,7 @@ def test_every_state_comes_back_from_its_document(state: RunState) -> None:
     assert list(restored.tables) == [table for table in Table if table in state.tables]
 
 
+@steady
 @given(states, st.data())
 def test_a_state_that_lacks_fields_is_read_with_their_defaults(state: RunState, data: st.DataObject) -> None:
     document = to_state_document(replace(state, tables={Table.CONVERSATIONS: draw_table(data)}))

@@ -1,4 +1,4 @@
-"""A `requests` session that can be cut off from another thread, as a blocked read cannot be ended otherwise."""
+"""A `requests` session that another thread can interrupt. Nothing else ends a blocked read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Adapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Make the pools build connections that tell of their sockets."""
+        """Make the pools build connections that register their sockets."""
         super().init_poolmanager(*args, **options)
         pools = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
         self.poolmanager.pool_classes_by_scheme = {name: self._watch(pool) for name, pool in pools.items()}
@@ -44,9 +44,9 @@ class _Adapter(HTTPAdapter):
 
 
 class Session(requests.Session):
-    """Keeps connections to one host alive, for as many threads as `size` says.
+    """Keeps connections to one host open, for `size` threads.
 
-    Proxies and certificates of the environment are looked up once, a .netrc never.
+    Proxies and certificates are read from the environment once; a .netrc is not read.
     """
 
     def __init__(self, url: str, *, size: int) -> None:
@@ -59,9 +59,11 @@ class Session(requests.Session):
         self.mount("http://", self._adapter)
 
     def interrupt(self) -> None:
-        """Break all connections, whoever waits for them; later requests open new ones."""
+        """Break all connections, also those on which threads wait. Later requests open new ones."""
         with self._adapter.lock:
             sockets = list(self._adapter.sockets)
         for open_socket in sockets:
             with contextlib.suppress(OSError):  # closed already
-                socket.socket.shutdown(open_socket, socket.SHUT_RDWR)  # of TLS, too: no farewell that could block
+                socket.socket.shutdown(
+                    open_socket, socket.SHUT_RDWR
+                )  # the plain socket of TLS, too: a TLS shutdown could block

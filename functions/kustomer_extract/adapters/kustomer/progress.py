@@ -1,9 +1,10 @@
-"""How far a list was read, and whether what was read can be all of it. Pure: truncation is never published.
+"""Tracks how far a list was read, and checks whether the list can be complete. Pure.
 
 Kustomer's lists state no total and may be capped at 10,000 records, one hundred pages of one hundred
-(https://docs.aws.amazon.com/glue/latest/dg/kustomer-connection-limitations.html, read 2026-11-23). So the end of the
-pages is believed only if it cannot be such a cap, and if one of the records at the other end of the list, read
-beforehand, has come by. Where that look says nothing (the server ignores the order), the extract is not proven.
+(https://docs.aws.amazon.com/glue/latest/dg/kustomer-connection-limitations.html, read 2026-11-23). So the last page is
+accepted only if it cannot be such a cap, and if the records at the other end of the list, which were read first, have
+all been read. If the server ignores the order, that check shows nothing, and the extract is not proven.
+Longer than 200 lines, because the cursor and its checks are one value.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ _KUSTOMER = ".kustomerapp.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage:
-    """A page as it came.
+    """A page of a list.
 
     Attributes:
-        fingerprint: Of the ids in their order; empty for a page without records.
-        has_next: It links to a following page.
+        fingerprint: A hash of the ids in their order; empty for a page without records.
+        has_next: Whether it links to a following page.
         size_bytes, retries: As in `Answer`.
     """
 
@@ -70,20 +71,20 @@ def to_list_page(answer: Answer, number: int, *, base_url: str) -> ListPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where to go on, and what must still be shown. As JSON, it is the cursor; each field has a default.
+    """Where to continue, and what must still be read. Its JSON is the cursor; each field has a default.
 
     Attributes:
-        page: The next one to be read.
-        rows: Records so far.
-        expected: Ids from the other end of the list that have not come by yet.
-        proof: What the end will be shown by.
+        page: The next page to read.
+        rows: The number of records so far.
+        expected: Ids from the other end of the list that were not read yet.
+        proof: The evidence that the end of the list will give.
         first, last: Fingerprints of the first and the latest page that had records.
-        ids: Of the latest page that had records: after a pause they show how far the list has shifted.
-        was_empty: The latest page had none.
-        short_pages: Pages that have fewer records than others although another follows, and were believed.
-        newest_first: The list is read from its newest end, and ends where all records are too old to be wanted.
-        largest: The most records that a page had.
-        total: How many records there should be, as somebody counted; None where nobody did.
+        ids: Ids of the latest page that had records. After a pause they show how far the list has shifted.
+        was_empty: Whether the latest page had no records.
+        short_pages: Pages that had fewer records than others although another page follows, also when read again.
+        newest_first: Whether the list is read from its newest end. Then it ends at records that are too old.
+        largest: The largest number of records of a page.
+        total: How many records there should be, if they were counted; else None.
     """
 
     page: int = 1
@@ -101,7 +102,7 @@ class Progress:
 
     @property
     def evidence(self) -> Evidence:
-        """What is known of the extract's completeness."""
+        """What is known about the completeness of the extract."""
         return Evidence(
             expected_rows=self.total,
             proven_by=Proof.NONE if self.expected else self.proof,
@@ -109,7 +110,7 @@ class Progress:
         )
 
     def to_cursor(self) -> Cursor:
-        """Write it down."""
+        """Return the cursor."""
         return Cursor(json.dumps(asdict(self), separators=(",", ":")))
 
     @classmethod
@@ -121,7 +122,7 @@ class Progress:
         return cls(**{name: read[name](value) if name in read else value for name, value in known.items()})
 
     def step_back(self) -> Progress:
-        """Go on one page earlier: its records are read again, and nothing of it is counted twice."""
+        """Continue one page earlier. Its records are read again, and are not counted twice."""
         page = max(1, self.page - 1)
         first = self.first if page > 1 else ""
         short = max(0, self.short_pages - (len(self.ids) < self.largest))
@@ -132,7 +133,7 @@ class Progress:
         """Add a page; `seen` are the fingerprints of pages that this process has read.
 
         Raises:
-            Truncated: the pages go nowhere.
+            Truncated: the page repeats an earlier one, or is the second empty one in a row.
         """
         if page.fingerprint and (page.fingerprint in {self.first, self.last} or page.fingerprint in seen):
             raise Truncated(
@@ -145,7 +146,7 @@ class Progress:
                 f"beyond; {_KEPT}. Run again later; ask Kustomer's support if it stays so"
             )
         missing = tuple(identifier for identifier in self.expected if identifier not in set(page.ids))
-        # Both ends of a list cannot lie on its first page, unless it has no other: the order is not what was asked for.
+        # Only a list of one page has both of its ends on page 1. Otherwise the server has ignored the order.
         is_void = missing != self.expected and page.number == 1 and page.has_next
         return replace(
             self,
@@ -162,19 +163,19 @@ class Progress:
         )
 
     def _count_short(self, page: ListPage) -> int:
-        """Count pages that are shorter than another: how long a page is, the longest says."""
+        """Count the pages that are shorter than the longest one."""
         if len(page.ids) > self.largest and (self.largest or self.was_empty):
-            return page.number - 1  # all before were shorter
+            return page.number - 1  # all earlier pages were shorter
         return self.short_pages + (page.has_next and len(page.ids) < self.largest)
 
     def check_end(self, *, existing: Container[str]) -> None:
-        """Look at the end of the list, now that the last page is read.
+        """Check the end of the list after its last page.
 
         Args:
-            existing: Those of `expected` that the API still has: the others were deleted meanwhile.
+            existing: The ids of `expected` that the API still has. The others were deleted meanwhile.
 
         Raises:
-            Truncated: the data may not end there.
+            Truncated: the list may be incomplete.
         """
         if self.rows == _SUSPICIOUS_ROWS:
             raise Truncated(
@@ -198,7 +199,7 @@ def _to_id(record: JsonObject, number: int, position: int) -> str:
 
 
 def _has_next(links: object, number: int, base_url: str) -> bool:
-    """Tell whether there is a next page; the link is never followed, but must make sense."""
+    """Tell whether there is a next page. The link is not followed, but it must lead to a later page of this API."""
     link = links.get("next") if isinstance(links, dict) else None
     if not link:
         return False
