@@ -173,6 +173,16 @@ def test_what_was_edited_in_the_console_stays() -> None:
     assert _changes("console_edits") == {}
 
 
+def test_what_was_deleted_is_made_again_and_nothing_else_hangs_on_its_id() -> None:
+    assert _changes("made_again") == {
+        "delete create": [
+            "google_monitoring_dashboard.runs",
+            "google_pubsub_topic.dead_letter",
+            "google_pubsub_topic.trigger",
+        ]
+    }
+
+
 def test_an_integration_is_added_with_all_that_is_its_own_and_nothing_else() -> None:
     assert _changes("integration_added") == {
         "create": [

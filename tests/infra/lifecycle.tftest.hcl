@@ -75,6 +75,23 @@ run "console_edits" {
   }
 }
 
+# Somebody deleted what nothing may ask for its id: as in a plan with -replace.
+run "made_again" {
+  command = plan
+
+  module {
+    source = "./infra"
+  }
+
+  plan_options {
+    replace = [
+      google_monitoring_dashboard.runs,
+      google_pubsub_topic.dead_letter,
+      google_pubsub_topic.trigger,
+    ]
+  }
+}
+
 run "integration_added" {
   command = plan
 

@@ -42,6 +42,14 @@ def test_what_is_asked_of_google_is_not_asked_anew_for_every_upgrade() -> None:
     assert [question for question in questions if "depends_on =" in question] == []
 
 
+def test_what_others_still_need_is_made_before_it_is_taken_away() -> None:
+    # Alerts hold on to a channel, and a run needs a key.
+    for kind in ("google_monitoring_notification_channel", "google_secret_manager_secret_version"):
+        (block,) = find_blocks(rf'resource "{kind}" "\w+"')
+
+        assert "create_before_destroy = true" in block
+
+
 def test_no_resource_asks_another_for_what_the_variables_say() -> None:
     # A topic or a dashboard that somebody deleted has no id while the plan is made.
     asked = re.findall(r"google_pubsub_topic\.\w+\.id|google_monitoring_dashboard\.\w+\.id", WRITTEN)
