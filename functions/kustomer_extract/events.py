@@ -280,6 +280,15 @@ class ExtractUnproven(Event):
     unreadable_rows: int | None = None
 
 
+class RowsVanished(Event):
+    """Published rows are no longer listed; nobody knows how to ask Kustomer for one of them, so they may be deleted."""
+
+    name = "rows_vanished"
+    severity = Severity.WARNING
+    template = ("{rows} published rows are no longer listed: if nobody deleted them in Kustomer, run again",)
+    rows: int
+
+
 class SelectionChanged(Event):
     """The columns of the published table change. `content_added` are new columns with words of or about customers."""
 

@@ -68,16 +68,22 @@ def test_what_is_older_than_the_history_is_not_looked_up(world: World) -> None:
     assert world.organisation.looked_up == []
 
 
-def test_surveys_that_vanished_are_not_looked_up(world: World) -> None:
+def test_surveys_that_vanished_are_told(world: World) -> None:
+    """Nobody knows how to ask for a survey: what is gone may be deleted, or not listed."""
     world.run()
-    world.organisation.lost = {to_record(0)["id"]}
-    world.organisation.records[Table.CONVERSATIONS] = []
+    world.organisation.lost = {to_record(number)["id"] for number in (0, 2)}
     world.configure({"conversations": {"selected": False}})
     world.clock.advance(hours=24)
 
     world.run()
 
     assert world.organisation.looked_up == []
+    assert [(event.severity, event.sentence) for event in world.emitted(events.RowsVanished)] == [
+        (
+            events.Severity.WARNING,
+            "2 published rows are no longer listed: if nobody deleted them in Kustomer, run again",
+        )
+    ]
 
 
 def test_no_more_than_twenty_are_looked_up(tmp_path: Path) -> None:

@@ -31,8 +31,7 @@ def publish(work: TableWork) -> None:
     assembled = _assemble(work)
     published_rows = warehouse.count_published(work.integration.name, table)
     _check_guard(work, assembled.rows, published_rows)
-    if table is Table.CONVERSATIONS:
-        _check_vanished(work, assembled)
+    _check_vanished(work, assembled)
     published = warehouse.fetch_published_columns(work.integration.name, table)
     added, removed = _compare_columns(work, published)
     work.check_wanted()
@@ -72,16 +71,21 @@ def _assemble(work: TableWork) -> Assembled:
 def _check_vanished(work: TableWork, assembled: Assembled) -> None:
     """Ask Kustomer for some of the published conversations that were not read this time.
 
-    If Kustomer does not have them, they were deleted. If it still has one, the list was incomplete.
+    If Kustomer does not have them, they were deleted. If it still has one, the list was incomplete. No way is known to
+    ask for a survey, a user or a team: where those vanish, a warning says so.
     """
+    is_asked_for = work.table is Table.CONVERSATIONS
     vanished = work.invocation.ports.warehouse.sample_vanished(
         assembled,
         work.integration.name,
         work.table,
         limit=_SAMPLE,
-        created_since=work.integration.history_start,
+        created_since=work.integration.history_start if is_asked_for else None,
     )
     if not vanished.ids:
+        return
+    if not is_asked_for:
+        work.emit(events.RowsVanished(rows=vanished.count))
         return
     existing = work.source.find_existing(work.table, vanished.ids, until=work.invocation.until)
     if existing:

@@ -97,15 +97,12 @@ class _Reading:
         job = self._rows.job
         self._position = replace(self._position, job=job, cursor=page.next, extracted=page.next is None)
         self._work.emit(events.PageRead(rows=job.rows, pages=job.pages, expected_rows=job.expected_rows))
-        if self._builder.is_full and not self._position.extracted:
+        if self._builder.is_full and not self._position.extracted and self._has_new_page():
             self._load()
 
     def close(self) -> None:
-        """Load the rest, and record how far the table was read.
-
-        A source that continues reads its latest page again. Without a new page there is no progress to record.
-        """
-        if self._position.cursor == self._work.state.cursor and not self._position.extracted:
+        """Load the rest, and record how far the table was read."""
+        if not self._has_new_page() and not self._position.extracted:
             self._builder.close()
             self._position = replace(self._position, job=self._work.state.job)
         if self._builder.rows:
@@ -114,6 +111,10 @@ class _Reading:
         known = self._work.state
         if replace(self._position, job=known.job) != known:
             self._record(self._position)
+
+    def _has_new_page(self) -> bool:
+        """Tell whether there is progress: a source that continues reads its latest page again, which is none."""
+        return self._position.cursor != self._work.state.cursor
 
     def _discard(self) -> None:
         """Discard what was read so far, because the source starts over. The next write updates the state."""

@@ -301,7 +301,7 @@ def test_an_endless_rate_limit_is_left_for_later(client: Client) -> None:
     assert len(client.sandbox.requests) == 20
 
 
-def test_retry_after_holds_for_every_answer(client: Client) -> None:
+def test_retry_after_holds_for_a_503_and_is_no_refusal(client: Client) -> None:
     client.sandbox.add_fault(Fault(status=503, headers={"Retry-After": "50"}, times=1))
 
     client.get()

@@ -64,7 +64,9 @@ def check_status(status: int, headers: Mapping[str, str], body: bytes, *, where:
         raise Unauthorised(code, pods=tuple(pod.decode() for pod in pods))
     if status in _MAY_PASS or (status >= requests.codes.server_error and status != _NOT_IMPLEMENTED):
         raise Transient(RetryLater(f"{where}: status {status}{code}"), is_refusal=status == LIMITED)
-    hint = "Kustomer refuses this request for good; check `org` in the configuration"
+    hint = "Kustomer refuses this request; if `org` in the configuration is right, report it"
+    if status == requests.codes.not_found:
+        hint = "Kustomer has nothing there; check `org` in the configuration"
     if requests.codes.multiple_choices <= status < requests.codes.bad_request:
         hint = f"it leads to {_read_host(headers.get('location', ''))}, which is not followed"
     raise BrokenPage(f"{where}: status {status}{code}: {hint}", status_code=status)

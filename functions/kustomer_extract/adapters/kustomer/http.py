@@ -191,6 +191,7 @@ class Http:
         self._report = report
         self.watch: Callable[[Attempt], None] | None = None
         self._has_answered = False
+        self._is_denied = False  # the host's name was not known for long enough
         self._is_out = False
         self._timeout = (_CONNECT_SECONDS, read_seconds)
         self._key_is_text = is_api_key(key.value)
@@ -259,7 +260,8 @@ class Http:
             raise problem.final from problem
         waited = self._clock.monotonic() - tries.began_at
         if isinstance(problem.final, RetryLater):
-            if problem.is_unknown_host and not self._has_answered and waited >= _HOST_SECONDS:
+            if problem.is_unknown_host and not self._has_answered and (self._is_denied or waited >= _HOST_SECONDS):
+                self._is_denied = True  # the next table does not wait as long again
                 raise self._deny_host() from problem
             if waited >= self._patience_seconds:
                 raise problem.final from problem

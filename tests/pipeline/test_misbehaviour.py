@@ -1,0 +1,117 @@
+"""Every misbehaviour of the sandbox, on every page of both tables, judged by the table that it leaves behind.
+
+The real client reads over HTTP; its waits take no time, and the warehouse is in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer
+from kustomer_extract.events import ExtractUnproven, RowsVanished
+from kustomer_extract.models import JobStatus, Table, to_live_name
+from tests.pipeline.world import ACME, BareWorld, ids_only
+from tests.standins.kustomer.catalogue import CATALOGUE
+from tests.standins.kustomer.server import Sandbox
+from tests.standins.warehouse import MemoryWarehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.standins.kustomer.faults import Fault
+
+TABLES = (Table.CONVERSATIONS, Table.SATISFACTION)
+PAGES = {"first": 1, "middle": 2, "last": 3}
+QUICKER: dict[str, dict[str, Any]] = {
+    "huge": {"padding_mb": 65},
+    "slow": {"wait_seconds": 0.01},
+    "trickle": {"trickle_bytes": 1 << 14, "trickle_seconds": 0.001},
+}
+"""Waits that take real time are shorter here; tests/contract/kustomer/test_http.py has them whole."""
+HARMLESS = {
+    name for name in CATALOGUE
+    if name.endswith(("-type", "-once")) or name.startswith("retry-after") or name in {"link-port", "link-kustomer"}
+}  # fmt: skip
+"""They happen once, or mean nothing: they may cost no row."""
+
+
+class Installation(BareWorld):
+    """An installation that reads a sandbox of three pages a table."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, warehouse: MemoryWarehouse) -> None:
+        super().__init__(folder, warehouse, columns=ids_only)
+        self.warehouse, self.sandbox = warehouse, sandbox
+        self.limits = replace(self.limits, max_failures=2)
+        self.ports = replace(self.ports, open_source=ConnectKustomer(clock=self.clock, base_url=sandbox.url, seed=1))
+        sandbox.clock = lambda: self.clock.now().timestamp()
+
+    def live(self, table: Table) -> list[str]:
+        return sorted(row["id"] for row in self.warehouse.live[to_live_name(ACME, table)])
+
+    def expected(self, table: Table) -> list[str]:
+        return sorted(self.sandbox.organisation.ids(str(table)))
+
+    def warns(self, table: Table) -> bool:
+        """Whether a WARNING says that rows may be missing in this table."""
+        told = [scope.table for scope, event in self.log.entries if isinstance(event, ExtractUnproven | RowsVanished)]
+        return table in told
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(conversations=250, surveys=250, key="secret", missing_roles={"search": 403}) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> MemoryWarehouse:
+    """Make a warehouse that has what the sandbox has at first."""
+    with Sandbox(conversations=250, surveys=250, key="secret", missing_roles={"search": 403}) as sandbox:
+        installation = Installation(tmp_path_factory.mktemp("first"), sandbox, MemoryWarehouse())
+        installation.run()
+        assert all(installation.live(table) == installation.expected(table) for table in TABLES)
+    return installation.warehouse
+
+
+@pytest.fixture
+def installation(tmp_path: Path, sandbox: Sandbox, published: MemoryWarehouse) -> Installation:
+    """Make an installation whose tables were published yesterday; the organisation has a conversation more since."""
+    sandbox.organisation.insert()
+    warehouse = MemoryWarehouse()
+    warehouse.live.update(published.live)
+    installation = Installation(tmp_path, sandbox, warehouse)
+    installation.clock.advance(hours=24)
+    return installation
+
+
+def place(name: str, table: Table, page: str) -> Fault:
+    fault = replace(CATALOGUE[name], **QUICKER.get(name, {}))
+    return replace(fault, table=str(table), page=PAGES[page], descending=False)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_all_rows_or_a_clear_word(installation: Installation, name: str, table: Table, page: str) -> None:
+    """Published: every row, or a WARNING. Not published: FAILED, and the table is as it was."""
+    before = installation.live(table)
+    installation.configure({str(other): {"selected": False} for other in TABLES if other is not table})
+    installation.sandbox.add_fault(place(name, table, page))
+
+    outcome = installation.run()
+
+    assert outcome.state is not None
+    status = outcome.state.tables[table].job.status
+    if status is JobStatus.FAILED:
+        # The very first request of a run that is refused is a refusal of the key.
+        is_key = name.startswith("status") and page == "first"
+        assert installation.live(table) == before
+        assert name not in HARMLESS or is_key
+    else:
+        assert status is JobStatus.SUCCEEDED
+        is_whole = installation.live(table) == installation.expected(table)
+        assert is_whole or (installation.warns(table) and name not in HARMLESS)
