@@ -131,14 +131,15 @@ def load(files: Mapping[Table, Path], warehouse: Path) -> None:
 
 
 def _as_served(field: Field) -> Field:
-    """Give a column the shape that it has in the API: arrays of one are objects there, counts per channel are maps."""
-    return replace(_as_read(field), mode="NULLABLE") if field.type == "RECORD" else field
+    """Give a column the shape that it has in the API: an object of typed values; what lies deeper is JSON, unread."""
+    if field.type != "RECORD":
+        return field
+    return replace(field, mode="NULLABLE", fields=tuple(_as_read(inner) for inner in field.fields))
 
 
 def _as_read(field: Field) -> Field:
-    if tuple(inner.name for inner in field.fields) == ("channel", "count"):
-        return replace(field, type="JSON", mode="NULLABLE", fields=())
-    return replace(field, fields=tuple(_as_read(inner) for inner in field.fields))
+    is_plain = field.type != "RECORD" and field.mode != "REPEATED"
+    return field if is_plain else replace(field, type="JSON", mode="NULLABLE", fields=())
 
 
 def run_gzip_floor(task: Task, folder: Path) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kustomer_extract.pipeline.invocation import Outcome
     from kustomer_extract.ports import EventLog
 
-LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=5_000, max_failures=1)
+LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=2_000, max_failures=1)
 """A laptop has no time limit of nine minutes, and no limit on the number of loads. With smaller chunks DuckDB does more
 of its work while pages are read, which saves a fifth of the time for 20,000 rows. The source has already waited for the
 end of an outage, so the first failure without progress ends the run, and its jobs say why."""

@@ -55,7 +55,7 @@ class Reader:
     @property
     def asked(self) -> list[int]:
         """Page numbers in order of arrival, but for the look at the newest."""
-        lists = (request for request in self.sandbox.requests if request.table != "search")
+        lists = (request for request in self.sandbox.requests if request.table not in {"search", "archive"})
         return [request.page for request in lists if request.page and not request.descending]
 
 

@@ -31,6 +31,7 @@ class Shelf:
 
     last: int
     in_flight: int = 4
+    likely_last: int | None = None
     held: set[int] = field(default_factory=set)
     broken: set[int] = field(default_factory=set)
     late: bool = False
@@ -81,6 +82,7 @@ class Shelf:
                 in_flight=lambda: self.in_flight,
                 is_late=lambda: self.late,
                 interrupt=self.interrupt,
+                likely_last=self.likely_last,
             ).iter_from(first)
         )
 
@@ -149,6 +151,16 @@ def test_beyond_the_end_no_more_is_asked_than_was_in_flight() -> None:
 
     assert max(shelf.asked) <= 20 + 6
     assert shelf.open == 0
+
+
+@pytest.mark.parametrize("likely_last", [1, 3, 5])
+def test_beyond_the_likely_end_a_page_is_asked_for_when_its_turn_has_come(likely_last: int) -> None:
+    shelf = Shelf(last=5, likely_last=likely_last)
+
+    with shelf.open_pages() as pages:
+        read = list(pages)
+
+    assert read == sorted(shelf.asked) == [1, 2, 3, 4, 5]
 
 
 def test_the_end_is_known_before_its_turn() -> None:

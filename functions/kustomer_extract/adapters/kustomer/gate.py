@@ -26,6 +26,7 @@ class Gate:
         share: Part of the organisation's limit.
         assumed: Requests a minute, as long as the API states no limit.
         is_documented: That many are documented or were told by a person: an assumption that nobody need hear of.
+        late_seconds: So much is caught up with where no answer says what is left.
         report: Gets one event per pause, however many requests were refused.
     """
 
@@ -37,12 +38,13 @@ class Gate:
         rng: Random,
         report: Callable[[RateLimited | RateAssumed], None],
         assumed: int = pace.ASSUMED_LIMIT,
+        late_seconds: float = pace.LATE_SECONDS_BLIND,
         is_documented: bool = False,
     ) -> None:
         self._clock = clock
         self._rng = rng
         self._report = report
-        self._pace = pace.Pace(share=share, assumed=assumed)
+        self._pace = pace.Pace(share=share, assumed=assumed, late_seconds=late_seconds)
         self._has_told = is_documented
         self._lock = threading.Lock()  # guards the pace
         self._turnstile = threading.Lock()  # one thread waits for its turn, the others wait for that thread

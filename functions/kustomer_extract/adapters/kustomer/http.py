@@ -31,6 +31,7 @@ from kustomer_extract.config import is_api_key
 from kustomer_extract.errors import (
     BrokenPage,
     ConfigInvalid,
+    ExtractError,
     KeyRejected,
     Problem,
     RetryLater,
@@ -73,6 +74,7 @@ class Request:
         role: That the key needs for it; None: any valid key will do.
         body: JSON to be posted; None: it is a GET.
         is_asked_again: A refusal after good answers is looked at again.
+        is_explained: A refusal costs another request, which tells a bad key from a missing role.
         is_one: The answer is one record, no page.
         attempts: How often an outage is waited out; None: as long as patience lasts.
     """
@@ -82,6 +84,7 @@ class Request:
     role: str | None
     body: bytes | None = None
     is_asked_again: bool = True
+    is_explained: bool = True
     is_one: bool = False
     attempts: int | None = None
 
@@ -119,6 +122,13 @@ class Attempt:
     ended_at: float
     status: int
     headers: Mapping[str, str]
+
+
+def take(outcome: Answer | ExtractError) -> Answer:
+    """Take the answer out of what became of a request; raise the error where there is none."""
+    if isinstance(outcome, ExtractError):
+        raise outcome
+    return outcome
 
 
 @dataclass(slots=True, kw_only=True)
@@ -336,7 +346,7 @@ class Http:
         self, request: Request, problem: Unauthorised, is_wanted: Callable[[], bool]
     ) -> KeyRejected | RoleMissing:
         """Tell a bad key from a missing role: Kustomer answers 401 (some have seen 403) to both."""
-        if request.role is None:
+        if request.role is None or not request.is_explained:
             return self._reject_key(problem)
         self.get(CHECK_KEY, is_wanted)
         return RoleMissing(

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from kustomer_extract.adapters.kustomer.http import Request
+from kustomer_extract.adapters.kustomer.http import Request, take
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, ListPage, Progress, to_list_page
 from kustomer_extract.errors import BrokenPage, Truncated
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.adapters.kustomer.gate import Gate
     from kustomer_extract.adapters.kustomer.http import Answer, Http
+    from kustomer_extract.errors import ExtractError
     from kustomer_extract.models import Cursor
 
 PAGES_OF_CAP = (100, 101)  # the last page that a capped list shows, and the first that it does not
@@ -59,6 +60,7 @@ class List:
         is_late: Whether time is up.
         oldest_wanted: Seconds since 1970; records whose ids are older than that are not wanted.
         total: How many records there should be; None where nobody has counted.
+        other_end: What became of `to_other_end`, where somebody has asked already.
     """
 
     table: Table
@@ -69,6 +71,7 @@ class List:
     is_late: Callable[[], bool]
     oldest_wanted: float | None = None
     total: int | None = None
+    other_end: Answer | ExtractError | None = None
     _lock: Lock = field(default_factory=Lock)
     _largest: int = 0
     _asked: int = 0
@@ -120,7 +123,8 @@ class List:
     def _begin(self) -> Progress:
         """Look at the other end of the list first: one of its records has to come by before the end is believed."""
         newest_first = self.oldest_wanted is not None
-        ids = self.read_page(1, newest_first=not newest_first).ids
+        outcome, self.other_end = self.other_end or self.ask(self.to_other_end()), None
+        ids = to_list_page(take(outcome), 1, base_url=self.base_url).ids
         if newest_first != _falls(ids):  # the other end is in the order that was asked for
             return Progress(expected=ids[:_FAR_END], newest_first=newest_first, total=self.total)
         is_proof = len(ids) < 2  # noqa: PLR2004 - one record has no order
@@ -130,6 +134,10 @@ class List:
             proof=_to_proof(is_proof),
             total=self.total,
         )
+
+    def to_other_end(self) -> Request:
+        """Ask for the first page in the order in which the list is not read."""
+        return to_request(self.table, 1, newest_first=self.oldest_wanted is None)
 
     def _iter_whole(self) -> Generator[Page]:
         """Begin anew from the oldest record: the ids do not fall throughout."""
@@ -230,6 +238,7 @@ class List:
             in_flight=self.gate.to_in_flight,
             is_late=self.is_late,
             interrupt=self.http.interrupt,
+            likely_last=-(-progress.total // PAGE_SIZE) if progress.total else None,
         )
 
     def _fetch(self, newest_first: bool, number: int, is_wanted: Callable[[], bool]) -> ListPage:  # noqa: FBT001 - bound
@@ -244,7 +253,8 @@ class List:
             if is_same:
                 break
         with self._lock:
-            self._largest = max(self._largest, len(page.ids))
+            if page.has_next:  # the last page says nothing, and may come first
+                self._largest = max(self._largest, len(page.ids))
         return page
 
     def _is_short(self, page: ListPage) -> bool:

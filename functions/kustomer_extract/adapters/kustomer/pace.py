@@ -36,7 +36,7 @@ _MARGIN = 0.98  # of the allowed rate: requests arrive less evenly than they sta
 _MARGIN_BLIND = 0.97  # where no answer says what is left: the window may be a second
 _LEAST = 0.1  # of the share, however much the others take: refusals slow down further
 _LATE_SECONDS = 1.0  # so much is caught up with, by a machine that was busy: within the margin of 60 s
-_LATE_SECONDS_BLIND = 0.02  # within that of a second
+LATE_SECONDS_BLIND = 0.02  # within that of a second
 _SMOOTHING = 0.1
 _ONE_AT_A_TIME = 0.5  # requests open on average: half of the time, there is none
 _RECOVERY_SECONDS = 60.0
@@ -58,6 +58,7 @@ class Pace:
     Attributes:
         share: Part of the limit that this integration may use.
         assumed: Requests per window, as long as none are stated.
+        late_seconds: So much is caught up with, as long as no answer says what is left.
         limit: Requests per window for the whole organisation, as last stated.
         latency_seconds: From start to end of an answer, smoothed; 0 before the first.
         started: Requests started so far.
@@ -76,6 +77,7 @@ class Pace:
 
     share: float
     assumed: int = ASSUMED_LIMIT
+    late_seconds: float = LATE_SECONDS_BLIND
     limit: int | None = None
     latency_seconds: float = 0.0
     started: int = 0
@@ -185,7 +187,7 @@ def _to_credit(pace: Pace, now: float) -> int:
 
 def _to_late_seconds(pace: Pace, interval: float) -> float:
     if not _tells_remaining(pace):
-        return _LATE_SECONDS_BLIND
+        return pace.late_seconds
     return 0.0 if pace.share >= 1 else max(interval, _LATE_SECONDS)  # where all is ours, it is spent at once anyway
 
 

@@ -41,6 +41,7 @@ class Prefetch(Generic[T]):
         in_flight: How many pages may be fetched at the same time, now.
         is_late: Whether time is up: then nothing more is started, and nothing more is handed on.
         interrupt: Cuts off the fetches under way, which raise anything.
+        likely_last: Pages beyond this one are asked for one at a time, when their turn has come. None: nobody knows.
     """
 
     fetch: Callable[[int, Callable[[], bool]], T]
@@ -48,6 +49,7 @@ class Prefetch(Generic[T]):
     in_flight: Callable[[], int]
     is_late: Callable[[], bool]
     interrupt: Callable[[], None]
+    likely_last: int | None = None
 
     def iter_from(self, first: int) -> Generator[T]:
         """Yield the pages from this number on, until the last one or until time is up."""
@@ -156,6 +158,9 @@ class _Ahead(Generic[T]):
         self._threads.append(thread)
 
     def _has_room(self) -> bool:
+        last = self._plan.likely_last
+        if last is not None and self._turn < self._next > last:
+            return False
         in_flight = self._plan.in_flight()
         return self._busy < in_flight and self._next < self._turn + in_flight + min(in_flight, _MAX_SPARE)
 

@@ -9,14 +9,14 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.gate import Gate
-from kustomer_extract.adapters.kustomer.http import CHECK_KEY, PATIENCE_SECONDS, Answer, Attempt, Http, Request
+from kustomer_extract.adapters.kustomer.http import CHECK_KEY, PATIENCE_SECONDS, Answer, Attempt, Http, Request, take
 from kustomer_extract.adapters.kustomer.lists import List, find_existing, to_request
 from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT, SEARCH_LIMIT
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.search.reader import SearchReader
 from kustomer_extract.adapters.kustomer.search.requests import to_ms
 from kustomer_extract.adapters.kustomer.ways import Ways
-from kustomer_extract.errors import BrokenPage, RetryLater, Unwanted
+from kustomer_extract.errors import BrokenPage, ExtractError, RetryLater, Unwanted
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from kustomer_extract.events import RateAssumed, RateLimited, Scope, Waiting
     from kustomer_extract.models import ApiKey, Cursor, Page
     from kustomer_extract.ports import Clock, EventLog
+
+
+_SEARCH_LATE_SECONDS = 1.5  # the limit of searches is documented by the minute: the two first ones may start at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ class KustomerSource:
         self.is_documented = integration.requests_per_minute is not None
         open_gate = partial(Gate, share=share, clock=clock, rng=rng, report=self._report)
         self._gate = open_gate(assumed=self.assumed_limit, is_documented=self.is_documented)
-        self._search_gate = open_gate(assumed=SEARCH_LIMIT, is_documented=True)
+        self._search_gate = open_gate(assumed=SEARCH_LIMIT, is_documented=True, late_seconds=_SEARCH_LATE_SECONDS)
         self._http = Http(
             base_url,
             key,
@@ -147,7 +150,8 @@ class KustomerSource:
             rest=lambda seconds: self._gate.rest(seconds, lambda: not self._is_late(until)),
             history_start=to_ms(start) if start else None,
         )
-        return Ways(of_list=of_list, search=search, key_cure=self._place.key_cure)
+        ask_all = partial(self._ask_all, until)
+        return Ways(of_list=of_list, search=search, ask_all=ask_all, key_cure=self._place.key_cure)
 
     def _open_list(self, table: Table, until: datetime) -> List:
         start = self._history_start if table is Table.CONVERSATIONS else None
@@ -162,19 +166,31 @@ class KustomerSource:
         )
 
     def _ask(self, until: datetime, request: Request) -> Answer:
-        """Get one answer; like a page it is cut off when time is up, which only a thread beside this one can do."""
+        (answer,) = self._ask_all(until, [request])
+        return take(answer)
+
+    def _ask_all(self, until: datetime, requests: Sequence[Request]) -> Sequence[Answer | ExtractError]:
+        """Get several answers at once; like pages they are cut off when time is up, which only other threads can do."""
         plan = Prefetch(
-            fetch=lambda _, is_wanted: self._http.get(request, is_wanted),
-            is_last=lambda _: True,
-            in_flight=lambda: 1,
+            fetch=lambda number, is_wanted: (number, self._try(requests[number], is_wanted)),
+            is_last=lambda outcome: outcome[0] == len(requests) - 1,
+            in_flight=lambda: len(requests),
             is_late=partial(self._is_late, until),
             interrupt=self._http.interrupt,
         )
-        with closing(plan.iter_from(1)) as answers:
-            answer = next(answers, None)
-        if answer is None:
+        with closing(plan.iter_from(0)) as outcomes:
+            answers = [answer for _, answer in outcomes]
+        if len(answers) < len(requests):
             raise Unwanted
-        return answer
+        return answers
+
+    def _try(self, request: Request, is_wanted: Callable[[], bool]) -> Answer | ExtractError:
+        try:
+            return self._http.get(request, is_wanted)
+        except Unwanted:
+            raise
+        except ExtractError as error:
+            return error
 
     def _is_late(self, until: datetime) -> bool:
         return self._clock.now() >= until

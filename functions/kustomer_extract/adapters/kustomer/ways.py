@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kustomer_extract.adapters.kustomer.http import take
 from kustomer_extract.adapters.kustomer.lists import PAGES_OF_CAP, List
 from kustomer_extract.adapters.kustomer.search.cursor import is_of_search
 from kustomer_extract.adapters.kustomer.search.requests import ROLE
 from kustomer_extract.errors import BrokenPage, NeedsPerson, RetryLater, RoleMissing, Truncated
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Sequence
 
+    from kustomer_extract.adapters.kustomer.http import Answer, Request
     from kustomer_extract.adapters.kustomer.search.cursor import Position
     from kustomer_extract.adapters.kustomer.search.reader import SearchReader
+    from kustomer_extract.errors import ExtractError
     from kustomer_extract.models import Cursor, Page
 
 CAP = 10_000
@@ -26,6 +29,7 @@ class Ways:
 
     of_list: List
     search: SearchReader
+    ask_all: Callable[[Sequence[Request]], Sequence[Answer | ExtractError]]
     key_cure: str
 
     def iter_pages(self, start: Cursor | None) -> Generator[Page]:
@@ -39,12 +43,13 @@ class Ways:
         if start is not None and is_of_search(start):
             yield from self.search.iter_pages(start)
             return
-        counted = self.count() if start is None else None
+        counted, other_end = self._look() if start is None else (None, None)
         if counted is not None and counted.expected > CAP and not self.list_goes_deeper():
             yield from self.search.iter_pages(self.search.begin(counted))
             return
         try:
-            yield from replace(self.of_list, total=counted.expected if counted else None).iter_pages(start)
+            total = counted.expected if counted else None
+            yield from replace(self.of_list, total=total, other_end=other_end).iter_pages(start)
         except Truncated as error:
             position = self._begin_search(error)
         else:
@@ -52,12 +57,18 @@ class Ways:
         for number, page in enumerate(self.search.iter_pages(position)):
             yield replace(page, restart=number == 0)
 
-    def count(self) -> Position | None:
-        """Count by search; None if the key may not, or if it does not work now: the list can do without."""
+    def _look(self) -> tuple[Position | None, Answer | ExtractError]:
+        """Count by search and look at the other end of the list, all at once.
+
+        Returns:
+            No position if the key may not search, or if it does not work now: the list can do without.
+        """
+        counting = [replace(request, is_explained=False) for request in self.search.to_counts()]
+        other_end, *counts = self.ask_all([self.of_list.to_other_end(), *counting])
         try:
-            return self.search.count()
+            return self.search.to_position([take(count) for count in counts]), other_end
         except (NeedsPerson, RetryLater):
-            return None
+            return None, other_end
 
     def list_goes_deeper(self) -> bool:
         """Whether the list shows new records on the page after the hundredth."""

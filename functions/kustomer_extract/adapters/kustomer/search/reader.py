@@ -53,9 +53,16 @@ class SearchReader:
             RoleMissing, KeyRejected: the key may not search.
             RetryLater, BrokenPage: the search does not work.
         """
-        whole = Window(start=self.history_start, end=None)
-        counts = [to_found(self.ask(to_request(place, CREATED, whole, page_size=1))) for place in Place]
-        began_at = to_ms(counts[0].served_at)
+        return self.to_position([self.ask(request) for request in self.to_counts()])
+
+    def to_counts(self) -> Sequence[Request]:
+        """Ask how many there are, in each place."""
+        return self._to_counts(Window(start=self.history_start, end=None))
+
+    def to_position(self, answers: Sequence[Answer]) -> Position:
+        """Begin there, with the answers to `to_counts`."""
+        counts = [to_found(answer) for answer in answers]
+        began_at = min(to_ms(found.served_at) for found in counts)
         standard, archive = (found.total for found in counts)
         return Position(
             walk=Walk(at=self.history_start, limit=began_at - _MARGIN_MS, left=standard),
@@ -71,7 +78,10 @@ class SearchReader:
 
     def _count_settled(self, began_at: int) -> int:
         window = Window(start=self.history_start, end=began_at - _MARGIN_MS)
-        return sum(to_found(self.ask(to_request(place, CREATED, window, page_size=1))).total for place in Place)
+        return sum(to_found(self.ask(request)).total for request in self._to_counts(window))
+
+    def _to_counts(self, window: Window) -> Sequence[Request]:
+        return [to_request(place, CREATED, window, page_size=1) for place in Place]
 
     def find_made_with(self, record: JsonObject) -> Sequence[JsonObject]:
         """Find the conversations that were made in the same millisecond as one of the list."""
