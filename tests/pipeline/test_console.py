@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from kustomer_extract import events
 from kustomer_extract.errors import BrokenPage
 from kustomer_extract.models import IntegrationName, JobStatus, Table
-from tests.pipeline.world import narrow_columns
+from tests.pipeline.world import World, narrow_columns
 
 if TYPE_CHECKING:
-    from tests.pipeline.world import World
+    from pathlib import Path
 
 ACME = IntegrationName("acme")
 
@@ -181,13 +183,33 @@ def test_a_drop_that_history_start_explains_in_part_is_refused(world: World) -> 
     assert len(world.live(Table.CONVERSATIONS) or []) == 7
 
 
-def test_a_history_start_that_leaves_nothing_is_refused(world: World) -> None:
-    world.run()
+@pytest.mark.parametrize("is_first", [False, True])
+@pytest.mark.parametrize("soft_deadline_seconds", [450, 2])
+def test_a_history_start_that_leaves_nothing_is_refused_by_its_name(
+    tmp_path: Path, *, is_first: bool, soft_deadline_seconds: float
+) -> None:
+    world = World(tmp_path, soft_deadline_seconds=soft_deadline_seconds)
+    if not is_first:
+        world.run()
     world.configure(history_start="2026-02-01")
     world.clock.advance(hours=24)
 
     outcome = world.run()
 
     assert outcome.state is not None
-    assert outcome.state.tables[Table.CONVERSATIONS].job.error_code == "guard_refused"
-    assert world.live(Table.CONVERSATIONS) == world.expected(Table.CONVERSATIONS)
+    job = outcome.state.tables[Table.CONVERSATIONS].job
+    assert (job.status, job.error_code) == (JobStatus.FAILED, "guard_refused")
+    assert job.error is not None
+    assert job.error.startswith("history_start leaves out everything")
+    assert "2026-02-01" in job.error
+    assert world.live(Table.CONVERSATIONS) == (None if is_first else world.expected(Table.CONVERSATIONS))
+    world.close()
+
+
+def test_an_organisation_without_conversations_is_published_whatever_history_start_says(world: World) -> None:
+    world.organisation.records[Table.CONVERSATIONS].clear()
+    world.configure(history_start="2026-02-01")
+
+    world.run()
+
+    assert world.live(Table.CONVERSATIONS) == []

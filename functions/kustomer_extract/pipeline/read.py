@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kustomer_extract import events
-from kustomer_extract.errors import NeedsPerson, RetryLater
+from kustomer_extract.errors import GuardRefused, NeedsPerson, RetryLater
 from kustomer_extract.models import Batch, Chunk, Page, Proof, TableState, to_staging_name
 from kustomer_extract.pipeline.chunks import ChunkBuilder
 from kustomer_extract.pipeline.rows import RowReader
@@ -24,7 +24,7 @@ def read(work: TableWork) -> None:
     """Read a table to its end, or until time is up.
 
     Raises:
-        NeedsPerson: the extract cannot be completed.
+        NeedsPerson: the extract cannot be completed, or `history_start` leaves nothing of it.
         RetryLater: it cannot be completed now. The pages that were read are staged and recorded.
     """
     reading = _Reading(work)
@@ -35,6 +35,7 @@ def read(work: TableWork) -> None:
         with suppress(RetryLater):  # report the first failure
             reading.close()
         raise taken
+    reading.check_history()
     reading.close()
     if work.state.extracted:
         _report(work, work.state.job)
@@ -115,6 +116,23 @@ class _Reading:
     def _has_new_page(self) -> bool:
         """Tell whether there is progress: a source that continues reads its latest page again, which is none."""
         return self._position.cursor != self._work.state.cursor
+
+    def check_history(self) -> None:
+        """Refuse an empty table where there are conversations, before anything is recorded.
+
+        This process is sure to see some of those that are left out: it reads the last page.
+
+        Raises:
+            GuardRefused: `history_start` leaves out everything.
+        """
+        start = self._work.integration.history_start
+        if start is None or not self._position.extracted or self._position.job.rows or not self._rows.left_out:
+            return
+        raise GuardRefused(
+            f"history_start leaves out everything: all {self._work.table} that were read were created before "
+            f"{start:%Y-%m-%d}; nothing is published. Set an earlier history_start in the configuration document and "
+            "run again; if nothing is wanted, set `selected: false` for this table"
+        )
 
     def _discard(self) -> None:
         """Discard what was read so far, because the source starts over. The next write updates the state."""

@@ -10,7 +10,7 @@ from kustomer_extract.models import Evidence, Table
 from kustomer_extract.transform import compile_transform, read_created_at, to_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from kustomer_extract.config import Integration
@@ -27,10 +27,12 @@ class RowReader:
 
     Attributes:
         job: The job with all counts up to the last page.
+        left_out: Records of this reader's pages that are older than `history_start`.
     """
 
     def __init__(self, integration: Integration, choice: Choice, *, table: Table, batch: Batch, job: Job) -> None:
         self.job = job
+        self.left_out = 0
         self._to_row = compile_transform(choice, table=table)
         self._batch = batch
         self._history_start = integration.history_start if table is Table.CONVERSATIONS else None
@@ -40,7 +42,9 @@ class RowReader:
         drift: Counter[str] = Counter()
         names: Counter[str] = Counter()
         lines = []
-        for record in self._select(page.records):
+        selected = self._select(page.records)
+        self.left_out += len(page.records) - len(selected)
+        for record in selected:
             fitted = self._to_row(record, batch=self._batch)
             lines.append(to_line(fitted.row))
             drift.update(fitted.drift)
@@ -58,9 +62,10 @@ class RowReader:
 
     def reset(self) -> None:
         """Set the counts to 0, except that of repeated requests."""
+        self.left_out = 0
         self.job = replace(_add_evidence(self.job, Evidence()), rows=0, pages=0, bytes=0, drift={}, custom_names={})
 
-    def _select(self, records: Iterable[JsonObject]) -> Iterable[JsonObject]:
+    def _select(self, records: Sequence[JsonObject]) -> Sequence[JsonObject]:
         if self._history_start is None:
             return records
         return [record for record in records if not _is_before(record, self._history_start)]
