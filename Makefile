@@ -89,6 +89,7 @@ bench: $(VENV)/installed ## speed, memory and rate reached, as ratios to floors 
 	@$(VENV)/bin/python -m benchmarks.transform
 	@$(VENV)/bin/python -m benchmarks.extraction
 	@$(VENV)/bin/python -m benchmarks.function_memory
+	@$(VENV)/bin/python -m benchmarks.search
 
 chaos: $(VENV)/installed ## the state machine of tests/pipeline/test_chaos.py for SECONDS=60
 	@CHAOS_SECONDS=$(SECONDS) $(PYTEST) tests/pipeline/test_chaos.py

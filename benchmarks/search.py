@@ -1,0 +1,142 @@
+"""Conversations behind a capped list, by search: every row once, how many requests, how long, and how much memory.
+
+Usage: ``python -m benchmarks.search [--quick] [--conversations N]``: about six minutes, or one with ``--quick``.
+
+The conversations are the sandbox's: two years of busy days and quiet nights, more of them towards the end.
+
+1. At 100 searches a minute, `rate_share` 1, on a virtual clock that the sandbox shares. Waiting takes no time, and
+   answers come at once by that clock: what is measured are requests, and the minutes that the limit makes of them.
+2. In real time without a limit, the whole product into DuckDB in a process of its own: once by search, and once by a
+   list that is not capped, which is the measure for the memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from math import ceil
+from pathlib import Path
+
+from benchmarks.contenders import Measurement, Task
+from benchmarks.extraction import describe_machine, judge
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer
+from kustomer_extract.config import parse_integration
+from kustomer_extract.events import Event, Scope
+from kustomer_extract.models import ApiKey, IntegrationName, Table
+from tests.standins.clock import VirtualClock
+from tests.standins.kustomer.limits import RateLimit
+from tests.standins.kustomer.paging import Paging, cap_list
+from tests.standins.kustomer.server import Sandbox
+
+_ROOT = Path(__file__).parents[1]
+_CONVERSATIONS, _QUICK = 300_000, 30_000
+_FREE = RateLimit(requests=1_000_000)
+_LIMIT = RateLimit(requests=100)
+_CAPPED = cap_list("refused", table="conversations")
+_HOP_SECONDS = 450
+_SEARCHES = {"search", "archive"}
+_MOST_MEMORY = 1.25  # times that of the list: a page has 500 rows instead of 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Count:
+    searches: int
+    others: int
+    refused: int
+
+
+def count_requests(sandbox: Sandbox) -> _Count:
+    """Count what was asked."""
+    searches = [request for request in sandbox.requests if request.table in _SEARCHES]
+    return _Count(
+        searches=len(searches),
+        others=len(sandbox.requests) - len(searches),
+        refused=sum(request.status == 429 for request in sandbox.requests),
+    )
+
+
+class _Silence:
+    """Implements `ports.EventLog`."""
+
+    def emit(self, scope: Scope, event: Event) -> None:
+        """Show nothing."""
+
+
+def run_paced(conversations: int) -> None:
+    """Read on a virtual clock at 100 a minute, and hold rows and requests against the bars."""
+    clock = VirtualClock()
+    name = IntegrationName("bench")
+    integration = parse_integration(name, {"org": "bench", "status": "PENDING", "rate_share": 1}, now=clock.now())
+    with Sandbox(
+        conversations=conversations,
+        surveys=0,
+        limit=_FREE,
+        search_limit=_LIMIT,
+        paging=_CAPPED,
+        clock=lambda: clock.now().timestamp(),
+    ) as sandbox:
+        connect = ConnectKustomer(clock=clock, base_url=sandbox.url, seed=1)
+        source = connect(integration, ApiKey(sandbox.key), _Silence(), Scope(integration=name))
+        ids: set[str] = set()
+        rows = 0
+        began, until = clock.monotonic(), clock.now() + timedelta(days=10)
+        for page in source.iter_pages(Table.CONVERSATIONS, start=None, until=until):
+            rows += len(page.records)
+            ids.update(str(record["id"]) for record in page.records)
+        seconds = clock.monotonic() - began
+        source.close()
+        asked = count_requests(sandbox)
+        missing = len(set(sandbox.organisation.ids()) - ids)
+    print(
+        f"\nat 100 searches a minute (virtual clock): {conversations:,} conversations in {asked.searches:,} searches, "
+        f"{conversations / asked.searches:.0f} a search; {seconds / 60:.1f} min, {ceil(seconds / _HOP_SECONDS)} hops; "
+        f"{rows - len(ids)} rows came twice; {asked.others} other requests"
+    )
+    judge("conversations that are missing, at most 0", missing, met=missing == 0 and len(ids) == conversations)
+    most = 3 * conversations / 500
+    judge(f"searches ≤ 3 x rows ÷ 500 = {most:,.0f}", asked.searches, met=asked.searches <= most)
+    judge("answers with 429, at most 0", asked.refused, met=asked.refused == 0)
+
+
+def run_free(conversations: int) -> None:
+    """Run the product both ways without a limit, and compare the memory; it counts the rows itself."""
+    done: dict[str, Measurement] = {}
+    print(f"\nwithout a limit, {conversations:,} conversations into DuckDB")
+    for way, paging in {"list": Paging(), "search": _CAPPED}.items():
+        with Sandbox(conversations=conversations, surveys=0, limit=_FREE, search_limit=_FREE, paging=paging) as sandbox:
+            task = Task(url=sandbox.url, key=sandbox.key, rows={"conversations": conversations}, threads=1)
+            command = [sys.executable, "-m", "benchmarks.contenders", "ours", json.dumps(asdict(task))]
+            environment = {**os.environ, "PYTHONPATH": "functions"}
+            output = subprocess.run(command, cwd=_ROOT, env=environment, check=True, stdout=subprocess.PIPE).stdout
+            asked = count_requests(sandbox)
+        done[way] = run = Measurement(**json.loads(output))
+        print(
+            f"  {way:6} {run.seconds:7.1f} s, {run.rows / run.seconds:,.0f} rows a second, {run.peak_mb:.0f} MB peak, "
+            f"{asked.searches:,} searches, {asked.others:,} other requests",
+            flush=True,
+        )
+    ratio = done["search"].peak_mb / done["list"].peak_mb
+    judge(f"memory ≤ {_MOST_MEMORY} x that of the list", ratio, met=ratio <= _MOST_MEMORY)
+
+
+def main() -> None:
+    """Read the options and run both parts."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help=f"{_QUICK:,} conversations")
+    parser.add_argument("--conversations", type=int, metavar="N", help=f"default: {_CONVERSATIONS:,}")
+    parser.add_argument("--paced", action="store_true", help="only the part on the virtual clock")
+    options = parser.parse_args()
+    conversations = options.conversations or (_QUICK if options.quick else _CONVERSATIONS)
+    print(describe_machine())
+    run_paced(conversations)
+    if not options.paced:
+        run_free(conversations)
+
+
+if __name__ == "__main__":
+    main()
