@@ -11,9 +11,12 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import grimp
 
 from kustomer_extract import events
 from kustomer_extract.adapters.codec import load_columns
@@ -22,7 +25,8 @@ from kustomer_extract.schema import iter_paths, load_schema
 from kustomer_extract.views.catalogue import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 DOCS = Path(__file__).parent
 
@@ -61,11 +65,43 @@ def write_events() -> str:
     )
 
 
+def draw_imports() -> str:
+    """Which part imports which, as a diagram; an arrow is left out where others lead the same way."""
+    imports: defaultdict[str, set[str]] = defaultdict(set)
+    graph = grimp.build_graph("kustomer_extract", cache_dir=None)
+    for module in graph.modules - {"kustomer_extract"}:
+        for imported in graph.find_modules_directly_imported_by(module):
+            imports[_to_part(module)].add(_to_part(imported))
+    below = {part: _reach(imports, part) for part in tuple(imports)}
+    arrows = [
+        (part, other)
+        for part in sorted(imports)
+        for other in sorted(imports[part] - {part})
+        if not any(other in below.get(between, ()) for between in imports[part] - {part, other})
+    ]
+    names = {part: part.replace("/", "_").strip("_") for part in below | {other: () for _, other in arrows}}
+    parts = (f'    {name}["{part}"]' for part, name in sorted(names.items()))
+    drawn = (f"    {names[part]} --> {names[other]}" for part, other in arrows)
+    return "\n".join(["```mermaid", "flowchart TD", *parts, *drawn, "```"])
+
+
+def _to_part(module: str) -> str:
+    """Name the part of the package that a module belongs to: a folder of `adapters`, or what lies at the top."""
+    _, part, *rest = module.split(".")
+    return "/".join((part, *rest[:1])) if part == "adapters" else part
+
+
+def _reach(imports: Mapping[str, AbstractSet[str]], part: str) -> set[str]:
+    direct = imports.get(part, set()) - {part}
+    return direct.union(*(_reach(imports, other) for other in direct))
+
+
 LISTS: Sequence[tuple[str, str, Callable[[], str]]] = (
     *(("tables.md", table.value, partial(write_columns, table)) for table in Table),
     *(("tables.md", f"{table.value}_flat", partial(write_view, table)) for table in COLUMNS),
     ("tables.md", "_jobs", write_jobs),
     ("log-events.md", "events", write_events),
+    ("architecture.md", "imports", draw_imports),
 )
 """Page, name of the markers, writer."""
 

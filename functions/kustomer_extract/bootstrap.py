@@ -1,6 +1,7 @@
 """Reads the settings from the environment, and puts the parts together for the cloud or for a laptop.
 
 Libraries are imported when they are needed: the function has no DuckDB, and a laptop starts fast.
+Longer than 200 lines, because both places, the cloud and a laptop, are put together from the same parts.
 """
 
 from __future__ import annotations

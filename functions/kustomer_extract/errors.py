@@ -1,6 +1,6 @@
 """Every exception of the package, in one tree. The class tells the caller what to do; the attributes hold the facts.
 
-The module is long because it has a few lines for each of them.
+Longer than 200 lines, because it has a few lines for each of them.
 
 ::
 

@@ -5,6 +5,8 @@ The host is fixed at construction: neither a redirect nor a link can change it.
 - An outage (no answer, 408, 5xx) is waited out for `patience_seconds`. A broken answer is asked for six times.
 - A refusal (400, 401, 403, 404, 409) after good answers with the same key is looked at again, for about a minute: load
   balancers and deployments refuse by mistake. Before any good answer it is final at once.
+
+Longer than 200 lines, because a request, its tries and what ends them are one loop.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """One list, page by page: read ahead and in order, short pages asked for again, the end proven or looked at again.
 
 The rules are written down in docs/kustomer-api.md, section 4.7.
+Longer than 200 lines, because the rules share the list's position, and are read beside that section.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`Source` for Kustomer: the pages of a table, all of them or an error, read ahead and in order."""
+"""`Source` for Kustomer: the pages of a table, all of them or an error, read ahead and in order.
+
+A little over 200 lines, because most of it hands one client to the list, the search and `check`.
+"""
 
 from __future__ import annotations
 
