@@ -107,6 +107,11 @@ def run_race(name: str, race: Race, *, rounds: int) -> None:
         )
     if race.most_wall is not None:
         judge(f"wall ≤ {race.most_wall} x floor into DuckDB", median(walls), met=median(walls) <= race.most_wall)
+        ahead = max(_compare(laps["ours"], laps["script"], lambda lap: lap.run.seconds))
+        judge("ahead of the script in every round: the worst is x script", ahead, met=ahead < 1)
+    if race.most_extra_mb is not None:
+        extra = median(lap.run.peak_mb for lap in laps["ours"]) - median(lap.run.peak_mb for lap in laps["duckdb"])
+        judge(f"peak ≤ that floor's + {race.most_extra_mb} MB", extra, met=extra <= race.most_extra_mb)
 
 
 def _compare(laps: Sequence[Lap], base: Sequence[Lap], measure: Callable[[Lap], float]) -> list[float]:

@@ -40,12 +40,17 @@ def _credentials() -> AnonymousCredentials:
 
 
 class Function:
-    """The function under functions-framework, as its run time starts it; ends with `close`, or is killed."""
+    """The function under functions-framework, as its run time starts it; ends with `close`, or is killed.
+
+    Attributes:
+        open_seconds: From the start of its process until it took connections.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
+        began = time.monotonic()
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the function
         command = [sys.executable, "-m", "functions_framework", "--source=functions/main.py", "--target=extract"]
         self.process = subprocess.Popen(
@@ -58,6 +63,7 @@ class Function:
             start_new_session=True,
         )
         self._wait_until_open()
+        self.open_seconds = time.monotonic() - began
 
     def _wait_until_open(self) -> None:
         deadline = time.monotonic() + _START_SECONDS

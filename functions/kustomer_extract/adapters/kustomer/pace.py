@@ -30,6 +30,7 @@ WINDOW_SECONDS = 60.0
 ASSUMED_LIMIT = 300  # the smallest plan
 SEARCH_LIMIT = 100  # searches by API keys have a limit of their own, whatever the plan
 _LARGEST_PLAN = 2000
+_BURST_PER_SECOND = 10.0  # while what is left is spent at once: pages under way take memory
 MAX_IN_FLIGHT = 80  # 2,000 a minute at two seconds each are 67
 _PLAUSIBLE_LIMITS = range(10, 1_000_001)
 _MARGIN = 0.98  # of the allowed rate: requests arrive less evenly than they start
@@ -107,7 +108,7 @@ def to_in_flight(pace: Pace, now: float) -> int:
     Where answers come sooner than the next request may start, one at a time keeps the rate, and nothing is asked for
     beyond the end. Beyond the rate of the largest plan it is this machine that is slow, and more would only crowd it.
     """
-    allowed = math.inf if _to_credit(pace, now) else _allowed_per_second(pace, now)
+    allowed = max(_allowed_per_second(pace, now), _BURST_PER_SECOND if _to_credit(pace, now) else 0.0)
     if allowed * pace.latency_seconds < _ONE_AT_A_TIME:
         return 1
     recent = max(1.0, pace.started - _started_before(pace, now - 1))
