@@ -20,8 +20,8 @@ PYTEST = $(VENV)/bin/python -m pytest
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Exactly the compiled lists are installed, nothing is resolved. A person's settings of pip count where they say whence
-# (index, proxy, certificate), and not where they say whither (`user = yes`, PIP_TARGET, …); nor do other environments.
+# pip installs exactly the compiled lists and resolves nothing. A person's pip settings for the source (index, proxy,
+# certificate) are used; those for the target (`user = yes`, PIP_TARGET, …) and other environments are ignored.
 unexport PIP_CONSTRAINT PIP_REQUIREMENT PIP_ROOT PYTHONHOME PYTHONPATH
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 PIP_INSTALL = $(PIP) install --no-user --target= --prefix="$$(cd $(VENV) && pwd)" --no-deps
@@ -96,7 +96,7 @@ bench: $(VENV)/installed ## speed, memory and rate reached, as ratios to floors 
 chaos: $(VENV)/installed ## the state machine of tests/pipeline/test_chaos.py for SECONDS=60
 	@CHAOS_SECONDS=$(SECONDS) $(PYTEST) tests/pipeline/test_chaos.py
 
-fuzz: $(VENV)/installed ## 100,000 inputs that nobody meant, for every parser of what comes from outside
+fuzz: $(VENV)/installed ## 100,000 unexpected inputs for every parser of outside data
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -n auto tests/fuzz
 
 golden: $(VENV)/installed ## rewrite the expected rows and plans; review the difference
@@ -106,13 +106,13 @@ golden: $(VENV)/installed ## rewrite the expected rows and plans; review the dif
 docs: $(VENV)/installed ## rewrite the generated parts of the documentation
 	@for generator in docs/generate*.py; do $(VENV)/bin/python $$generator; done
 
-format: $(VENV)/installed ## format and mend what can be mended
+format: $(VENV)/installed ## format, and fix what ruff can fix
 	@$(VENV)/bin/ruff format --quiet . && $(VENV)/bin/ruff check --fix --quiet .
 
 lock: $(VENV)/installed ## compile requirements*.txt anew from pyproject.toml; newer releases: make lock UPGRADE=--upgrade
 	@$(VENV)/bin/python tools/lock.py $(UPGRADE)
 
-audit: ## ask the public database of known faults about what is installed, where a network allows
+audit: ## look for known faults of the dependencies in the public database (needs a network)
 	@$(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	@.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements.txt
 
