@@ -244,6 +244,20 @@ class RateAssumed(Event):
     limit: int
 
 
+class TimelessUnanswered(Event):
+    """Search fails on the question for conversations without a time of creation, and on no other: they are left out."""
+
+    name = "timeless_unanswered"
+    severity = Severity.WARNING
+    template = (
+        (
+            "the search fails when it is asked for conversations without a time of creation ({reason}): if there are "
+            "any, they are left out of this run"
+        ),
+    )
+    reason: str
+
+
 class Waiting(Event):
     """The run waits for something other than the rate limit."""
 

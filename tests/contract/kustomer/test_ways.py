@@ -10,7 +10,7 @@ import pytest
 
 from kustomer_extract.adapters.kustomer.source import ConnectKustomer
 from kustomer_extract.errors import Truncated
-from kustomer_extract.events import Scope
+from kustomer_extract.events import Scope, TimelessUnanswered
 from kustomer_extract.models import ApiKey, Cursor, IntegrationName, Page, Proof, Table
 from tests.configurations import build_integration
 from tests.standins.clock import VirtualClock
@@ -34,7 +34,8 @@ class Reader:
         self.clock = clock
         connect = ConnectKustomer(clock=clock, base_url=sandbox.url, seed=1)
         scope = Scope(integration=IntegrationName("acme"))
-        self.source = connect(build_integration(**settings), ApiKey(sandbox.key), RecordedLog(), scope)
+        self.log = RecordedLog()
+        self.source = connect(build_integration(**settings), ApiKey(sandbox.key), self.log, scope)
 
     def read(self, start: Cursor | None = None, *, pages: int | None = None) -> list[Page]:
         """Read all pages, or so many."""
@@ -179,10 +180,14 @@ def test_a_late_index_a_burst_and_old_ones_lose_nothing() -> None:
     assert set(take(pages)) == set(sandbox.organisation.ids())
 
 
-@pytest.mark.parametrize(("not_set_refused", "lost"), [(False, 0), (True, 1)])
-def test_one_without_a_time_of_creation_comes_where_the_search_can_find_it(*, not_set_refused: bool, lost: int) -> None:
+@pytest.mark.parametrize(
+    ("search", "lost", "warnings"),
+    [(Search(), 0, 0), (Search(not_set_refused=True), 1, 0), (Search(not_set_failing=True), 1, 2)],
+)
+def test_one_without_a_time_of_creation_comes_where_the_search_can_find_it(
+    search: Search, lost: int, warnings: int
+) -> None:
     clock = VirtualClock()
-    search = Search(not_set_refused=not_set_refused)
     with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3), search=search) as sandbox:
         del sandbox.organisation.conversations[100]["attributes"]["createdAt"]
         reader = Reader(clock, sandbox)
@@ -192,3 +197,4 @@ def test_one_without_a_time_of_creation_comes_where_the_search_can_find_it(*, no
 
     assert len(set(sandbox.organisation.ids()) - set(take(pages))) == lost
     assert pages[-1].evidence.expected_rows == 900 - lost
+    assert sum(isinstance(event, TimelessUnanswered) for _, event in reader.log.entries) == warnings

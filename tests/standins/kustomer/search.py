@@ -35,6 +35,7 @@ class Search:
         late_seconds: So long after a change it is found.
         standard_days: What was updated in so many days is in the standard search, what is older in the archive.
         not_set_refused: The operator ``not_set`` is answered with 400; else it finds what has no such time.
+        not_set_failing: It is answered with `wide_status`, always.
         sort_refused: ``sort`` is answered with 400.
         deleted_included: Without ``includeDeleted``, what is marked as deleted is found.
         wide_rows: A search for more rows than that fails, if it asks for more than one of them; None: never.
@@ -46,6 +47,7 @@ class Search:
     late_seconds: float = 0.0
     standard_days: float = 730.0
     not_set_refused: bool = False
+    not_set_failing: bool = False
     sort_refused: bool = False
     deleted_included: bool = False
     wide_rows: int | None = None
@@ -79,6 +81,8 @@ def answer_search(
         sort = _to_sort(wanted.get("sort"), refused=rule.sort_refused)
     except _BadSearchError as bad:
         return refuse(400, str(bad))
+    if rule.not_set_failing and any(span.is_unset for span in spans.values()):
+        return refuse(rule.wide_status, "the search took too long")
     border = now * 1000 - rule.standard_days * _DAY_MS
     found = organisation.index.find(
         created=spans["created"],

@@ -46,6 +46,7 @@ EVENTS: list[events.Event] = [
     events.ChunkLoaded(chunk="acme_conversations__r__1_0", chunk_rows=10, rows=10, pages=1),
     events.RateLimited(wait_seconds=2.5, limit=300, remaining=0),
     events.RateAssumed(limit=300),
+    events.TimelessUnanswered(reason="status 504"),
     events.Waiting(reason="a short page is asked for again", wait_seconds=2.0),
     events.DriftFound(paths={"/attributes/~1x/*": 2, "\ud800": 1}),
     events.ExtractUnproven(proven_by=Proof.NONE, short_pages=1),

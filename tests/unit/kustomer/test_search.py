@@ -18,6 +18,7 @@ from kustomer_extract.adapters.kustomer.search.reader import SearchReader
 from kustomer_extract.adapters.kustomer.search.requests import CREATED, Place, to_text
 from kustomer_extract.adapters.kustomer.search.windows import Walk
 from kustomer_extract.errors import BrokenPage, RetryLater, Truncated
+from kustomer_extract.events import TimelessUnanswered
 from kustomer_extract.models import Cursor, Proof
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Index:
     Attributes:
         old: Ids of conversations that only the archive has.
         hidden: Ids that are counted and never handed out.
-        not_set: What the operator does: it works, is refused, or finds everything.
+        not_set: What the operator does: it works, is refused, finds everything, or fails, always or the first time.
+        is_out: Nothing is answered any more, once the operator has failed.
         fails: Windows with more rows than this cannot be answered.
         before: Called before each answer.
     """
@@ -49,11 +51,14 @@ class Index:
     rows: dict[str, Row] = field(default_factory=dict)
     old: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
-    not_set: Literal["works", "refused", "ignored"] = "works"
+    not_set: Literal["works", "refused", "ignored", "fails", "fails once"] = "works"
+    is_out: bool = False
     fails: int | None = None
     before: Callable[[int], None] | None = None
     asked: list[Any] = field(default_factory=list)
     rested: float = 0.0
+    failed: int = 0
+    told: list[TimelessUnanswered] = field(default_factory=list)
 
     def add(self, *times: int, prefix: str = "c") -> None:
         for time in times:
@@ -74,6 +79,11 @@ class Index:
             assert (attribute, len(criteria)) == (CREATED, 1)
             if self.not_set == "refused":
                 raise BrokenPage("400", status_code=400)
+            self.failed += self.not_set.startswith("fails")
+            if self.not_set == "fails" or (self.not_set == "fails once" and self.failed == 1):
+                raise RetryLater("504")
+        elif self.is_out and self.failed:
+            raise RetryLater("503")
         bounds = {op: to_ms(text) for of in criteria for op, text in of.items() if not is_unset}
         low, high = bounds.get("gte", 0), bounds.get("lt", 2**62)
         found = [
@@ -107,7 +117,7 @@ class Index:
         self.rested += seconds
 
     def open(self, history_start: int | None = None) -> SearchReader:
-        return SearchReader(ask=self.ask, rest=self.rest, history_start=history_start)
+        return SearchReader(ask=self.ask, rest=self.rest, report=self.told.append, history_start=history_start)
 
     def read(self, *, hops: bool = False) -> dict[str, int]:
         """Read everything; return the newest version of each row. With hops every page is read by a new reader."""
@@ -232,6 +242,35 @@ def test_where_rows_without_a_time_cannot_be_asked_for_a_400_is_believed() -> No
     assert len(found) == 2970
     assert sum("not_set" in json.dumps(body) for _, body in index.asked) == 2
     assert index.evidence.expected_rows == 2970
+
+
+def test_a_question_for_rows_without_a_time_that_always_fails_is_given_up_with_a_warning() -> None:
+    index = build_timeless_index(30)
+    index.not_set = "fails"
+
+    found = index.read(hops=True)
+
+    assert len(found) == 2970
+    assert index.told == [TimelessUnanswered(reason="504")] * 2  # one for each place
+    assert sum("not_set" in json.dumps(body) for _, body in index.asked) == 4
+    assert index.evidence.expected_rows == 2970
+
+
+def test_a_question_for_rows_without_a_time_that_fails_once_is_put_again() -> None:
+    index = build_timeless_index(30)
+    index.not_set = "fails once"
+
+    assert set(index.read()) == set(index.rows)
+    assert index.told == []
+
+
+def test_an_outage_is_no_reason_to_leave_out_rows_without_a_time() -> None:
+    index = build_timeless_index(30)
+    index.not_set, index.is_out = "fails", True
+
+    with pytest.raises(RetryLater, match="503"):
+        index.read()
+    assert index.told == []
 
 
 def test_an_operator_that_finds_what_has_a_time_is_not_believed() -> None:

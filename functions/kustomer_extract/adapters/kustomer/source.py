@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.adapters.kustomer.progress import ListPage
     from kustomer_extract.config import Integration
-    from kustomer_extract.events import RateAssumed, RateLimited, Scope, Waiting
+    from kustomer_extract.events import RateAssumed, RateLimited, Scope, TimelessUnanswered, Waiting
     from kustomer_extract.models import ApiKey, Cursor, Page
     from kustomer_extract.ports import Clock, EventLog
 
@@ -151,6 +151,7 @@ class KustomerSource:
         search = SearchReader(
             ask=partial(self._ask, until),
             rest=lambda seconds: self._gate.rest(seconds, lambda: not self._is_late(until)),
+            report=self._report,
             history_start=to_ms(start) if start else None,
         )
         ask_all = partial(self._ask_all, until)
@@ -198,7 +199,7 @@ class KustomerSource:
     def _is_late(self, until: datetime) -> bool:
         return self._clock.now() >= until
 
-    def _report(self, event: RateLimited | RateAssumed | Waiting) -> None:
+    def _report(self, event: RateLimited | RateAssumed | Waiting | TimelessUnanswered) -> None:
         self._log.emit(self._scope, event)
 
 

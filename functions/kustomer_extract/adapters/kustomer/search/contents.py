@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.search.requests import Found, Place, to_created_ms, to_found, to_request
-from kustomer_extract.adapters.kustomer.search.windows import PAGE_SIZE, WITHOUT_TIME
-from kustomer_extract.errors import BrokenPage, Truncated
+from kustomer_extract.adapters.kustomer.search.windows import PAGE_SIZE, WITHOUT_TIME, Window
+from kustomer_extract.errors import BrokenPage, RetryLater, Truncated
+from kustomer_extract.events import TimelessUnanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kustomer_extract.adapters.kustomer.http import Answer, Request
-    from kustomer_extract.adapters.kustomer.search.windows import Window
     from kustomer_extract.models import JsonObject
 
 _LOOKS_SECONDS = (2.0, 10.0, 60.0)  # before a window whose total was not reached is asked for again
@@ -22,6 +22,8 @@ _MAX_PAGES = 100  # that a search serves
 _TOLERATED = 0.001  # of all, that are counted but never handed out
 _TOLERATED_LEAST = 5
 _REFUSED = 400
+_AGAIN_SECONDS = 10.0  # before a question that was not answered is put once more
+_WHOLE = Window(start=None, end=None)
 _KEPT = "the published table stays as it is"
 
 
@@ -32,12 +34,14 @@ class Contents:
     Attributes:
         ask: Gets one answer; raises `Unwanted` when time is up.
         rest: Waits; raises `Unwanted` when time is up.
+        report: Gets an event where conversations are left out.
         unreadable: So many were counted before and never handed out.
         expected: So many there are in all.
     """
 
     ask: Callable[[Request], Answer]
     rest: Callable[[float], None]
+    report: Callable[[TimelessUnanswered], None]
     place: Place
     attribute: str
     unreadable: int
@@ -98,15 +102,30 @@ class Contents:
         )
 
     def read_without_time(self) -> tuple[Found, int] | None:
-        """Read what has no time of creation; None where Kustomer cannot be asked for it."""
+        """Read what has no time of creation; None where Kustomer cannot be asked for it.
+
+        Raises:
+            RetryLater: the search answers nothing else either.
+        """
         try:
-            found = self.look(WITHOUT_TIME)
+            found = self._look_without_time()
         except BrokenPage as error:
             if error.status_code != _REFUSED:
                 raise
+            return None
+        except RetryLater as error:
+            self.ask(to_request(self.place, self.attribute, _WHOLE, page_size=1))  # is it the question, or an outage?
+            self.report(TimelessUnanswered(reason=str(error)))
             return None
         if any(
             to_created_ms(record) is not None for record in found.records
         ):  # the operator does not do what its name says
             return None
         return self.complete(found, WITHOUT_TIME) if found.total <= PAGE_SIZE else self.read_pages(WITHOUT_TIME)
+
+    def _look_without_time(self) -> Found:
+        try:
+            return self.look(WITHOUT_TIME)
+        except RetryLater:
+            self.rest(_AGAIN_SECONDS)
+            return self.look(WITHOUT_TIME)

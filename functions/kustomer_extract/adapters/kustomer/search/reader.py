@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from kustomer_extract.adapters.kustomer.http import Answer, Request
+    from kustomer_extract.events import TimelessUnanswered
     from kustomer_extract.models import Cursor, JsonObject
 
 _MARGIN_MS = 15 * 60 * 1000  # an index is seconds late; clocks differ
@@ -42,11 +43,13 @@ class SearchReader:
     Attributes:
         ask: Gets one answer; raises `Unwanted` when time is up.
         rest: Waits; raises `Unwanted` when time is up.
+        report: Gets an event where conversations are left out.
         history_start: Milliseconds since 1970: nothing that was made before is wanted.
     """
 
     ask: Callable[[Request], Answer]
     rest: Callable[[float], None]
+    report: Callable[[TimelessUnanswered], None]
     history_start: int | None = None
 
     def count(self) -> Position:
@@ -146,6 +149,7 @@ class SearchReader:
         return Contents(
             ask=self.ask,
             rest=self.rest,
+            report=self.report,
             place=Place.ARCHIVE if position.sweep is Sweep.ARCHIVE else Place.STANDARD,
             attribute=UPDATED if position.sweep is Sweep.CATCH_UP else CREATED,
             unreadable=position.unreadable,
