@@ -50,6 +50,7 @@ EVENTS: list[events.Event] = [
     events.Waiting(reason="a short page is asked for again", wait_seconds=2.0),
     events.DriftFound(paths={"/attributes/~1x/*": 2, "\ud800": 1}),
     events.ExtractUnproven(proven_by=Proof.NONE, short_pages=1),
+    events.RowsVanished(rows=3),
     events.SelectionChanged(columns_added=["attributes.preview"], content_added=["attributes.preview"]),
     events.GuardRefusal(rows=1, published_rows=100, max_drop_percent=50),
     events.DropExplained(rows=1, published_rows=100, reason="history_start was changed"),
