@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kustomer_extract.adapters.kustomer.source import ConnectKustomer
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer, Place
 from kustomer_extract.events import ExtractUnproven, RowsVanished
 from kustomer_extract.models import JobStatus, Table, to_live_name
 from tests.pipeline.world import ACME, BareWorld, ids_only
@@ -45,8 +45,12 @@ class Installation(BareWorld):
     def __init__(self, folder: Path, sandbox: Sandbox, warehouse: MemoryWarehouse) -> None:
         super().__init__(folder, warehouse, columns=ids_only)
         self.warehouse, self.sandbox = warehouse, sandbox
-        self.limits = replace(self.limits, max_failures=2)
-        self.ports = replace(self.ports, open_source=ConnectKustomer(clock=self.clock, base_url=sandbox.url, seed=1))
+        self.limits = replace(self.limits, max_failures=1)
+        place = Place(
+            key_cure="add a key", patience_seconds=20
+        )  # no more tries than it takes to see that a fault lasts
+        connect = ConnectKustomer(clock=self.clock, base_url=sandbox.url, seed=1, place=place)
+        self.ports = replace(self.ports, open_source=connect)
         sandbox.clock = lambda: self.clock.now().timestamp()
 
     def live(self, table: Table) -> list[str]:
@@ -88,7 +92,7 @@ def installation(tmp_path: Path, sandbox: Sandbox, published: MemoryWarehouse) -
     return installation
 
 
-def place(name: str, table: Table, page: str) -> Fault:
+def to_fault(name: str, table: Table, page: str) -> Fault:
     fault = replace(CATALOGUE[name], **QUICKER.get(name, {}))
     return replace(fault, table=str(table), page=PAGES[page], descending=False)
 
@@ -100,7 +104,7 @@ def test_all_rows_or_a_clear_word(installation: Installation, name: str, table: 
     """Published: every row, or a WARNING. Not published: FAILED, and the table is as it was."""
     before = installation.live(table)
     installation.configure({str(other): {"selected": False} for other in TABLES if other is not table})
-    installation.sandbox.add_fault(place(name, table, page))
+    installation.sandbox.add_fault(to_fault(name, table, page))
 
     outcome = installation.run()
 
