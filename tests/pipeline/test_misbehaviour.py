@@ -46,9 +46,8 @@ class Installation(BareWorld):
         super().__init__(folder, warehouse, columns=ids_only)
         self.warehouse, self.sandbox = warehouse, sandbox
         self.limits = replace(self.limits, max_failures=1)
-        place = Place(
-            key_cure="add a key", patience_seconds=20
-        )  # no more tries than it takes to see that a fault lasts
+        # No more tries than it takes to see that a fault lasts.
+        place = Place(key_cure="add a key", patience_seconds=20)
         connect = ConnectKustomer(clock=self.clock, base_url=sandbox.url, seed=1, place=place)
         self.ports = replace(self.ports, open_source=connect)
         sandbox.clock = lambda: self.clock.now().timestamp()

@@ -429,7 +429,7 @@ def test_a_check_tries_everything_and_writes_nothing(laptop: Laptop) -> None:
         ["rate limit", "ok", "1000 requests a minute"],
         ["order of pages", "ok", "oldest first; with sort=desc, newest first"],
         ["depth of pages", "ok", "fewer than 100 pages: whether more are served cannot be seen"],
-        ["size of pages", "ok", "100: of 500 are refused and of 200 are refused"],
+        ["size of pages", "ok", "100; pages of 500 are refused, pages of 200 are refused"],
         [
             "way to conversations",
             "ok",

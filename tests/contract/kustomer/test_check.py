@@ -51,7 +51,7 @@ def test_all_is_well() -> None:
         "rate limit": "500 requests a minute",
         "order of pages": "oldest first; with sort=desc, newest first",
         "depth of pages": "fewer than 100 pages: whether more are served cannot be seen",
-        "size of pages": "100: of 500 are refused and of 200 are refused",
+        "size of pages": "100; pages of 500 are refused, pages of 200 are refused",
         "way to conversations": (
             "the list: the search counts 150 of them; one conversation has the same attributes in both"
         ),
@@ -95,7 +95,7 @@ def test_attributes_that_one_of_the_ways_lacks_are_named() -> None:
     ("largest", "told"),
     [
         (500, "pages of 150 are served, too; those of 100 are used"),
-        (100, "100: of 500 bring 100 and of 200 bring 100"),
+        (100, "100; pages of 500 bring 100, pages of 200 bring 100"),
     ],
 )
 def test_whether_larger_pages_are_served_is_said(largest: int, told: str) -> None:

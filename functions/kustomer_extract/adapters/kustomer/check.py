@@ -161,5 +161,5 @@ def _check_size(source: KustomerSource, until: datetime) -> str:
         served = source.count_served(Table.CONVERSATIONS, until, page_size=size)
         if served is not None and served > PAGE_SIZE:
             return f"pages of {served} are served, too; those of {PAGE_SIZE} are used"
-        told.append(f"of {size} are refused" if served is None else f"of {size} bring {served}")
-    return f"{PAGE_SIZE}: {' and '.join(told)}"
+        told.append(f"pages of {size} are refused" if served is None else f"pages of {size} bring {served}")
+    return f"{PAGE_SIZE}; {', '.join(told)}"
