@@ -159,6 +159,43 @@ def test_the_newest_records_prove_the_end(reader: Reader) -> None:
     assert reader.read()[-1].evidence.proven_by is Proof.NEWEST
 
 
+@pytest.mark.parametrize("count", [99, 101, 119, 121])
+def test_the_newest_records_prove_the_end_of_a_list_of_hardly_more_than_a_page(count: int) -> None:
+    """Some of the newest records are on page 1 of two: that is no sign of an order that was ignored."""
+    with Sandbox(conversations=count) as sandbox:
+        reader = Reader(sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert to_ids(pages) == sandbox.organisation.ids()
+    assert pages[-1].evidence.proven_by is Proof.NEWEST
+
+
+def test_newest_records_that_are_not_shown_once_are_looked_for_again(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault(table="conversations", descending=True, keeps=0, times=1))
+    sandbox.add_fault(Fault(table="conversations", page=4, descending=False, keeps=10, ends=True))
+
+    with pytest.raises(Truncated, match="of the newest ones 20 were not among them"):
+        reader.read()
+
+
+def test_where_no_newest_records_are_shown_the_end_is_not_proven(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault(table="conversations", descending=True, keeps=0))
+
+    assert reader.read()[-1].evidence.proven_by is Proof.NONE
+
+
+def test_an_organisation_without_conversations_is_proven_to_have_none() -> None:
+    with Sandbox(conversations=0) as sandbox:
+        reader = Reader(sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert [(len(page.records), page.evidence.proven_by) for page in pages] == [(0, Proof.NEWEST)]
+
+
 def test_where_the_order_is_ignored_the_end_is_not_proven(reader: Reader, sandbox: Sandbox) -> None:
     sandbox.paging = Paging(sort_ignored=True)
 
@@ -222,6 +259,27 @@ def test_what_is_deleted_between_two_hops_hides_nothing(reader: Reader, sandbox:
     assert set(sandbox.organisation.ids()) <= set(to_ids(read) + to_ids(rest))
 
 
+@pytest.mark.parametrize(("deleted", "inserted"), [(50, 0), (101, 0), (301, 0), (0, 1), (0, 150), (150, 20)])
+def test_a_newest_first_list_that_shifts_between_two_hops_goes_on_without_a_gap(deleted: int, inserted: int) -> None:
+    with Sandbox(conversations=1000, surveys=3) as sandbox:
+        reader = Reader(sandbox, history_start=_to_moment(sandbox.organisation.conversations[100]["id"]))
+        until = reader.clock.now() + timedelta(hours=1)
+        pages = reader.source.iter_pages(Table.CONVERSATIONS, start=None, until=until)
+        read = [next(pages) for _ in range(4)]
+        pages.close()
+        wanted = set(sandbox.organisation.ids()[100:])
+        for _ in range(deleted):
+            sandbox.organisation.delete(len(sandbox.organisation.conversations) - 1)
+        for _ in range(inserted):
+            sandbox.organisation.insert()
+
+        rest = reader.read(start=read[-1].next)
+        reader.source.close()
+
+    assert wanted & set(sandbox.organisation.ids()) <= set(to_ids(read) + to_ids(rest))
+    assert not any(page.restart for page in rest)
+
+
 def test_going_on_without_getting_further_leaves_the_cursor_as_it_was(reader: Reader, sandbox: Sandbox) -> None:
     """A run that reads its latest page again and nothing else has made no progress."""
     sandbox.add_fault(Fault(table="conversations", page=4, descending=False, keeps=60))
@@ -253,6 +311,24 @@ def test_one_refusal_of_the_second_table_is_no_verdict(reader: Reader, sandbox: 
     sandbox.add_fault(Fault(table="conversations", status=status, times=2))
 
     assert reader.read_ids() == sandbox.organisation.ids()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+def test_one_refusal_of_the_first_request_of_a_later_hop_is_no_verdict(
+    reader: Reader, sandbox: Sandbox, status: int
+) -> None:
+    """The process is new, but the key has been answered before."""
+    until = reader.clock.now() + timedelta(hours=1)
+    pages = reader.source.iter_pages(Table.CONVERSATIONS, start=None, until=until)
+    read = [next(pages) for _ in range(4)]
+    pages.close()
+    sandbox.add_fault(Fault(table="conversations", status=status, times=1))
+    later = Reader(sandbox)
+
+    rest = later.read(start=read[-1].next)
+    later.source.close()
+
+    assert set(to_ids(read) + to_ids(rest)) == set(sandbox.organisation.ids())
 
 
 def test_a_role_that_stays_missing_is_told_within_about_a_minute(reader: Reader, sandbox: Sandbox) -> None:

@@ -174,6 +174,7 @@ class Http:
 
     Attributes:
         watch: Gets every attempt that was answered; None: nobody looks.
+        has_answered: There was a good answer to the key, here or in an earlier process: a refusal is doubted.
     """
 
     def __init__(
@@ -202,7 +203,7 @@ class Http:
         self._patience_seconds = patience_seconds
         self._report = report
         self.watch: Callable[[Attempt], None] | None = None
-        self._has_answered = False
+        self.has_answered = False
         self._is_denied = False  # the host's name was not known for long enough
         self._is_out = False
         self._timeout = (_CONNECT_SECONDS, read_seconds)
@@ -241,7 +242,7 @@ class Http:
                 self._wait_for_better(request, problem, tries, is_wanted)
             else:
                 self._is_out = False
-                self._has_answered = self._has_answered or request.role is not None
+                self.has_answered = self.has_answered or request.role is not None
                 return Answer(content=content, size_bytes=size_bytes, retries=tries.count, headers=headers)
 
     def _look_again(
@@ -249,7 +250,7 @@ class Http:
     ) -> None:
         """Wait before a refusal is looked at again; raise it where it is believed."""
         is_refusal = isinstance(problem, Unauthorised) or problem.status_code in _REFUSALS
-        is_doubted = is_refusal and self._has_answered and request.is_asked_again
+        is_doubted = is_refusal and self.has_answered and request.is_asked_again
         if is_doubted and tries.second_looks < len(_SECOND_LOOKS):
             self._gate.rest(_SECOND_LOOKS[tries.second_looks], is_wanted)
             tries.second_looks += 1
@@ -272,7 +273,7 @@ class Http:
             raise problem.final from problem
         waited = self._clock.monotonic() - tries.began_at
         if isinstance(problem.final, RetryLater):
-            if problem.is_unknown_host and not self._has_answered and (self._is_denied or waited >= _HOST_SECONDS):
+            if problem.is_unknown_host and not self.has_answered and (self._is_denied or waited >= _HOST_SECONDS):
                 self._is_denied = True  # the next table does not wait as long again
                 raise self._deny_host() from problem
             if waited >= self._patience_seconds:

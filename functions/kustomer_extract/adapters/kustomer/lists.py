@@ -74,6 +74,7 @@ class List:
     total: int | None = None
     other_end: Answer | ExtractError | None = None
     _lock: Lock = field(default_factory=Lock)
+    _resumed_at: int = 0
     _largest: int = 0
     _asked: int = 0
     _asked_again: int = 0
@@ -126,6 +127,9 @@ class List:
         newest_first = self.oldest_wanted is not None
         outcome, self.other_end = self.other_end or self.ask(self.to_other_end()), None
         ids = to_list_page(take(outcome), 1, base_url=self.base_url).ids
+        if not ids:  # an empty page proves nothing, so it is looked at again
+            self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
+            ids = self.read_page(1, newest_first=not newest_first).ids
         if newest_first != _falls(ids):  # the other end is in the order that was asked for
             return Progress(expected=ids[:_FAR_END], newest_first=newest_first, total=self.total)
         is_proof = len(ids) < 2  # noqa: PLR2004 - one record has no order
@@ -149,7 +153,8 @@ class List:
     def _keeps_order(self, progress: Progress, page: ListPage) -> bool:
         if not progress.newest_first or not page.ids:
             return True
-        return _falls(page.ids) and (not progress.ids or progress.ids[-1] > page.ids[0] or page.ids[0] in progress.ids)
+        is_new = not progress.ids or page.number == self._resumed_at  # there is no page before it, or it was read again
+        return _falls(page.ids) and (is_new or progress.ids[-1] > page.ids[0] or page.ids[0] in progress.ids)
 
     def _is_last(self, page: ListPage) -> bool:
         return not page.has_next or self._is_beyond(page)
@@ -169,12 +174,15 @@ class List:
         """
         if not progress.newest_first:
             self.oldest_wanted = None
-        known = set(progress.ids)
+        known = progress.ids
         progress = progress.step_back()
-        while known and not progress.newest_first and progress.page > 1:
-            if known & set(self.read_page(progress.page).ids):
+        while known and progress.page > 1:
+            ids = self.read_page(progress.page, newest_first=progress.newest_first).ids
+            # Newest first, new records shift what is known to later pages: nothing is hidden if a page begins above it.
+            if not set(known).isdisjoint(ids) or (progress.newest_first and ids and ids[0] > known[0]):
                 break
             progress = replace(progress, page=progress.page - 1)
+        self._resumed_at = progress.page
         return progress if progress.page > 1 else replace(progress, first="")
 
     def _has_changed(self, page: ListPage, *, newest_first: bool) -> bool:

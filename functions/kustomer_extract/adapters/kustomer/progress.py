@@ -146,8 +146,7 @@ class Progress:
                 f"beyond; {_KEPT}. Run again later; ask Kustomer's support if it stays so"
             )
         missing = tuple(identifier for identifier in self.expected if identifier not in set(page.ids))
-        # Only a list of one page has both of its ends on page 1. Otherwise the server has ignored the order.
-        is_void = missing != self.expected and page.number == 1 and page.has_next
+        is_void = page.number == 1 and self._is_void(page)
         return replace(
             self,
             page=page.number + 1,
@@ -161,6 +160,13 @@ class Progress:
             short_pages=self._count_short(page),
             largest=max(self.largest, len(page.ids)),
         )
+
+    def _is_void(self, page: ListPage) -> bool:
+        """Tell from the first page whether its other end shows nothing: it had no record, or is the same end."""
+        if not self.expected:
+            return bool(page.ids)
+        begins_with = page.ids[: (len(page.ids) + 1) // 2]  # the other end may reach into a first page of two
+        return page.has_next and not set(begins_with).isdisjoint(self.expected)
 
     def _count_short(self, page: ListPage) -> int:
         """Count the pages that are shorter than the longest one."""

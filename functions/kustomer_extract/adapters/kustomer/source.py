@@ -135,6 +135,8 @@ class KustomerSource:
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         """Yield the pages of a table in order, from `start`, until the last one or until time is up."""
         self._scope = replace(self._scope, table=table)
+        if start is not None:
+            self._http.has_answered = True  # an earlier process has read pages with the key
         of_list = self._open_list(table, until)
         with suppress(Unwanted):
             if table is Table.CONVERSATIONS:
