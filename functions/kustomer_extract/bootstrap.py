@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.clock import SystemClock
-from kustomer_extract.adapters.kustomer.source import ConnectKustomer, Place
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer, Runtime
 from kustomer_extract.adapters.laptop.messages import QueuedContinuations
 from kustomer_extract.errors import ConfigInvalid, Problem, RetryLater
 from kustomer_extract.pipeline.limits import Limits
@@ -33,7 +33,7 @@ of its work while pages are read, which saves a fifth of the time for 20,000 row
 end of an outage, so the first failure without progress ends the run, and its jobs say why."""
 
 
-_LAPTOP = Place(key_cure="put its key into KUSTOMER_API_KEY", patience_seconds=600)
+_LAPTOP = Runtime(key_cure="put its key into KUSTOMER_API_KEY", max_outage_seconds=600)
 
 
 def run_here(message: Message, ports: Ports) -> Outcome:
@@ -236,7 +236,7 @@ def open_laptop(
             continuations=QueuedContinuations(),
             log=log,
             open_source=ConnectKustomer(
-                clock=clock, base_url=environment.get("KUSTOMER_API_URL") or None, place=_LAPTOP
+                clock=clock, base_url=environment.get("KUSTOMER_API_URL") or None, runtime=_LAPTOP
             ),
             runs=MemoryRunStore(),
             secrets=EnvironmentSecretStore(environment),

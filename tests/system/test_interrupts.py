@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
-from kustomer_extract.adapters.kustomer.source import ConnectKustomer
-from kustomer_extract.adapters.kustomer.source import Place as Runtime
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer, Runtime
 from kustomer_extract.adapters.laptop.configuration import YamlConfigStore
 from kustomer_extract.adapters.laptop.keys import EnvironmentSecretStore
 from kustomer_extract.adapters.laptop.messages import QueuedContinuations
@@ -143,7 +142,7 @@ def laptop(tmp_path: Path) -> Iterator[Callable[..., Ports]]:
     file = tmp_path / "kustomer.yaml"
     file.write_text("integrations: {acme: {org: acme}}")
 
-    def connect(sandbox: Sandbox, patience_seconds: float = 600) -> Ports:
+    def connect(sandbox: Sandbox, max_outage_seconds: float = 600) -> Ports:
         clock = VirtualClock()
         return Ports(
             clock=clock,
@@ -154,7 +153,7 @@ def laptop(tmp_path: Path) -> Iterator[Callable[..., Ports]]:
                 clock=clock,
                 base_url=sandbox.url,
                 seed=1,
-                place=Runtime(patience_seconds=patience_seconds, key_cure="…"),
+                runtime=Runtime(max_outage_seconds=max_outage_seconds, key_cure="…"),
             ),
             runs=MemoryRunStore(),
             secrets=EnvironmentSecretStore({"KUSTOMER_API_KEY": sandbox.key}),
@@ -189,7 +188,7 @@ def test_an_outage_of_minutes_is_waited_out_and_said(laptop: Callable[..., Ports
 
 def test_an_outage_that_does_not_end_is_a_failed_job_with_what_to_do(laptop: Callable[..., Ports]) -> None:
     with Sandbox(conversations=450, surveys=3) as sandbox:
-        ports = laptop(sandbox, patience_seconds=20)
+        ports = laptop(sandbox, max_outage_seconds=20)
         sandbox.add_fault(Fault(table="conversations", page=3, status=503))
 
         statuses = run(ports)

@@ -35,7 +35,7 @@ def test_the_last_load_ends_before_the_function_does_and_the_function_before_the
 
 
 def test_the_last_chunk_is_uploaded_in_the_time_that_its_load_has() -> None:
-    cut_off = prefetch._GLANCE_SECONDS * prefetch._MAX_GLANCES  # of the pages under way
+    cut_off = prefetch._POLL_SECONDS * prefetch._MAX_POLLS  # of the pages under way
     upload = REQUESTS_OF_AN_UPLOAD * (1 + TIMEOUTS.upload_retries) * TIMEOUTS.upload_seconds
 
     assert cut_off + upload < LIMITS.load_seconds

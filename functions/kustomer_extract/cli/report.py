@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kustomer_extract.models import IntegrationName
     from kustomer_extract.ports import Ports
 
-_PATIENCE = timedelta(minutes=5)
+_TIME_LIMIT = timedelta(minutes=5)
 
 
 def report(ports: Ports, name: IntegrationName) -> int:
@@ -37,6 +37,6 @@ def report(ports: Ports, name: IntegrationName) -> int:
             "those of docs/kustomer-api.md. Nothing of a record is told but counts, kinds, ratios and names of fields."
         )
         say("")
-        for line in iter_lines(source, until=ports.clock.now() + _PATIENCE):
+        for line in iter_lines(source, until=ports.clock.now() + _TIME_LIMIT):
             say(line)
     return 0

@@ -1,6 +1,6 @@
-"""What an answer means: content, a failure that may pass, a key that is not accepted, or the end. Pure.
+"""Reads an answer: it is content, a temporary failure, a key that is not accepted, or a final failure. Pure.
 
-Nothing of a body gets into a message but the API's error `code`, and that only if it looks like one.
+The only part of a body that a message may quote is the API's error `code`, and only if it has the form of one.
 Statuses: https://developer.kustomer.com/docs/concepts/errors, read 2026-11-23.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OK = 200
 LIMITED = 429
 _UNAUTHORISED = {401, 403}
-_MAY_PASS = {408, LIMITED}  # and the server's faults, but for 501: not implemented
+_MAY_PASS = {408, LIMITED}  # and all from 500 on, except 501
 _NOT_IMPLEMENTED = 501
 _CODE = re.compile(r"[a-z0-9_-]{1,40}")
 _POD = re.compile(rb"\b(?:prod\d+|pod [A-Z0-9]{1,8})\b")  # a key of another region is refused with the names of both
@@ -32,8 +32,8 @@ def to_page(body: bytes, headers: Mapping[str, str], *, where: str) -> Any:
     """Read the body of a good answer: ``{"data": [object, ...], ...}``.
 
     Raises:
-        Transient: it is something else; final as `BrokenPage`, or as `RetryLater` if it does not claim to be JSON
-            either: then somebody between Kustomer and here has answered.
+        Transient: it is something else. Its final error is `BrokenPage`; or `RetryLater` if its content type is not
+            JSON, because then a proxy or the like has answered.
     """
     try:
         content = parse_json(body)
@@ -50,11 +50,11 @@ def to_page(body: bytes, headers: Mapping[str, str], *, where: str) -> Any:
 
 
 def check_status(status: int, headers: Mapping[str, str], body: bytes, *, where: str) -> None:
-    """Accept a good answer; `body` is needed as far as its error code only.
+    """Accept a good answer; `body` is needed for its error code only.
 
     Raises:
-        Transient, Unauthorised: see there.
-        BrokenPage: final; with the status.
+        Transient, Unauthorised: see these classes.
+        BrokenPage: the status is final.
     """
     if status == OK:
         return
@@ -86,7 +86,7 @@ def is_unknown_host(error: Exception) -> bool:
 
 
 def describe_outage(error: Exception) -> str:
-    """Say why there was no answer; only kinds of errors, never their texts."""
+    """Say why there was no answer, by the kind of the error and without its text."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     kind = type(reason or error).__name__
     if isinstance(error, requests.exceptions.SSLError):
@@ -102,7 +102,7 @@ def _parse(body: bytes) -> object:
 
 
 def _read_code(content: object) -> str:
-    """Find the code in ``{"errors": [{"code": ...}]}``; " (code)", or nothing."""
+    """Find the code in ``{"errors": [{"code": ...}]}``; return " (code)", or an empty text."""
     errors = content.get("errors") if isinstance(content, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
     code = first.get("code") if isinstance(first, dict) else None

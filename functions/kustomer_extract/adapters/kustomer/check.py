@@ -1,4 +1,4 @@
-"""What a live key tells before the first run, also of what Kustomer does not document. Nothing is raised or written."""
+"""Tries a key before the first run, also for what Kustomer does not document. Raises and writes nothing."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _SIZES = (500, 200)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        ok: Nothing stands in the way of a run.
-        remedy: What to do about it; empty if nothing.
+        ok: Whether a run is possible.
+        remedy: What to do; empty if there is nothing to do.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Finding:
 
 
 def check_source(source: KustomerSource, tables: Sequence[Table], *, until: datetime) -> tuple[Finding, ...]:
-    """Look at key, roles, rate limit, order, depth and size of the pages, and the way, with at most twenty requests."""
+    """Check key, roles, rate limit, pages (order, depth, size), and list or search, with at most twenty requests."""
     key = _look("API key", partial(_check_key, source, until))
     return (key, *_check_lists(source, tables, until)) if key.ok else (key,)
 
@@ -75,7 +75,7 @@ def _look(name: str, look: Callable[[], str]) -> Finding:
 
 
 def _check_way(source: KustomerSource, until: datetime) -> Finding:
-    """Say which way conversations will be read, and why; a missing role matters only where the list is capped."""
+    """Say whether conversations will be read by list or search. A missing role matters only if the list is capped."""
     name = "way to conversations"
     ways = source.open_ways(until)
     try:
@@ -97,7 +97,7 @@ def _check_way(source: KustomerSource, until: datetime) -> Finding:
 
 
 def _compare_keys(ways: Ways) -> str:
-    """Compare what a conversation has in the list and in the search, by the names of its attributes."""
+    """Compare the names of a conversation's attributes in list and search."""
     records = ways.of_list.read_page(1).records
     if not records:
         return "there is no conversation to compare"
@@ -128,7 +128,7 @@ def _check_role(source: KustomerSource, table: Table, until: datetime) -> str:
 
 
 def _check_order(source: KustomerSource, until: datetime) -> str:
-    """Ids begin with the second of their creation, so their order is that of time."""
+    """Check the order of pages by their ids, which begin with the second of their creation."""
     pages = [source.read_page(Table.CONVERSATIONS, number, until).ids for number in (1, 2)]
     newest = source.read_page(Table.CONVERSATIONS, 1, until, newest_first=True).ids
     oldest_first = list(pages[0] + pages[1]) == sorted(pages[0] + pages[1])
@@ -155,7 +155,7 @@ def _check_depth(source: KustomerSource, until: datetime) -> str:
 
 
 def _check_size(source: KustomerSource, until: datetime) -> str:
-    """Say whether larger pages would be served. They are not used: docs/kustomer-api.md, section 4.1."""
+    """Find out whether Kustomer serves larger pages. They are not used: docs/kustomer-api.md, section 4.1."""
     told = []
     for size in _SIZES:
         served = source.count_served(Table.CONVERSATIONS, until, page_size=size)

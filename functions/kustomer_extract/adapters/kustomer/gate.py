@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from kustomer_extract.ports import Clock
 
-_NAP_SECONDS = 0.1  # how soon a waiting thread notices that nobody wants its page any more
+_POLL_SECONDS = 0.1  # after this time a waiting thread checks whether its page is still wanted
 
 
 class Gate:
     """Holds threads back until their requests may start. Safe to use from several threads.
 
     Args:
-        share: Part of the organisation's limit.
-        assumed: Requests a minute, as long as the API states no limit.
-        is_documented: That many are documented or were told by a person: an assumption that nobody need hear of.
-        late_seconds: So much is caught up with where no answer says what is left.
-        report: Gets one event per pause, however many requests were refused.
+        share: The part of the organisation's limit that may be used.
+        assumed: Requests per minute, used until the API states a limit.
+        is_documented: Whether `assumed` is documented or was set by a person; then it is not reported as assumed.
+        late_seconds: How much delay is caught up with if no answer says what is left of the limit.
+        report: Gets one event per pause, even if several requests were refused.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Gate:
 
     @property
     def limit(self) -> int | None:
-        """Requests a minute, as the API last said; None if it has not."""
+        """Requests per minute, as the API last stated; None if it has not."""
         return self._pace.limit
 
     def to_in_flight(self) -> int:
-        """How many requests may be open now."""
+        """Return how many requests may be open now."""
         return pace.to_in_flight(self._pace, self._clock.monotonic())
 
     def enter(self, is_wanted: Callable[[], bool]) -> pace.Start:
@@ -65,7 +65,7 @@ class Gate:
             When it starts, in monotonic seconds, and what is known then: for `leave`, `lose` or `pause`.
 
         Raises:
-            Unwanted: nobody wants it any more.
+            Unwanted: the page is not wanted any more.
         """
         with self._turnstile:
             while True:
@@ -78,15 +78,15 @@ class Gate:
                         began = pace.mark(self._pace, now)
                         self._pace = pace.start(self._pace, now)
                         return began
-                self._clock.sleep(min(wait, _NAP_SECONDS))
+                self._clock.sleep(min(wait, _POLL_SECONDS))
 
     def lose(self) -> None:
-        """No answer has come."""
+        """Record that a request got no answer."""
         with self._lock:
             self._pace = pace.lose(self._pace)
 
     def leave(self, began: pace.Start, headers: Mapping[str, str], *, is_good: bool) -> None:
-        """An answer has come that asks for no pause."""
+        """Record an answer that asks for no pause."""
         with self._lock:
             now = self._clock.monotonic()
             self._pace = pace.finish(self._pace, now, began=began, headers=headers, is_good=is_good)
@@ -96,7 +96,7 @@ class Gate:
             self._report(RateAssumed(limit=self._pace.assumed))
 
     def pause(self, began: pace.Start, headers: Mapping[str, str], *, is_refusal: bool) -> None:
-        """An answer asks everybody to wait: a 429 (`is_refusal`), or a 503 with `Retry-After`."""
+        """Record an answer that makes all requests wait: a 429 (`is_refusal`), or a 503 with `Retry-After`."""
         with self._lock:
             now, before = self._clock.monotonic(), self._pace
             seconds = to_pause_seconds(
@@ -110,13 +110,13 @@ class Gate:
             self._report(RateLimited(wait_seconds=round(seconds, 1), limit=after.limit, remaining=left))
 
     def rest(self, seconds: float, is_wanted: Callable[[], bool]) -> None:
-        """Let one request wait before it is tried again.
+        """Make one request wait before it is tried again.
 
         Raises:
-            Unwanted: nobody wants it any more.
+            Unwanted: the page is not wanted any more.
         """
         end = self._clock.monotonic() + seconds
         while (left := end - self._clock.monotonic()) > 0 and is_wanted():
-            self._clock.sleep(min(left, _NAP_SECONDS))
+            self._clock.sleep(min(left, _POLL_SECONDS))
         if not is_wanted():
             raise Unwanted

@@ -1,4 +1,4 @@
-"""What the headers of an answer say of the rate limit: numbers, and how long to wait. Pure."""
+"""Reads what the headers of an answer say about the rate limit: numbers, and how long to wait. Pure."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _NEAR_FUTURE_SECONDS = 600.0
 
 
 def to_pause_seconds(headers: Mapping[str, str], *, now: datetime, refusals: int, jitter: float) -> float:
-    """How long a 429, or a 503 with `Retry-After`, asks to wait.
+    """Return how many seconds a 429, or a 503 with `Retry-After`, asks to wait.
 
-    `Retry-After` first: 0, or a moment that has passed, means now, but not twice in a row. Then `x-ratelimit-reset`
-    (UTC epoch seconds, as others have seen it, or seconds), else backoff with full jitter. What the API calls now is
-    the `Date` of its answer: its clock need not be ours.
+    `Retry-After` comes first; 0, or a moment that has passed, means now, but not twice in a row. Then comes
+    `x-ratelimit-reset` (UTC epoch seconds, as others have seen it, or seconds). Otherwise: backoff with full jitter.
+    The current time is the `Date` of the answer, because the clock of the API may differ from ours.
 
     Args:
         headers: Case-insensitive, or in lower case.
-        now: By our clock, where the answer has no date.
+        now: The time of our clock, used if the answer has no date.
         refusals: Pauses since the last good answer.
-        jitter: Random, from 0 to 1.
+        jitter: A random number from 0 to 1.
     """
     there = _parse_date(headers.get("date")) or now
     after = headers.get("retry-after")

@@ -1,12 +1,12 @@
-"""One request to Kustomer, with retries: the only place where a request is made, and where it is made again.
+"""Sends one request to Kustomer, with retries. All requests to Kustomer are sent and repeated here.
 
 The host is fixed at construction: neither a redirect nor a link can change it.
 
-- An outage (no answer, 408, 5xx) is waited out for `patience_seconds`. A broken answer is asked for six times.
-- A refusal (400, 401, 403, 404, 409) after good answers with the same key is looked at again, for about a minute: load
-  balancers and deployments refuse by mistake. Before any good answer it is final at once.
+- An outage (no answer, 408, 5xx) is retried for `max_outage_seconds`. A broken answer is requested six times.
+- A refusal (400, 401, 403, 404, 409) after good answers with the same key is retried for about a minute, because load
+  balancers and deployments refuse by mistake. Before any good answer it is final.
 
-Longer than 200 lines, because a request, its tries and what ends them are one loop.
+Longer than 200 lines, because a request, its attempts and their ends are one loop.
 """
 
 from __future__ import annotations
@@ -53,32 +53,32 @@ if TYPE_CHECKING:
     from kustomer_extract.ports import Clock
 
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
-_ANSWER_SECONDS = 120.0  # from start to last byte, however steadily they trickle
+_ANSWER_SECONDS = 120.0  # from start to last byte, however slowly they arrive
 _PIECE_BYTES = 64 * 1024
 _MAX_PAGE_BYTES = 64 * 1024 * 1024
 _MAX_ERROR_BYTES = 64 * 1024
-PATIENCE_SECONDS = 180.0
-_MAX_ATTEMPTS = 6  # at a broken answer
-_HOST_SECONDS = 30.0  # until a host that is not known is no passing fault
-_SECOND_LOOKS = (2.0, 8.0, 20.0, 30.0)  # seconds before a refusal after good answers is looked at again
+MAX_OUTAGE_SECONDS = 180.0
+_MAX_ATTEMPTS = 6  # for a broken answer
+_HOST_SECONDS = 30.0  # after this time an unknown host is final
+_SECOND_LOOKS = (2.0, 8.0, 20.0, 30.0)  # waits before a refusal after good answers is retried
 _REFUSALS = {400, 401, 403, 404, 409}
-_MAX_REFUSALS = 20  # a 429 is no failure, but somebody should hear of a page that gets nothing else
-_TOLD_AFTER = 3  # failures in a row: shorter outages are not worth a line
+_MAX_REFUSALS = 20  # a 429 is no failure, but a page that gets nothing else is reported
+_REPORTED_AFTER = 3  # failures in a row; shorter outages are not logged
 _UNAVAILABLE = 503
 _BACKOFF_BASE_SECONDS, _BACKOFF_CAP_SECONDS = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for.
+    """A request.
 
     Attributes:
-        role: That the key needs for it; None: any valid key will do.
-        body: JSON to be posted; None: it is a GET.
-        is_asked_again: A refusal after good answers is looked at again.
-        is_explained: A refusal costs another request, which tells a bad key from a missing role.
-        is_one: The answer is one record, no page.
-        attempts: How often an outage is waited out; None: as long as patience lasts.
+        role: The role that the key needs; None: any valid key is accepted.
+        body: JSON to post; None: it is a GET.
+        is_asked_again: Whether a refusal after good answers is retried.
+        is_explained: Whether another request finds out if a refusal means a bad key or a missing role.
+        is_one: Whether the answer is one record and not a page.
+        attempts: The number of attempts during an outage; None: as many as `max_outage_seconds` allows.
     """
 
     path: str
@@ -91,7 +91,7 @@ class Request:
     attempts: int | None = None
 
     def __str__(self) -> str:
-        """Name it in a message."""
+        """Return its name for messages."""
         return f"{self.path}{''.join(f' {name} {value}' for name, value in self.query.items() if name != 'pageSize')}"
 
 
@@ -101,13 +101,13 @@ CHECK_KEY = Request(path="/v1/auth/tokens/current", query={}, role=None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came.
+    """A good answer.
 
     Attributes:
         content: The JSON of a page.
-        size_bytes: Length of its body, decompressed.
-        retries: How many requests failed before.
-        headers: Of the answer.
+        size_bytes: Length of the body, decompressed.
+        retries: How many requests failed before it.
+        headers: Its headers.
     """
 
     content: Any
@@ -118,7 +118,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One request that was answered, well or not; in monotonic seconds."""
+    """One request that was answered, successfully or not; times are monotonic seconds."""
 
     started_at: float
     ended_at: float
@@ -127,15 +127,15 @@ class Attempt:
 
 
 def take(outcome: Answer | ExtractError) -> Answer:
-    """Take the answer out of what became of a request; raise the error where there is none."""
+    """Return the answer of an outcome, or raise its error."""
     if isinstance(outcome, ExtractError):
         raise outcome
     return outcome
 
 
 @dataclass(slots=True, kw_only=True)
-class _Tries:
-    """What one request has been through."""
+class _Attempts:
+    """The attempts of one request so far."""
 
     began_at: float
     failures: int = 0
@@ -149,7 +149,7 @@ class _Tries:
 
 
 class _Bearer(AuthBase):
-    """Sets the key as the last thing before a request leaves: no .netrc can replace it."""
+    """Sets the key just before a request is sent, so that no .netrc can replace it."""
 
     def __init__(self, key: ApiKey) -> None:
         self._key = key
@@ -164,17 +164,18 @@ class Http:
 
     Args:
         base_url: ``https://acme.api.kustomerapp.com``.
-        integration: For messages.
-        gate: Where requests wait for their turn.
-        search_gate: The same for searches, which have a limit of their own.
-        key_cure: What a person does to give another key: "add a new version of its secret".
-        patience_seconds: How long an outage is waited out.
-        report: Gets an event when an outage is waited out.
-        read_seconds: How long the server may be silent.
+        integration: The name for messages.
+        gate: Lets requests wait until they may start.
+        search_gate: The same for searches, which have their own limit.
+        key_cure: What a person does to provide another key: "add a new version of its secret".
+        max_outage_seconds: How long an outage is retried.
+        report: Gets an event when an outage is retried.
+        read_seconds: How long the server may send nothing.
 
     Attributes:
-        watch: Gets every attempt that was answered; None: nobody looks.
-        has_answered: There was a good answer to the key, here or in an earlier process: a refusal is doubted.
+        watch: Called with every attempt that was answered; may be None.
+        has_answered: Whether there was a good answer to this key, here or in an earlier process. Then a refusal is
+            retried.
     """
 
     def __init__(
@@ -188,7 +189,7 @@ class Http:
         clock: Clock,
         rng: Random,
         key_cure: str = "add a new version of its secret",
-        patience_seconds: float = PATIENCE_SECONDS,
+        max_outage_seconds: float = MAX_OUTAGE_SECONDS,
         report: Callable[[Waiting], None] | None = None,
         read_seconds: float = _READ_SECONDS,
     ) -> None:
@@ -200,11 +201,11 @@ class Http:
         self._clock = clock
         self._rng = rng
         self._key_cure = key_cure
-        self._patience_seconds = patience_seconds
+        self._max_outage_seconds = max_outage_seconds
         self._report = report
         self.watch: Callable[[Attempt], None] | None = None
         self.has_answered = False
-        self._is_denied = False  # the host's name was not known for long enough
+        self._is_unknown_host = False  # the host could not be resolved for `_HOST_SECONDS`
         self._is_out = False
         self._timeout = (_CONNECT_SECONDS, read_seconds)
         self._key_is_text = is_api_key(key.value)
@@ -213,87 +214,87 @@ class Http:
         self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip"})
 
     def interrupt(self) -> None:
-        """Break off all requests under way."""
+        """Interrupt all current requests."""
         self._session.interrupt()
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._session.close()
 
     def get(self, request: Request, is_wanted: Callable[[], bool]) -> Answer:
-        """Fetch a page; try again while there is hope. `is_wanted` is asked before every attempt and while waiting.
+        """Fetch a page, with retries. `is_wanted` is called before every attempt and while waiting.
 
         Raises:
             Unwanted: the page is not wanted any more.
             ConfigInvalid, KeyRejected, RoleMissing, BrokenPage: final.
-            RetryLater: the outage lasted for longer than patience does.
+            RetryLater: the outage lasted longer than `max_outage_seconds`.
         """
         if not self._key_is_text:
             raise self._reject_key(Unauthorised(" (it has characters that no key has)"))
-        tries = _Tries(began_at=self._clock.monotonic())
+        attempts = _Attempts(began_at=self._clock.monotonic())
         while True:
             try:
                 content, size_bytes, headers = self._attempt(request, is_wanted)
             except (Unauthorised, BrokenPage) as problem:
-                self._look_again(request, problem, tries, is_wanted)
+                self._retry_refusal(request, problem, attempts, is_wanted)
             except Transient as problem:
                 if not is_wanted():
                     raise Unwanted from problem
-                self._wait_for_better(request, problem, tries, is_wanted)
+                self._wait_before_retry(request, problem, attempts, is_wanted)
             else:
                 self._is_out = False
                 self.has_answered = self.has_answered or request.role is not None
-                return Answer(content=content, size_bytes=size_bytes, retries=tries.count, headers=headers)
+                return Answer(content=content, size_bytes=size_bytes, retries=attempts.count, headers=headers)
 
-    def _look_again(
-        self, request: Request, problem: Unauthorised | BrokenPage, tries: _Tries, is_wanted: Callable[[], bool]
+    def _retry_refusal(
+        self, request: Request, problem: Unauthorised | BrokenPage, attempts: _Attempts, is_wanted: Callable[[], bool]
     ) -> None:
-        """Wait before a refusal is looked at again; raise it where it is believed."""
+        """Wait before a refusal is retried; raise it if it is final."""
         is_refusal = isinstance(problem, Unauthorised) or problem.status_code in _REFUSALS
         is_doubted = is_refusal and self.has_answered and request.is_asked_again
-        if is_doubted and tries.second_looks < len(_SECOND_LOOKS):
-            self._gate.rest(_SECOND_LOOKS[tries.second_looks], is_wanted)
-            tries.second_looks += 1
+        if is_doubted and attempts.second_looks < len(_SECOND_LOOKS):
+            self._gate.rest(_SECOND_LOOKS[attempts.second_looks], is_wanted)
+            attempts.second_looks += 1
         elif isinstance(problem, Unauthorised):
             raise self._explain(request, problem, is_wanted) from problem
         else:
             raise problem
 
-    def _wait_for_better(
-        self, request: Request, problem: Transient, tries: _Tries, is_wanted: Callable[[], bool]
+    def _wait_before_retry(
+        self, request: Request, problem: Transient, attempts: _Attempts, is_wanted: Callable[[], bool]
     ) -> None:
-        """Wait before another attempt; raise what is final where there is no hope left."""
-        if problem.is_refusal:  # the gate is closed for long enough
-            tries.refusals += 1
-            if tries.refusals == _MAX_REFUSALS:
+        """Wait before another attempt; raise the final error if there is none."""
+        if problem.is_refusal:  # the gate makes the next attempt wait
+            attempts.refusals += 1
+            if attempts.refusals == _MAX_REFUSALS:
                 raise problem.final from problem
             return
-        tries.failures += 1
-        if tries.failures == request.attempts:
+        attempts.failures += 1
+        if attempts.failures == request.attempts:
             raise problem.final from problem
-        waited = self._clock.monotonic() - tries.began_at
+        waited = self._clock.monotonic() - attempts.began_at
         if isinstance(problem.final, RetryLater):
-            if problem.is_unknown_host and not self.has_answered and (self._is_denied or waited >= _HOST_SECONDS):
-                self._is_denied = True  # the next table does not wait as long again
-                raise self._deny_host() from problem
-            if waited >= self._patience_seconds:
+            if problem.is_unknown_host and not self.has_answered and (self._is_unknown_host or waited >= _HOST_SECONDS):
+                self._is_unknown_host = True  # the next table need not wait again
+                raise self._report_unknown_host() from problem
+            if waited >= self._max_outage_seconds:
                 raise problem.final from problem
-        elif tries.failures == _MAX_ATTEMPTS:
+        elif attempts.failures == _MAX_ATTEMPTS:
             raise problem.final from problem
-        most = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2 ** (tries.failures - 1))
+        most = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2 ** (attempts.failures - 1))
         seconds = self._rng.random() * most
-        if tries.failures >= _TOLD_AFTER and isinstance(problem.final, RetryLater) and not self._is_out:
+        if attempts.failures >= _REPORTED_AFTER and isinstance(problem.final, RetryLater) and not self._is_out:
             self._is_out = True
-            self._tell_of_outage(seconds)
+            self._report_outage(seconds)
         self._gate.rest(seconds, is_wanted)
 
-    def _tell_of_outage(self, seconds: float) -> None:
+    def _report_outage(self, seconds: float) -> None:
         if self._report:
-            reason = f"connection lost, trying again for {self._patience_seconds / 60:g} minutes"
+            reason = f"connection lost, trying again for {self._max_outage_seconds / 60:g} minutes"
             self._report(Waiting(reason=reason, wait_seconds=round(seconds, 1)))
 
     def _attempt(self, request: Request, is_wanted: Callable[[], bool]) -> tuple[Any, int, Mapping[str, str]]:
-        """Ask once; return the content, its size, and the headers."""
+        """Send the request once; return the content, its size, and the headers."""
         where = f"{self._host}{request}"
         gate = self._gate if request.body is None else self._search_gate
         began = gate.enter(is_wanted)
@@ -326,7 +327,7 @@ class Http:
         return content, len(body), headers
 
     def _read(self, response: requests.Response, started_at: float, *, where: str) -> bytes:
-        """Read the body piece by piece; of an error, as far as it can be read."""
+        """Read the body piece by piece. The body of an error may be incomplete."""
         is_good = response.status_code == OK
         pieces: list[bytes] = []
         size = 0
@@ -348,7 +349,7 @@ class Http:
     def _explain(
         self, request: Request, problem: Unauthorised, is_wanted: Callable[[], bool]
     ) -> KeyRejected | RoleMissing:
-        """Tell a bad key from a missing role: Kustomer answers 401 (some have seen 403) to both."""
+        """Find out whether the key is bad or a role is missing: Kustomer answers 401 (or 403) to both."""
         if request.role is None or not request.is_explained:
             return self._reject_key(problem)
         self.get(CHECK_KEY, is_wanted)
@@ -369,7 +370,7 @@ class Http:
             f"is the organisation that the key was made in; if it is, {self._key_cure}"
         )
 
-    def _deny_host(self) -> ConfigInvalid:
+    def _report_unknown_host(self) -> ConfigInvalid:
         allowed = "the subdomain you sign in at; if it is right, look at the network, its name server or the proxy"
         problem = Problem(path="org", found=f"no host {self._host}", allowed=allowed)
         return ConfigInvalid(f"integration {self._integration}", [problem])

@@ -1,6 +1,6 @@
-"""One list, page by page: read ahead and in order, short pages asked for again, the end proven or looked at again.
+"""Reads one list page by page and in order. Short pages are read again, and the end of the list is checked.
 
-The rules are written down in docs/kustomer-api.md, section 4.7.
+The rules are in docs/kustomer-api.md, section 4.7.
 Longer than 200 lines, because the rules share the list's position, and are read beside that section.
 """
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from kustomer_extract.errors import ExtractError
     from kustomer_extract.models import Cursor
 
-PAGES_OF_CAP = (100, 101)  # the last page that a capped list shows, and the first that it does not
+PAGES_OF_CAP = (100, 101)  # the last page that a capped list has, and the one after it
 _REFUSED = range(400, 500)
-_FAR_END = 20  # records: hardly anything can be missing behind them, and they are not all deleted meanwhile
+_FAR_END = 20  # records at the other end; enough that they are not all deleted during a run
 _MOMENT_SECONDS = 1.0
-_MAX_LOOKS = 3  # at a page that is short
-_AGAIN_SHARE = 10  # one page in so many may be asked for again, and the first few
-_AGAIN_FREE = 3
+_MAX_LOOKS = 3  # readings of a short page
+_AGAIN_SHARE = 10  # one page in ten may be read again
+_AGAIN_FREE = 3  # and these in addition
 _MAX_READINGS = 4  # of a list without order
-_IMPORT_MARGIN_SECONDS = 86_400  # an id is made with its record, but not by the clock of its `createdAt`
+_IMPORT_MARGIN_SECONDS = 86_400  # the time in an id and `createdAt` may differ
 
 
 def to_request(
     table: Table, page: int, *, newest_first: bool = False, is_asked_again: bool = True, page_size: int = PAGE_SIZE
 ) -> Request:
-    """Ask for a page: https://developer.kustomer.com/api/core-resources/get-conversations, read 2026-11-23."""
+    """Build a page's request: https://developer.kustomer.com/api/core-resources/get-conversations, read 2026-11-23."""
     order = {"sort": "desc"} if newest_first else {}
     return Request(
         path=f"/v1/{table}",
@@ -57,11 +57,11 @@ class List:
     """One table's list.
 
     Attributes:
-        ask: Gets one answer, cut off when time is up.
+        ask: Sends one request; it is interrupted when time is up.
         is_late: Whether time is up.
-        oldest_wanted: Seconds since 1970; records whose ids are older than that are not wanted.
-        total: How many records there should be; None where nobody has counted.
-        other_end: What became of `to_other_end`, where somebody has asked already.
+        oldest_wanted: Seconds since 1970. Records with older ids are not needed.
+        total: How many records there should be; None if they were not counted.
+        other_end: The outcome of the request `to_other_end`, if it was sent already.
     """
 
     table: Table
@@ -96,7 +96,7 @@ class List:
                 return
             progress, last = end
             final = progress.after(last)
-            if last.has_next:  # no older record is wanted: the other end need not come by
+            if last.has_next:  # only older records follow, so the other end need not be read
                 final = replace(final, expected=())
             elif final.expected and look < _MAX_LOOKS and self._has_changed(last, newest_first=progress.newest_first):
                 continue
@@ -107,7 +107,7 @@ class List:
             return
 
     def _iter_to_end(self, progress: Progress) -> Generator[Page, None, tuple[Progress, ListPage] | None]:
-        """Yield all pages but the last, and return that; None if time is up, or if another way of reading is done."""
+        """Yield all pages but the last, and return it; None if time is up, or if the list was read another way."""
         seen: set[str] = set()
         with closing(self._prefetch(progress).iter_from(progress.page)) as pages:
             for page in pages:
@@ -123,14 +123,14 @@ class List:
         return None
 
     def _begin(self) -> Progress:
-        """Look at the other end of the list first: one of its records has to come by before the end is believed."""
+        """Read the other end of the list first. Its records must be read again before the end is accepted."""
         newest_first = self.oldest_wanted is not None
         outcome, self.other_end = self.other_end or self.ask(self.to_other_end()), None
         ids = to_list_page(take(outcome), 1, base_url=self.base_url).ids
-        if not ids:  # an empty page proves nothing, so it is looked at again
+        if not ids:  # an empty page proves nothing, so it is read again
             self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
             ids = self.read_page(1, newest_first=not newest_first).ids
-        if newest_first != _falls(ids):  # the other end is in the order that was asked for
+        if newest_first != _falls(ids):  # the server has kept to the requested order
             return Progress(expected=ids[:_FAR_END], newest_first=newest_first, total=self.total)
         is_proof = len(ids) < 2  # noqa: PLR2004 - one record has no order
         return Progress(
@@ -141,11 +141,11 @@ class List:
         )
 
     def to_other_end(self) -> Request:
-        """Ask for the first page in the order in which the list is not read."""
+        """Build the request for the first page in the opposite order."""
         return to_request(self.table, 1, newest_first=self.oldest_wanted is None)
 
     def _iter_whole(self) -> Generator[Page]:
-        """Begin anew from the oldest record: the ids do not fall throughout."""
+        """Start over from the oldest record, because the ids are not in falling order."""
         self.oldest_wanted = None
         for number, page in enumerate(self._iter_ordered(None)):
             yield replace(page, restart=True) if number == 0 else page
@@ -160,7 +160,7 @@ class List:
         return not page.has_next or self._is_beyond(page)
 
     def _is_beyond(self, page: ListPage) -> bool:
-        """Whether every record of the page was made before what is wanted: by its id, which begins with the second."""
+        """Whether every record of the page is too old. An id begins with the second in which it was made."""
         if self.oldest_wanted is None or not page.ids:
             return False
         times = [_to_epoch(identifier) for identifier in page.ids]
@@ -168,9 +168,9 @@ class List:
         return all(time is not None and time < limit for time in times)
 
     def _resume(self, progress: Progress) -> Progress:
-        """Read the latest page again: what was deleted meanwhile has shifted later records on to it, or before it.
+        """Read the latest page again, because records that were deleted meanwhile have shifted the later ones.
 
-        Where it has nothing in common with what it was, the shift was larger, and the page before is looked at.
+        If the page has no id in common with its earlier content, the shift was larger, and the page before is read.
         """
         if not progress.newest_first:
             self.oldest_wanted = None
@@ -186,7 +186,7 @@ class List:
         return progress if progress.page > 1 else replace(progress, first="")
 
     def _has_changed(self, page: ListPage, *, newest_first: bool) -> bool:
-        """Ask for the last page again, after a moment: the end of the list is not where it should be."""
+        """Read the last page again after a moment, and tell whether it has changed."""
         self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
         again = self.read_page(page.number, newest_first=newest_first)
         return (again.fingerprint, again.has_next) != (page.fingerprint, page.has_next)
@@ -194,7 +194,7 @@ class List:
     # --- a list without an order
 
     def _iter_agreed(self) -> Generator[Page]:
-        """Read the list until two readings agree: nothing else shows where it ends. Such lists are short."""
+        """Read the list until two readings agree. Nothing else shows where it ends, and such lists are short."""
         before: frozenset[str] | None = None
         for _ in range(_MAX_READINGS):
             pages = self._read_all()
@@ -235,7 +235,7 @@ class List:
     # --- pages
 
     def read_page(self, number: int, *, newest_first: bool = False, is_asked_again: bool = True) -> ListPage:
-        """Read a single page; raises `Unwanted` when time is up."""
+        """Read a single page. Raises `Unwanted` if time is up."""
         request = to_request(self.table, number, newest_first=newest_first, is_asked_again=is_asked_again)
         answer = self.ask(request)
         return to_list_page(answer, number, base_url=self.base_url)
@@ -251,7 +251,7 @@ class List:
         )
 
     def _fetch(self, newest_first: bool, number: int, is_wanted: Callable[[], bool]) -> ListPage:  # noqa: FBT001 - bound
-        """Fetch a page; one that is short though another follows is asked for again before it is believed."""
+        """Fetch a page. If it is short although another page follows, fetch it again."""
         page = self._fetch_once(number, is_wanted, newest_first=newest_first)
         looks = 1
         while self._is_short(page) and looks < _MAX_LOOKS and self._may_ask_again():
@@ -270,7 +270,7 @@ class List:
         return page.has_next and len(page.ids) < (self._largest or PAGE_SIZE)
 
     def _may_ask_again(self) -> bool:
-        """Count a second request, as long as it is at most a tenth of them all."""
+        """Count another reading of a page; return False if there were too many of them."""
         with self._lock:
             if self._asked_again >= _AGAIN_FREE + self._asked // _AGAIN_SHARE:
                 return False
@@ -302,7 +302,7 @@ class List:
 
 
 def find_existing(ids: Sequence[str], table: Table, ask: Callable[[Request], Answer]) -> frozenset[str]:
-    """Say which of these records Kustomer still has, by asking for each.
+    """Return which of these ids Kustomer still has, with one request for each.
 
     Source: https://developer.kustomer.com/api/core-resources/get-a-conversation, read 2026-11-26.
 
@@ -332,7 +332,7 @@ _NOT_FOUND = 404
 
 
 def _falls(ids: tuple[str, ...]) -> bool:
-    """Whether ids come newest first; one alone does."""
+    """Whether the ids are in falling order, newest first."""
     return all(earlier >= later for earlier, later in pairwise(ids))
 
 
@@ -341,7 +341,7 @@ def _to_proof(is_proof: bool) -> Proof:  # noqa: FBT001 - it is what is said
 
 
 def _to_epoch(identifier: str) -> float | None:
-    """Read when a record was made off its id: the first eight of 24 hexadecimal digits are the second."""
+    """Read from an id when its record was made: its first eight hexadecimal digits are the second."""
     try:
         return float(int(identifier[:8], 16))
     except ValueError:

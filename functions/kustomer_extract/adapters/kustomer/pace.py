@@ -1,18 +1,18 @@
-"""How fast Kustomer may be asked: pure functions of time, headers and outcomes. No clock, no sleep, no threads.
+"""Computes when the next request may start, from time, headers and outcomes. Pure: no clock, no sleep, no threads.
 
-The organisation's budget is so many requests per 60 s, shared by everybody (https://developer.kustomer.com/docs/concepts/rate-limits,
+The organisation's limit is a number of requests per 60 s, shared by everybody (https://developer.kustomer.com/docs/concepts/rate-limits,
 read 2026-11-23). Whether the window is fixed or sliding is not documented, so nothing here depends on it:
 
-- Requests start evenly spaced. A rate that is even stays under the share in any window, wherever that begins.
-- Where the whole limit is the share, what an answer says is left is spent at once; only then the spacing counts.
-- As many are in flight as the rate needs at the latency observed (Little's law), and no more than twice that.
-- What other consumers took is ``limit - remaining - our own in the last 60 s``. A fixed window shows all of it only at
-  its end, so the most of two windows counts. What they leave is ours, up to the share.
-- A 429 stops everything for as long as the answer asks, then halves the rate; it recovers steadily.
-- Without headers the smallest plan is assumed, and it is not tested how much more there might be: the excess would be
-  taken from the organisation's agents. Only a limit that the API states opens the pace.
+- Requests start at even intervals. An even rate stays under the share in every window, wherever the window begins.
+- If the share is the whole limit, the requests that an answer says are left are sent at once; then intervals count.
+- The number of open requests follows from rate and latency (Little's law); at most twice that number are open.
+- Other consumers have used ``limit - remaining - our own in the last 60 s``. A fixed window shows all of it only at its
+  end, so the larger value of two windows counts. What they leave may be used, up to the share.
+- A 429 stops all requests for as long as the answer asks, and halves the rate; the rate then recovers steadily.
+- Without headers the smallest plan is assumed, and no higher rate is tried: it would take requests from the
+  organisation's agents. Only a limit that the API states allows more.
 
-Longer than 200 lines, because all of it reads and writes one value, `Pace`.
+Longer than 200 lines, because all functions read and write one value, `Pace`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Pages fetched ahead by threads and handed on in order. Knows nothing of Kustomer: a page is what a number leads to.
+"""Threads fetch pages ahead, and the pages are returned in order. A page is whatever `fetch` returns for its number.
 
-Memory is bounded: besides the pages under way, at most 8 parsed ones wait for their turn.
-Nothing is asked for beyond a page that is known to be the last one, or that failed for good.
-However it ends, no thread is left and no request starts any more.
+Memory is limited: in addition to the pages being fetched, at most 8 parsed ones wait for their turn.
+No page is fetched beyond one that is known to be the last, or that has failed.
+At the end, no thread is left and no request starts any more.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAX_SPARE = 8  # pages that may wait for a slow one, besides those under way: parsed, each takes 2 MB
-_GLANCE_SECONDS = 0.05
-_MAX_GLANCES = 200  # at threads that are to end: ten seconds
+_MAX_SPARE = 8  # parsed pages that may wait for a slow one; each takes 2 MB
+_POLL_SECONDS = 0.05
+_MAX_POLLS = 200  # while threads end: ten seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Prefetch(Generic[T]):
     """How to fetch ahead.
 
     Attributes:
-        fetch: Given a page number and whether the page is still wanted (to be asked before every request and while
-            waiting), returns the page, or raises what is raised to the reader when it gets there.
+        fetch: Gets a page number and a function that tells whether the page is still wanted, to be called before every
+            request and while waiting. Returns the page. Its exceptions are raised in the reader at the page's turn.
         is_last: Whether no page follows this one.
-        in_flight: How many pages may be fetched at the same time, now.
-        is_late: Whether time is up: then nothing more is started, and nothing more is handed on.
-        interrupt: Cuts off the fetches under way, which raise anything.
-        likely_last: Pages beyond this one are asked for one at a time, when their turn has come. None: nobody knows.
+        in_flight: How many pages may be fetched at the same time now.
+        is_late: Whether time is up. Then no fetch starts, and no page is returned.
+        interrupt: Interrupts the current fetches, which may raise any exception.
+        likely_last: Probably the last page. Pages beyond it are fetched one at a time. None: it is not known.
     """
 
     fetch: Callable[[int, Callable[[], bool]], T]
@@ -53,7 +53,7 @@ class Prefetch(Generic[T]):
 
     def iter_from(self, first: int) -> Generator[T]:
         """Yield the pages from this number on, until the last one or until time is up."""
-        ahead = _Ahead(self, first)
+        ahead = _ReadAhead(self, first)
         try:
             while (outcome := ahead.take()) is not None:
                 if isinstance(outcome, _Failure):
@@ -65,49 +65,49 @@ class Prefetch(Generic[T]):
             ahead.close()
 
 
-class _Ahead(Generic[T]):
-    """What the threads share; all of it is guarded by one lock."""
+class _ReadAhead(Generic[T]):
+    """The state that the threads share, guarded by one lock."""
 
     def __init__(self, plan: Prefetch[T], first: int) -> None:
         self._plan = plan
         self._lock = threading.Lock()
-        self._came = threading.Condition(self._lock)  # the page whose turn it is
-        self._room = threading.Condition(self._lock)  # for one more page
+        self._arrived = threading.Condition(self._lock)  # signals that the page whose turn it is has arrived
+        self._space = threading.Condition(self._lock)  # signals that another page may be fetched
         self._threads: list[threading.Thread] = []
         self._outcomes: dict[int, T | _Failure] = {}
-        self._turn = first  # the page that is handed on next
-        self._next = first  # the page that is asked for next
+        self._turn = first  # the page to return next
+        self._next = first  # the page to fetch next
         self._last: int | None = None  # no page beyond it is wanted
         self._busy = 0
         self._closed = False
 
     def take(self) -> T | _Failure | None:
-        """Wait for the page whose turn it is; None when time is up."""
+        """Wait for the page whose turn it is; return None when time is up."""
         with self._lock:
-            self._employ()
+            self._start_or_wake_thread()
             while not self._plan.is_late():
                 if self._turn in self._outcomes:
                     outcome = self._outcomes.pop(self._turn)
                     self._turn += 1
-                    self._employ()
+                    self._start_or_wake_thread()
                     return outcome
-                self._came.wait(_GLANCE_SECONDS)
+                self._arrived.wait(_POLL_SECONDS)
             return None
 
     def close(self) -> None:
-        """End all threads; those that wait for the network are cut off."""
+        """End all threads; interrupt those that wait for the network."""
         with self._lock:
             self._closed = True
-            self._room.notify_all()
-        for _ in range(_MAX_GLANCES):
+            self._space.notify_all()
+        for _ in range(_MAX_POLLS):
             alive = [thread for thread in self._threads if thread.is_alive()]
             if not alive:
                 return
             self._plan.interrupt()
-            alive[0].join(_GLANCE_SECONDS)
+            alive[0].join(_POLL_SECONDS)
 
     def _work(self) -> None:
-        """Fetch one page after the other; a thread's whole life."""
+        """Fetch one page after the other. Every thread runs this."""
         while (page := self._claim()) is not None:
             outcome: T | _Failure | None
             try:
@@ -119,14 +119,14 @@ class _Ahead(Generic[T]):
             self._settle(page, outcome)
 
     def _claim(self) -> int | None:
-        """Wait for a page to fetch; None at the end."""
+        """Wait until a page may be fetched, and return its number; None at the end."""
         with self._lock:
-            self._room.wait_for(lambda: self._is_over() or self._has_room())
+            self._space.wait_for(lambda: self._is_over() or self._has_room())
             if self._is_over():
                 return None
             page, self._next = self._next, self._next + 1
             self._busy += 1
-            self._employ()
+            self._start_or_wake_thread()
             return page
 
     def _settle(self, page: int, outcome: T | _Failure | None) -> None:
@@ -137,20 +137,20 @@ class _Ahead(Generic[T]):
                 if isinstance(outcome, _Failure) or self._plan.is_last(outcome):
                     self._last = page
             if page == self._turn:
-                self._came.notify()
+                self._arrived.notify()
 
-    def _employ(self) -> None:
-        """If there is room, wake an idle thread or start one, which inherits the reader's context: the log's labels."""
+    def _start_or_wake_thread(self) -> None:
+        """If a page may be fetched, wake an idle thread or start one, with the reader's context (the log labels)."""
         if not self._has_room() or self._is_over():
             return
         if self._busy < len(self._threads):
-            self._room.notify()
+            self._space.notify()
             return
         context = contextvars.copy_context()
         thread = threading.Thread(target=context.run, args=(self._work,), name=f"page-{self._next}", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # the machine has no room for one; those there are go on
+        except RuntimeError as error:  # the machine cannot start one; the others go on
             if not self._threads:
                 failure = RetryLater(f"page {self._next}: no thread can be started to fetch it ({error})")
                 self._outcomes[self._next], self._last = _Failure(failure), self._next

@@ -1,6 +1,6 @@
-"""`Source` for Kustomer: the pages of a table, all of them or an error, read ahead and in order.
+"""Implements the `Source` port on Kustomer: the pages of a table in order, either all of them or an error.
 
-A little over 200 lines, because most of it hands one client to the list, the search and `check`.
+A little over 200 lines, because most of it gives one client to the list, the search and `check`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.gate import Gate
-from kustomer_extract.adapters.kustomer.http import CHECK_KEY, PATIENCE_SECONDS, Answer, Attempt, Http, Request, take
+from kustomer_extract.adapters.kustomer.http import CHECK_KEY, MAX_OUTAGE_SECONDS, Answer, Attempt, Http, Request, take
 from kustomer_extract.adapters.kustomer.lists import List, find_existing, to_request
 from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT, SEARCH_LIMIT
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
@@ -37,24 +37,24 @@ _SEARCH_LATE_SECONDS = 1.5  # the limit of searches is documented by the minute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """What differs between the cloud and a laptop.
+class Runtime:
+    """The values that differ between the cloud and a laptop.
 
     Attributes:
-        key_cure: What a person does to give another key.
-        patience_seconds: How long an outage is waited out.
+        key_cure: What a person does to provide another key, for messages.
+        max_outage_seconds: How long to wait for the end of an outage.
     """
 
     key_cure: str = "add a new version of its secret"
-    patience_seconds: float = PATIENCE_SECONDS
+    max_outage_seconds: float = MAX_OUTAGE_SECONDS
 
 
 class KustomerSource:
-    """One organisation's lists; see `ports.Source`.
+    """Implements `Source` for one organisation.
 
     Attributes:
-        assumed_limit: Requests a minute, as long as Kustomer states none: those of the document, or the smallest plan.
-        is_documented: The document says how many.
+        assumed_limit: Requests per minute, used until Kustomer states a limit: from the document, or the smallest plan.
+        is_documented: Whether `assumed_limit` is from the document.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class KustomerSource:
         base_url: str,
         clock: Clock,
         rng: Random,
-        place: Place,
+        runtime: Runtime,
     ) -> None:
         self.base_url = base_url
         self._clock = clock
         self._log = log
         self._scope = scope
         self._history_start = integration.history_start
-        self._place = place
+        self._runtime = runtime
         share = integration.rate_share
         self.assumed_limit = round(integration.requests_per_minute or ASSUMED_LIMIT)
         self.is_documented = integration.requests_per_minute is not None
@@ -89,34 +89,34 @@ class KustomerSource:
             search_gate=self._search_gate,
             clock=clock,
             rng=rng,
-            key_cure=place.key_cure,
-            patience_seconds=place.patience_seconds,
+            key_cure=runtime.key_cure,
+            max_outage_seconds=runtime.max_outage_seconds,
             report=self._report,
         )
 
     @property
     def limit(self) -> int | None:
-        """The organisation's requests a minute, as Kustomer last said; None if it has not."""
+        """The organisation's requests per minute, as Kustomer last stated; None if it has not."""
         return self._gate.limit
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._http.close()
 
     def watch(self, watcher: Callable[[Attempt], None]) -> None:
-        """Show every answer from now on to somebody, refusals too."""
+        """Call `watcher` with every answer from now on, also with refusals."""
         self._http.watch = watcher
 
     def check_key(self, until: datetime) -> None:
-        """Ask whether the key is valid, whatever its roles; raises as `iter_pages`, and `Unwanted` when time is up."""
+        """Check whether the key is valid, whatever its roles. Raises as `iter_pages`, and `Unwanted` if time is up."""
         self._ask(until, CHECK_KEY)
 
     def read_page(self, table: Table, number: int, until: datetime, *, newest_first: bool = False) -> ListPage:
-        """Read a single page; raises as `iter_pages`, and `Unwanted` when time is up."""
+        """Read a single page. Raises as `iter_pages`, and `Unwanted` if time is up."""
         return self._open_list(table, until).read_page(number, newest_first=newest_first)
 
     def count_served(self, table: Table, until: datetime, *, page_size: int) -> int | None:
-        """Ask for a first page of so many records; count what comes, None if that is refused."""
+        """Read a first page of this size, and return its number of records; None if it is refused."""
         try:
             answer = self._ask(until, to_request(table, 1, is_asked_again=False, page_size=page_size))
         except BrokenPage as error:
@@ -126,7 +126,7 @@ class KustomerSource:
         return len(answer.content["data"])
 
     def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:
-        """Ask for each of these records; raises as `iter_pages`, and `RetryLater` when time is up."""
+        """Look up each of these ids. Raises as `iter_pages`, and `RetryLater` if time is up."""
         try:
             return find_existing(ids, table, partial(self._ask, until))
         except Unwanted as error:
@@ -145,7 +145,7 @@ class KustomerSource:
                 yield from of_list.iter_pages(start)
 
     def open_ways(self, until: datetime) -> Ways:
-        """Open both ways to the conversations, for a look at them."""
+        """Open list and search of the conversations, for `check`."""
         return self._open_ways(self._open_list(Table.CONVERSATIONS, until), until)
 
     def _open_ways(self, of_list: List, until: datetime) -> Ways:
@@ -157,7 +157,7 @@ class KustomerSource:
             history_start=to_ms(start) if start else None,
         )
         ask_all = partial(self._ask_all, until)
-        return Ways(of_list=of_list, search=search, ask_all=ask_all, key_cure=self._place.key_cure)
+        return Ways(of_list=of_list, search=search, ask_all=ask_all, key_cure=self._runtime.key_cure)
 
     def _open_list(self, table: Table, until: datetime) -> List:
         start = self._history_start if table is Table.CONVERSATIONS else None
@@ -210,20 +210,20 @@ class ConnectKustomer:
     """Implements `ports.SourceFactory`.
 
     Attributes:
-        base_url: Instead of the organisation's own address; from the setting `KUSTOMER_API_URL`.
-        seed: Of the jitter; None: any.
-        place: Where the product runs.
+        base_url: Used instead of the organisation's own address; from the setting `KUSTOMER_API_URL`.
+        seed: Seed of the random waits; None: a random one.
+        runtime: The values for cloud or laptop.
     """
 
     clock: Clock
     base_url: str | None = None
     seed: int | None = None
-    place: Place = Place()
+    runtime: Runtime = Runtime()
 
     def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> KustomerSource:
-        """Open the source; nothing is connected yet."""
+        """Build the source. It connects at its first request."""
         base_url = self.base_url or f"https://{integration.org}.api.kustomerapp.com"
         rng = Random(self.seed)  # noqa: S311 - jitter is no secret
         return KustomerSource(
-            integration, key, log, scope, base_url=base_url, clock=self.clock, rng=rng, place=self.place
+            integration, key, log, scope, base_url=base_url, clock=self.clock, rng=rng, runtime=self.runtime
         )

@@ -1,4 +1,4 @@
-"""Which way conversations are read: by the list, or, where that is capped, by search."""
+"""Chooses how conversations are read: by list, or by search if the list is capped."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Ways:
     key_cure: str
 
     def iter_pages(self, start: Cursor | None) -> Generator[Page]:
-        """Yield all conversations, one way or the other; the way is part of the cursor.
+        """Yield all conversations, by list or by search. The cursor says which.
 
-        A list that proves capped is left once: the first page of the search says that what came before is void.
+        If the list turns out to be capped, the search starts over: its first page discards what was read before.
 
         Raises:
-            Truncated: neither way shows all there is.
+            Truncated: neither of them has all conversations.
         """
         if start is not None and is_of_search(start):
             yield from self.search.iter_pages(start)
@@ -71,7 +71,7 @@ class Ways:
             return None, other_end
 
     def list_goes_deeper(self) -> bool:
-        """Whether the list shows new records on the page after the hundredth."""
+        """Whether the list has new records on page 101."""
         try:
             last, beyond = (self.of_list.read_page(number, is_asked_again=False) for number in PAGES_OF_CAP)
         except BrokenPage:
@@ -79,11 +79,11 @@ class Ways:
         return bool(beyond.ids) and not set(last.ids) & set(beyond.ids)
 
     def _begin_search(self, error: Truncated) -> Position:
-        """Begin a search in place of the list, which has proved capped.
+        """Start a search instead of the list, which is capped.
 
         Raises:
-            Truncated: the key may not search, and what to do; or the search does not work.
-            RetryLater: it does not work for now.
+            Truncated: the key may not search, or the search does not work.
+            RetryLater: the search does not work now.
         """
         try:
             return self.search.begin(self.search.count())
