@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kustomer_extract.adapters.kustomer.source import ConnectKustomer, Place
+from kustomer_extract.adapters.kustomer.source import ConnectKustomer, Runtime
 from kustomer_extract.events import ExtractUnproven, RowsVanished
 from kustomer_extract.models import JobStatus, Table, to_live_name
 from tests.pipeline.world import ACME, BareWorld, ids_only
@@ -47,8 +47,8 @@ class Installation(BareWorld):
         self.warehouse, self.sandbox = warehouse, sandbox
         self.limits = replace(self.limits, max_failures=1)
         # No more tries than it takes to see that a fault lasts.
-        place = Place(key_cure="add a key", patience_seconds=20)
-        connect = ConnectKustomer(clock=self.clock, base_url=sandbox.url, seed=1, place=place)
+        runtime = Runtime(key_cure="add a key", max_outage_seconds=20)
+        connect = ConnectKustomer(clock=self.clock, base_url=sandbox.url, seed=1, runtime=runtime)
         self.ports = replace(self.ports, open_source=connect)
         sandbox.clock = lambda: self.clock.now().timestamp()
 
