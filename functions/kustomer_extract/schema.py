@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -64,6 +64,10 @@ class Field:
     fields: tuple[Field, ...] = ()
     personal: Personal | None = None
     is_selected: bool = True
+
+    def __hash__(self) -> int:
+        """Hash without what lies below, which would be the whole tree every time."""
+        return hash((self.name, self.type, self.mode, self.is_selected))
 
     @property
     def is_custom(self) -> bool:
@@ -165,8 +169,20 @@ def _decide(field: Field, selection: Selection, *, personal_data: bool) -> Field
     is_ticked = isinstance(selection, Mapping) and selection.get(field.name) is True
     if chosen is not False and field.personal is Personal.CONTENT and not field.is_custom:
         chosen = personal_data or is_ticked
+    if isinstance(chosen, Mapping):
+        return _set_selected(field, chosen, personal_data=personal_data)
+    return _set_selected_alike(field, chosen, personal_data=personal_data)
+
+
+def _set_selected(field: Field, chosen: Selection, *, personal_data: bool) -> Field:
     below = tuple(_decide(inner, chosen, personal_data=personal_data) for inner in field.fields)
     return replace(field, fields=below, is_selected=chosen is not False)
+
+
+@lru_cache(maxsize=4096)
+def _set_selected_alike(field: Field, chosen: bool, *, personal_data: bool) -> Field:  # noqa: FBT001 - a selection
+    """Do the same where one answer holds for all below: every hop asks for it again, for hundreds of fields."""
+    return _set_selected(field, chosen, personal_data=personal_data)
 
 
 def _keep_selected(fields: Sequence[Field]) -> tuple[Field, ...]:

@@ -91,7 +91,9 @@ def compile_transform(choice: Choice, *, table: Table) -> ToRow:
     fields = [
         _with_aliases(field, aliases.get(field.name, {})) for field in choice.fields if not field.name.startswith("_")
     ]
-    converters = {field.name: _column(field, choice, aliases.get(field.name, {})) for field in fields}
+    converters = {
+        field.name: _column(field, choice, aliases.get(field.name, {})) for field in fields if field.is_selected
+    }
     convert = _object(fields, converters | {"id": convert_id})
     paths = dict(iter_paths(fields))
     keeps_rescued = any(field.name == "_rescued" for field in choice.columns)
@@ -126,8 +128,8 @@ def _with_aliases(field: Field, aliases: Mapping[str, str]) -> Field:
 
 
 def _column(field: Field, choice: Choice, aliases: Mapping[str, str]) -> Convert:
-    """Compile a column or a field; `aliases` are second names of the fields directly below it."""
-    converters = {inner.name: _column(inner, choice, {}) for inner in field.fields}
+    """Compile a selected column or field; `aliases` are second names of the fields directly below it."""
+    converters = {inner.name: _column(inner, choice, {}) for inner in field.fields if inner.is_selected}
     if field.is_custom:
         convert = _custom(choice)
     else:
@@ -136,7 +138,8 @@ def _column(field: Field, choice: Choice, aliases: Mapping[str, str]) -> Convert
         convert = _merge_aliases(convert, aliases)
     if field.mode == "REPEATED":
         convert = _array(convert, single=_SINGLE.get(field.type))
-    return _channel_counts(field.fields, converters, convert) if tuple(converters) == CHANNEL_COUNT else convert
+    is_count = tuple(inner.name for inner in field.fields) == CHANNEL_COUNT
+    return _channel_counts(field.fields, converters, convert) if is_count else convert
 
 
 def _object(fields: Sequence[Field], converters: Mapping[str, Convert]) -> Convert:

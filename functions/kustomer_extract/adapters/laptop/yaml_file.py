@@ -6,6 +6,7 @@ Messages do not quote the file, because somebody may have pasted a key into it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.models import Document, IntegrationName
 
-_BASE: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # the file is read at every chunk
+_BASE: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _KINDS = {
     list: "a list",
     str: "a text",
@@ -85,7 +86,7 @@ def _read(path: Path) -> Any:
         cure = "a readable file: write one with kustomer-extract init, or copy kustomer.example.yaml"
         raise _to_problem(path, "(file)", str(error.strerror).lower(), cure) from error
     try:
-        return yaml.load(data.decode("utf-8-sig"), Loader=_Loader)  # noqa: S506 - it is a safe loader
+        return _parse(data)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise _to_problem(path, f"line {line}", "bytes that are no UTF-8", "a text file saved as UTF-8") from error
@@ -94,6 +95,12 @@ def _read(path: Path) -> Any:
         raise _to_problem(path, _to_place(error), found, "YAML, as in kustomer.example.yaml") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _to_problem(path, "(file)", "no YAML", "YAML, as in kustomer.example.yaml") from error
+
+
+@lru_cache(maxsize=1)
+def _parse(data: bytes) -> Any:
+    """Parse a file's content; nobody may change what is returned, for it is parsed anew only when the file changed."""
+    return yaml.load(data.decode("utf-8-sig"), Loader=_Loader)  # noqa: S506 - it is a safe loader
 
 
 def _to_place(error: yaml.MarkedYAMLError) -> str:
