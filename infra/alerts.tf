@@ -15,8 +15,8 @@ locals {
     "jsonPayload.error_code=(\"%s\")", join("\" OR \"", local._key_codes)
   )
 
-  # Each condition on a log line is a policy of its own: the API allows no
-  # other condition beside it.
+  # Each condition on a log line needs a policy of its own, because the API
+  # allows no other condition in the same policy.
   _log_alerts = {
     content_added = {
       filter = join(" AND ", [
@@ -227,10 +227,10 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   depends_on = [time_sleep.foundations]
 }
 
-# A condition on absent data cannot wait for longer than 23.5 hours, and an
-# alignment period not for longer than 25: so, too few runs settled in 25
-# hours, and still so one hour later, because a run may take longer than
-# yesterday's and a day with a change of clocks has 25 hours.
+# A condition on absent data can wait for 23.5 hours at most, and an alignment
+# period can be 25 hours at most. So this alert fires if too few runs settled
+# in 25 hours and that is still so one hour later: a run may take longer than
+# yesterday's, and the day on which summer time ends has 25 hours.
 # https://cloud.google.com/monitoring/alerts/metric-absence, read 2026-11-23.
 resource "google_monitoring_alert_policy" "not_settled" {
   for_each = local._daily

@@ -33,9 +33,9 @@ resource "google_project_service_identity" "pubsub" {
   depends_on = [google_project_service.enabled]
 }
 
-# An API that has just been enabled, or a right that has just been granted on
-# the encryption key, is refused for about a minute. Another list of them, as
-# an upgrade may bring one, pauses again.
+# An API that was just enabled, or a right that was just granted on the
+# encryption key, is refused for about a minute. If an upgrade changes the
+# list, this pauses again.
 resource "time_sleep" "foundations" {
   create_duration = "60s"
 

@@ -2,9 +2,9 @@
 # function keeps beside them (state and history of runs).
 
 locals {
-  # What people made or edited outlives `terraform destroy`, and the removal
-  # of an integration, until somebody says that it may go. Then the next apply
-  # takes it back: variable `take_back` of the root module.
+  # What people made or edited survives `terraform destroy` and the removal of
+  # an integration, until somebody allows its deletion. The variable
+  # `take_back` of the root module lets the next apply manage it again.
   _deletion_policy = var.deletion_protection ? "ABANDON" : "DELETE"
 
   _firestore_location = coalesce(var.firestore.location, var.region)
@@ -12,11 +12,11 @@ locals {
   # How much a table may shrink, unless a person says otherwise; others by 10.
   _max_drop_percent = { satisfaction = 90, teams = 50, users = 50 }
 
-  # They only name ids of the others: a person switches them on.
+  # They only give names to ids of the others, so they are off at first.
   _lookups = ["teams", "users"]
 
   # The schema files of the package are the single source of tables and
-  # columns. What begins with _ is the function's own.
+  # columns. Names that begin with _ belong to the function.
   _schema_files = "${local._root}/functions/kustomer_extract/schemas"
   _schemas = {
     for name in fileset(local._schema_files, "*.json") :
@@ -175,7 +175,7 @@ resource "google_firestore_document" "integration" {
   }
 }
 
-# Run documents go 90 days after their run. Nobody searches by that field.
+# Run documents expire 90 days after their run. Nothing searches by that field.
 resource "google_firestore_field" "run_expiry" {
   collection      = "runs"
   database        = google_firestore_database.config.name

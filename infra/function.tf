@@ -1,15 +1,15 @@
 # The Cloud Run function (gen 2) that extracts: one for all integrations, and
-# the identity it runs as. What that identity may do stands beside what it
-# reads and writes.
+# the identity it runs as. The rights of that identity are in the files of the
+# resources that it reads and writes.
 
 locals {
   _function_name = "${var.name}-extract"
 
-  # In this order, or messages come twice while a hop still works: the code
-  # stops by itself, then the platform gives up, then Pub/Sub does.
+  # The code stops first, then the platform, then Pub/Sub. In another order a
+  # message would be delivered again while a hop still works.
   _soft_deadline_seconds = 450
-  _timeout_seconds       = 540 # the most that an event may take
-  _ack_deadline_seconds  = 600 # the most that Pub/Sub waits
+  _timeout_seconds       = 540 # the maximum for an event
+  _ack_deadline_seconds  = 600 # the maximum of Pub/Sub
 }
 
 resource "google_service_account" "runtime" {

@@ -12,9 +12,9 @@ locals {
     name => "${local._log} AND labels.integration=\"${name}\""
   }
 
-  # Edits of configuration documents by anybody but the function. Where an
-  # entry names the document depends on the method: the bare text looks into
-  # all of its fields.
+  # Edits of configuration documents by anybody but the function. The field
+  # that names the document depends on the method, so the filter is a bare
+  # text, which searches all fields.
   _who    = "protoPayload.authenticationInfo.principalEmail"
   _writes = "Commit|Write|CreateDocument|UpdateDocument|DeleteDocument"
   _edits = join(" AND ", [
@@ -55,8 +55,8 @@ locals {
   }
 }
 
-# A run that is settled leaves nothing to do: every table is fresh, or a
-# person wants the integration to rest.
+# A run is settled if nothing is left to do: every table is fresh, or a person
+# has paused the integration.
 resource "google_logging_metric" "settled" {
   name = "${var.name}/settled"
 

@@ -1,5 +1,5 @@
-# The topic that starts runs, its push subscription to the function, and where
-# messages end up that nobody could deliver.
+# The topic that starts runs, its push subscription to the function, and the
+# topic for messages that could not be delivered.
 
 locals {
   _topic_names = {

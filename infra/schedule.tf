@@ -52,12 +52,12 @@ resource "google_cloud_scheduler_job" "run" {
     retry_count          = 3
   }
 
-  # Not before somebody listens.
+  # Only once the subscription exists.
   depends_on = [google_pubsub_subscription.push]
 }
 
-# What failed for a reason that time may cure gets a second chance: the first
-# failure is a WARNING, the second an ERROR and an alert.
+# A table that failed for a reason that may pass by itself runs once more: the
+# first failure is a WARNING, the second an ERROR and an alert.
 resource "google_cloud_scheduler_job" "retry" {
   for_each = var.integrations
 
@@ -83,7 +83,7 @@ resource "google_cloud_scheduler_job" "retry" {
     retry_count          = 3
   }
 
-  # Not before somebody listens.
+  # Only once the subscription exists.
   depends_on = [google_pubsub_subscription.push]
 }
 

@@ -142,7 +142,7 @@ resource "google_project_iam_member" "build_source" {
   }
 }
 
-# A build that starts before these rights have spread fails for good.
+# A build that starts before these rights are effective fails for good.
 resource "time_sleep" "build_rights" {
   create_duration = "90s"
 

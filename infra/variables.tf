@@ -1,5 +1,5 @@
-# `nullable = false`: null, which is what the root module passes on for what
-# nobody set, means the default.
+# `nullable = false`: null means the default. The root module passes null for
+# every variable that was not set.
 
 variable "api_keys" {
   description = <<-EOT
@@ -330,8 +330,8 @@ variable "time_travel_hours" {
   }
 }
 
-# What the objects above may hold. The root module compares it with what was
-# given, because here Terraform has dropped unknown names already.
+# The names that the objects above may have. The root module compares them
+# with what was given, because Terraform has dropped unknown names here.
 output "names" {
   description = "The names in firestore, people and an integration."
   value = {

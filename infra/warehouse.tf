@@ -1,5 +1,4 @@
-# The datasets. The tables in them are the function's: it makes, replaces and
-# describes them.
+# The datasets. The function creates, replaces and describes their tables.
 
 locals {
   _dataset_id       = replace(var.name, "-", "_")

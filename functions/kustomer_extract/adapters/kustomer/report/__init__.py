@@ -1,13 +1,13 @@
-"""What a live key tells of every fact that docs/kustomer-api.md marks as not established: V1, V2, and so on.
+"""Finds out with a live key what docs/kustomer-api.md marks as not established: V1, V2, and so on.
 
-It is made to be pasted into an issue. So nothing of a record is told but counts, kinds, ratios, and names of fields
-that are Kustomer's own; of headers, the names and numbers of limits.
+The report is meant for an issue. So it has only counts, kinds, ratios and names of Kustomer's own fields from records,
+and only names and numbers of limits from headers.
 
 ::
 
-    asking    asks, once for each question, and remembers what was answered
-    lists     pages, orders, roles, headers
-    searches  what search finds
-    shapes    pure: kinds, names and ratios of what was read
-    facts     the facts, by number, and the page
+    asking    sends each request once, and remembers the answers
+    lists     finds out about pages, orders, roles and headers
+    searches  finds out about search
+    shapes    describes records by kinds, names and ratios; pure
+    facts     lists the facts by number, and writes the report
 """

@@ -1,4 +1,4 @@
-"""Asks for what the report looks at, once for each question, and remembers the answers and how each request went."""
+"""Sends each request of the report once, and remembers the answers and all attempts."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _MISSING = {401, 403}
 
 
 class NotSeenError(Exception):
-    """Why something could not be looked at, in words that may be published: errors of ours name hosts."""
+    """Something could not be found out. The message may be published; our other errors name hosts."""
 
 
 class Asking:
-    """What was asked so far, and what came.
+    """The requests so far, and their answers.
 
     Args:
-        ask: Gets one answer; raises `Unwanted` when time is up.
+        ask: Sends one request; raises `Unwanted` if time is up.
 
     Attributes:
-        attempts: Every request that was answered, refusals too.
+        attempts: Every request that was answered, also with a refusal.
     """
 
     def __init__(self, ask: Callable[[Request], Answer]) -> None:
@@ -40,11 +40,11 @@ class Asking:
         self._known: dict[tuple[object, ...], Answer | NotSeenError] = {}
 
     def get(self, request: Request) -> Answer:
-        """Ask, unless that was asked before.
+        """Send a request, unless it was sent before.
 
         Raises:
-            NotSeenError: there is no answer to look at.
-            KeyRejected: there will be none.
+            NotSeenError: there is no answer.
+            KeyRejected: the key is refused, so there will be no answers at all.
         """
         key = (request.path, *sorted(request.query.items()), request.body)
         if key not in self._known:
@@ -62,12 +62,12 @@ class Asking:
 
     @property
     def conversations(self) -> Sequence[JsonObject]:
-        """Some conversations, old and new; raises as `get`."""
+        """Return some old and some new conversations; raises as `get`."""
         pages = (self.read(Table.CONVERSATIONS, 1), self.read(Table.CONVERSATIONS, 1, newest_first=True))
         return list({str(record.get("id")): record for page in pages for record in page}.values())
 
     def count_statuses(self, since: int = 0) -> str:
-        """Say how often each status was answered: ``12 x 200, 1 x 429``."""
+        """Return how often each status was answered: ``12 x 200, 1 x 429``."""
         counts = Counter(attempt.status for attempt in self.attempts[since:])
         return ", ".join(f"{count} x {status}" for status, count in sorted(counts.items())) or "nothing"
 

@@ -1,4 +1,4 @@
-"""The facts that a report looks at, by their number in docs/kustomer-api.md, and the page that it makes of them."""
+"""The facts of a report, by their number in docs/kustomer-api.md, and the report itself."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Fact:
     """A question that no document answers.
 
     Attributes:
-        number: Of docs/kustomer-api.md; empty: none of those, but of use with them.
-        look: Says what the key tells of it, or raises `NotSeenError`.
+        number: Its number in docs/kustomer-api.md; empty for additional facts.
+        look: Returns what was found out, or raises `NotSeenError`.
     """
 
     number: str
@@ -120,10 +120,10 @@ FACTS = (
 
 
 def iter_lines(source: KustomerSource, *, until: datetime) -> Iterator[str]:
-    """Look at each fact, with about forty requests, and yield the lines of a table in Markdown.
+    """Find out about each fact, with about forty requests, and yield the lines of a Markdown table.
 
     Raises:
-        KeyRejected: there is nothing to look at.
+        KeyRejected: the key is refused.
         RetryLater: Kustomer does not answer.
     """
     source.check_key(until)

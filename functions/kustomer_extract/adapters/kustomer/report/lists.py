@@ -1,4 +1,4 @@
-"""What lists tell: how large their pages are, their order and depth, who may read them, and what headers say."""
+"""Finds out about lists: the size of pages, order and depth, roles, and headers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"[0-9.]{1,17}")
 
 
 def tell_page_sizes(asking: Asking) -> str:
-    """V1."""
+    """V1: whether larger pages are served."""
     return "; ".join(f"{size}: {_attempt(asking, size)}" for size in (200, 500))
 
 
@@ -41,7 +41,7 @@ def _attempt(asking: Asking, size: int) -> str:
 
 
 def tell_order(asking: Asking) -> str:
-    """V2."""
+    """V2: the order of the list."""
     pages = [asking.read(Table.CONVERSATIONS, number) for number in (1, 2)]
     ids = [str(record.get("id")) for page in pages for record in page]
     newest = [str(record.get("id")) for record in asking.read(Table.CONVERSATIONS, newest_first=True)]
@@ -55,7 +55,7 @@ def _name_order(ids: list[str]) -> str:
 
 
 def tell_depth(asking: Asking) -> str:
-    """V3."""
+    """V3: whether the list goes deeper than 100 pages."""
     before: set[str] = set()
     told = []
     for page in (100, 101, 150):
@@ -69,12 +69,12 @@ def tell_depth(asking: Asking) -> str:
 
 
 def tell_role(table: Table) -> Callable[[Asking], str]:
-    """V6 and V7."""
+    """V6 and V7: which role reads a table."""
     return lambda asking: f"granted with the roles of this key: {len(asking.read(table))} rows on the first page"
 
 
 def tell_former_users(asking: Asking) -> str:
-    """V8."""
+    """V8: whether deactivated users are listed."""
     listed = collect_ids(asking.read(Table.USERS))
     request = to_request(Table.USERS, 1, is_asked_again=False)
     former = collect_ids(asking.get(replace(request, query={**request.query, "deleted": "true"})).content["data"])
@@ -82,7 +82,7 @@ def tell_former_users(asking: Asking) -> str:
 
 
 def tell_retry_after(asking: Asking) -> str:
-    """V10."""
+    """V10: whether `retry-after` is sent."""
     refused = [attempt for attempt in asking.attempts if attempt.status == 429]  # noqa: PLR2004
     others = len(asking.attempts) - len(refused)
     sent = sum("retry-after" in attempt.headers for attempt in refused)
@@ -91,7 +91,7 @@ def tell_retry_after(asking: Asking) -> str:
 
 
 def tell_concurrency(asking: Asking) -> str:
-    """V11."""
+    """V11: whether the number of requests at the same time is limited."""
     before = len(asking.attempts)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         list(threads.map(lambda page: _attempt_page(asking, page), range(1, _AT_ONCE + 1)))
@@ -115,7 +115,7 @@ def _count_open(made: list[Attempt]) -> int:
 
 
 def tell_timeouts(asking: Asking) -> str:
-    """V12."""
+    """V12: whether 408 is answered."""
     count = sum(attempt.status == 408 for attempt in asking.attempts)  # noqa: PLR2004
     return f"{count} of {len(asking.attempts)} answers"
 
@@ -135,7 +135,7 @@ def tell_roles(asking: Asking) -> str:
 
 
 def tell_headers(asking: Asking) -> str:
-    """Say what the headers of limits were; only numbers are told."""
+    """Return the numbers in the headers of limits."""
     seen: dict[str, list[str]] = {}
     for attempt in asking.attempts:
         for name, value in attempt.headers.items():

@@ -1,4 +1,4 @@
-"""What search tells: whether deleted ones are in it, how late it is, and what it makes of a time that is not set."""
+"""Finds out about search: deleted conversations, the delay of its index, and conversations without a time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WHOLE = Window(start=None, end=None)
 
 
 def tell_deleted(asking: Asking) -> str:
-    """V4."""
+    """V4: the default of `includeDeleted`."""
     told = []
     for word, more in _CHOICES.items():
         try:
@@ -53,7 +53,7 @@ def _to_count(more: Mapping[str, bool]) -> Request:
 
 
 def tell_lateness(asking: Asking) -> str:
-    """V5."""
+    """V5: how soon search finds new conversations."""
     newest = [record for record in asking.read(Table.CONVERSATIONS, newest_first=True) if to_created_ms(record)]
     if not newest:
         return "the list has none with a time of creation"
@@ -79,7 +79,7 @@ def tell_lateness(asking: Asking) -> str:
 
 
 def tell_not_set(asking: Asking) -> str:
-    """V9."""
+    """V9: whether search takes `not_set` for a time."""
     told = []
     for place in Place:
         try:

@@ -1,6 +1,6 @@
-"""What records look like: kinds, names of fields and ratios, never a value. Pure.
+"""Describes records by kinds, names of fields and ratios, and never by a value. Pure.
 
-Names are told only where they can be nobody's data: of Kustomer's own objects, and of letters alone.
+A name is used only if it cannot be somebody's data: it is in one of Kustomer's own objects and has letters only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _KINDS = {
 
 
 def find(record: JsonObject, *path: str) -> object:
-    """Follow names into a record; a value that tells `describe` to leave it out where there is none."""
+    """Follow names into a record. If there is no value, return one that `describe` leaves out."""
     found: object = record
     for name in path:
         if not isinstance(found, dict) or name not in found:
@@ -35,7 +35,7 @@ def find(record: JsonObject, *path: str) -> object:
 
 
 def describe(values: Sequence[object]) -> str:
-    """Say of which kinds values are, and which fields objects have."""
+    """Describe the kinds of values, and the fields of objects."""
     present = [value for value in values if value is not _ABSENT]
     if not present:
         return f"none of {len(values)} has it"
@@ -71,13 +71,13 @@ def compare(pairs: Iterable[tuple[object, float | None]]) -> str:
 
 
 def span(record: JsonObject, first: Sequence[str], last: Sequence[str]) -> float | None:
-    """Seconds between two times of a record; None where one is missing."""
+    """Return the seconds between two times of a record; None if one is missing."""
     begin, end = to_seconds(find(record, *first)), to_seconds(find(record, *last))
     return None if begin is None or end is None else end - begin
 
 
 def to_seconds(value: object) -> float | None:
-    """Read an ISO 8601 time, as seconds since 1970; None if it is none."""
+    """Read an ISO 8601 time as seconds since 1970; None if it is not one."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
         return moment.timestamp() if moment else None

@@ -2,11 +2,11 @@
 
 ::
 
-    windows   pure: which window comes next, and how wide it is
-    requests  pure: what is asked, and what an answer says
-    contents  all that one window holds, and what has no time
-    cursor    pure: how far the sweeps have come
-    reader    the sweeps: standard, archive, catch-up; and the proof
+    windows   decides which window comes next, and how wide it is; pure
+    requests  builds requests and reads answers; pure
+    contents  reads all conversations of one window, and those without a time
+    cursor    has the position of the search; pure
+    reader    reads the three sweeps (standard, archive, catch-up), and proves that they are complete
 
-Why so: docs/adr/0008. The rules and their sources: docs/kustomer-api.md, section 4.5.
+The reasons are in docs/adr/0008. The rules and their sources are in docs/kustomer-api.md, section 4.5.
 """

@@ -1,4 +1,4 @@
-"""All that a window holds, however often it has to be asked for; and what no window holds, because it has no time."""
+"""Reads all conversations of a window, with repeated requests if needed, and the conversations without a time."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from kustomer_extract.adapters.kustomer.http import Answer, Request
     from kustomer_extract.models import JsonObject
 
-_LOOKS_SECONDS = (2.0, 10.0, 60.0)  # before a window whose total was not reached is asked for again
-_ROUNDS = 3  # over the pages of one moment
-_MAX_PAGES = 100  # that a search serves
-_TOLERATED = 0.001  # of all, that are counted but never handed out
+_LOOKS_SECONDS = (2.0, 10.0, 60.0)  # waits before a window is read again because its total was not reached
+_ROUNDS = 3  # readings of the pages of one moment
+_MAX_PAGES = 100  # pages that a search serves
+_TOLERATED = 0.001  # the part of all conversations that may be counted but not returned
 _TOLERATED_LEAST = 5
 _REFUSED = 400
-_AGAIN_SECONDS = 10.0  # before a question that was not answered is put once more
+_AGAIN_SECONDS = 10.0  # the wait before a failed request is sent again
 _WHOLE = Window(start=None, end=None)
 _KEPT = "the published table stays as it is"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What lies in one place of the search, by one of the two times.
+    """Reads the conversations of one place of the search, by one of the two times.
 
     Attributes:
-        ask: Gets one answer; raises `Unwanted` when time is up.
-        rest: Waits; raises `Unwanted` when time is up.
-        report: Gets an event where conversations are left out.
-        unreadable: So many were counted before and never handed out.
-        expected: So many there are in all.
+        ask: Sends one request; raises `Unwanted` if time is up.
+        rest: Waits; raises `Unwanted` if time is up.
+        report: Gets an event if conversations are left out.
+        unreadable: How many conversations were counted before but not returned.
+        expected: How many conversations there are.
     """
 
     ask: Callable[[Request], Answer]
@@ -48,14 +48,14 @@ class Contents:
     expected: int
 
     def look(self, window: Window, *, page: int = 1) -> Found:
-        """Ask for a page of a window, once."""
+        """Request a page of a window once."""
         return to_found(self.ask(to_request(self.place, self.attribute, window, page=page)))
 
     def complete(self, found: Found, window: Window) -> tuple[Found, int]:
-        """Ask again until as many different conversations came as there are; return how many never did.
+        """Request a window again until all of its conversations were returned; return how many were not.
 
         Raises:
-            Truncated: too many never did.
+            Truncated: too many were not returned.
         """
         size_bytes, retries = found.size_bytes, found.retries
         for seconds in _LOOKS_SECONDS:
@@ -77,10 +77,10 @@ class Contents:
         return replace(found, size_bytes=size_bytes, retries=retries), missing
 
     def read_pages(self, window: Window) -> tuple[Found, int]:
-        """Read what cannot be made to fit a page, by pages: imports write thousands in one millisecond.
+        """Read a single moment by pages: imports write thousands of conversations in one millisecond.
 
         Raises:
-            Truncated: some are not handed out.
+            Truncated: some are not returned.
         """
         records: dict[str, JsonObject] = {}
         size_bytes = retries = total = 0
@@ -102,10 +102,10 @@ class Contents:
         )
 
     def read_without_time(self) -> tuple[Found, int] | None:
-        """Read what has no time of creation; None where Kustomer cannot be asked for it.
+        """Read the conversations without a time of creation; None if Kustomer does not support that request.
 
         Raises:
-            RetryLater: the search answers nothing else either.
+            RetryLater: other requests to the search fail, too.
         """
         try:
             found = self._look_without_time()
@@ -114,12 +114,12 @@ class Contents:
                 raise
             return None
         except RetryLater as error:
-            self.ask(to_request(self.place, self.attribute, _WHOLE, page_size=1))  # is it the question, or an outage?
+            self.ask(
+                to_request(self.place, self.attribute, _WHOLE, page_size=1)
+            )  # finds out whether only this request fails
             self.report(TimelessUnanswered(reason=str(error)))
             return None
-        if any(
-            to_created_ms(record) is not None for record in found.records
-        ):  # the operator does not do what its name says
+        if any(to_created_ms(record) is not None for record in found.records):  # the server ignores the operator
             return None
         return self.complete(found, WITHOUT_TIME) if found.total <= PAGE_SIZE else self.read_pages(WITHOUT_TIME)
 

@@ -1,4 +1,4 @@
-"""How far the sweeps have come. As JSON it is the cursor: no ids, a default for every field. Pure."""
+"""The position of a search. Its JSON is the cursor: it has no ids, and a default for every field. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WAY = "search"
 
 
 class Sweep(enum.StrEnum):
-    """The parts of a search, in their order. What changes meanwhile is in the last."""
+    """The parts of a search, in order. The last one reads what changed during the other two."""
 
     STANDARD = "standard"
     ARCHIVE = "archive"
@@ -22,17 +22,17 @@ class Sweep(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Where a search stands.
+    """The position of a search.
 
     Attributes:
         expected: How many conversations Kustomer counted at the beginning.
-        settled: How many of them were made before `began_at` - 15 min.
-        archived: How many of those that were expected lay in the archive.
-        since: Nothing that was made before is wanted; None: all is.
+        settled: How many of them were created before `began_at` - 15 min.
+        archived: How many of the expected ones were in the archive.
+        since: Conversations that were created earlier are left out; None: all are read.
         began_at: The `Date` of the first answer, in milliseconds since 1970.
-        settled_rows: Different conversations that were read, or are unreadable, of those that `settled` counts; one
-            that moves into the archive meanwhile counts twice.
-        unreadable: Conversations that were counted but never handed out.
+        settled_rows: How many of the conversations that `settled` counts were read or are unreadable. One that moves
+            into the archive meanwhile counts twice.
+        unreadable: Conversations that were counted but not returned.
         windows: Windows read so far.
     """
 
@@ -49,11 +49,11 @@ class Position:
 
     @property
     def evidence(self) -> Evidence:
-        """What is known of the extract's completeness; the end shows that the total was reached."""
+        """What is known about the completeness of the extract. At the end the total was reached."""
         return Evidence(expected_rows=self.expected, proven_by=Proof.TOTAL, unreadable_rows=self.unreadable)
 
     def to_cursor(self) -> Cursor:
-        """Write it down."""
+        """Return the cursor."""
         return Cursor(json.dumps({"way": _WAY, **asdict(self)}, separators=(",", ":")))
 
     @classmethod
@@ -67,5 +67,5 @@ class Position:
 
 
 def is_of_search(cursor: Cursor) -> bool:
-    """Tell a search's cursor from a list's."""
+    """Tell whether a cursor belongs to a search and not to a list."""
     return bool(json.loads(cursor).get("way") == _WAY)

@@ -1,4 +1,4 @@
-"""The sweeps of a search: standard, archive, then what changed meanwhile; and the proof that they found everything.
+"""Reads the sweeps of a search: standard, archive, then what changed meanwhile. Proves that they are complete.
 
 A little over 200 lines, because the sweeps and their proof count the same rows.
 """
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from kustomer_extract.events import TimelessUnanswered
     from kustomer_extract.models import Cursor, JsonObject
 
-_MARGIN_MS = 15 * 60 * 1000  # an index is seconds late; clocks differ
-_ARCHIVED_AFTER_MS = 700 * 86_400_000  # what is in the archive has not changed for two years
+_MARGIN_MS = 15 * 60 * 1000  # the index is some seconds late, and clocks differ
+_ARCHIVED_AFTER_MS = 700 * 86_400_000  # the archive has what has not changed for two years
 _KEPT = "the published table stays as it is"
 
 
@@ -41,10 +41,10 @@ class SearchReader:
     """Reads all conversations by search.
 
     Attributes:
-        ask: Gets one answer; raises `Unwanted` when time is up.
-        rest: Waits; raises `Unwanted` when time is up.
-        report: Gets an event where conversations are left out.
-        history_start: Milliseconds since 1970: nothing that was made before is wanted.
+        ask: Sends one request; raises `Unwanted` if time is up.
+        rest: Waits; raises `Unwanted` if time is up.
+        report: Gets an event if conversations are left out.
+        history_start: Milliseconds since 1970. Conversations that were created earlier are left out.
     """
 
     ask: Callable[[Request], Answer]
@@ -53,7 +53,7 @@ class SearchReader:
     history_start: int | None = None
 
     def count(self) -> Position:
-        """Count what there is, now, and begin there.
+        """Count the conversations, and return the first position.
 
         Raises:
             RoleMissing, KeyRejected: the key may not search.
@@ -62,11 +62,11 @@ class SearchReader:
         return self.to_position([self.ask(request) for request in self.to_counts()])
 
     def to_counts(self) -> Sequence[Request]:
-        """Ask how many there are, in each place."""
+        """Build the requests that count the conversations of each place."""
         return self._to_counts(Window(start=self.history_start, end=None))
 
     def to_position(self, answers: Sequence[Answer]) -> Position:
-        """Begin there, with the answers to `to_counts`."""
+        """Return the first position, from the answers to `to_counts`."""
         counts = [to_found(answer) for answer in answers]
         began_at = min(to_ms(found.served_at) for found in counts)
         standard, archive = (found.total for found in counts)
@@ -79,7 +79,7 @@ class SearchReader:
         )
 
     def begin(self, counted: Position) -> Position:
-        """Count what must have been read in the end."""
+        """Count the conversations that must have been read at the end, and return the first position."""
         return replace(counted, settled=self._count_settled(counted.began_at))
 
     def _count_settled(self, began_at: int) -> int:
@@ -90,7 +90,7 @@ class SearchReader:
         return [to_request(place, CREATED, window, page_size=1) for place in Place]
 
     def find_made_with(self, record: JsonObject) -> Sequence[JsonObject]:
-        """Find the conversations that were made in the same millisecond as one of the list."""
+        """Find the conversations that were created in the same millisecond as this one."""
         moment = to_created_ms(record)
         if moment is None:
             return []
@@ -98,7 +98,7 @@ class SearchReader:
         return [found for place in Place for found in to_found(self.ask(to_request(place, CREATED, window))).records]
 
     def iter_pages(self, start: Cursor | Position) -> Generator[Page]:
-        """Yield a page for each window, in the order of the sweeps; the last one's `next` is None."""
+        """Yield a page for each window, in the order of the sweeps. The `next` of the last page is None."""
         position = start if isinstance(start, Position) else Position.from_cursor(start)
         while True:
             found, after = self._read_window(position)
@@ -119,7 +119,7 @@ class SearchReader:
     # --- one window
 
     def _read_window(self, position: Position) -> tuple[Found, Position]:
-        """Read the next window that fits a page; return what was found and where the search stands behind it."""
+        """Read the next window that fits a page; return what was found and the position after it."""
         contents = self._open(position)
         retries = 0
         while True:
@@ -127,7 +127,7 @@ class SearchReader:
             try:
                 found = contents.look(window)
             except RetryLater:
-                is_outage = window.end is None and position.walk.left == 0  # there is next to nothing in it
+                is_outage = window.end is None and position.walk.left == 0  # the window is almost empty
                 if is_outage or position.walk.width <= 1:
                     raise
                 retries += 1
@@ -157,7 +157,7 @@ class SearchReader:
         )
 
     def _add_without_time(self, contents: Contents, found: Found, after: Position) -> tuple[Found, Position]:
-        """Add to the end of a sweep what no window holds. It is expected, too, from now on; no window counts it."""
+        """At the end of a sweep, add the conversations without a time. No window counts them, so expect them, too."""
         extra = replace(contents, unreadable=after.unreadable).read_without_time()
         if extra is None:
             return found, after
@@ -168,7 +168,7 @@ class SearchReader:
     # --- the proof
 
     def _prove(self, position: Position) -> None:
-        """Hold what was read against what was counted, before and after: the smaller count must be reached."""
+        """Compare the conversations read with the counts before and after. The smaller count must be reached."""
         counted = min(position.settled, self._count_settled(position.began_at))
         if position.settled_rows < counted:
             raise Truncated(
@@ -178,7 +178,7 @@ class SearchReader:
 
 
 def _advance(position: Position, window: Window, found: Found, missing: int) -> Position:
-    """Go on behind a window, or to the next sweep; after the last one the walk has no place and the sweep is the first.
+    """Go to the next window or sweep. After the last sweep the walk has no place, and the sweep is the first.
 
     A window without an upper bound is the last one of its sweep.
     """
@@ -200,10 +200,10 @@ def _advance(position: Position, window: Window, found: Found, missing: int) -> 
 
 
 def _count_settled_rows(position: Position, window: Window, found: Found, missing: int) -> int:
-    """Count what `Position.settled` counts, too.
+    """Count the rows that `Position.settled` counts, too.
 
-    Of the catch-up these are the conversations that may have left the archive before its sweep came by: those that are
-    old enough to have lain there. To count all that changed meanwhile would hide as many that are missing.
+    In the catch-up these are conversations that may have left the archive before its sweep: those that are old enough
+    to have been there. Counting all that changed meanwhile would hide the same number of missing ones.
     """
     if position.sweep is Sweep.CATCH_UP:
         border = position.began_at - _ARCHIVED_AFTER_MS

@@ -1,4 +1,4 @@
-"""What a search asks, and what its answer says. Pure.
+"""Builds the requests of a search, and reads their answers. Pure.
 
 Source: https://developer.kustomer.com/docs/guides/search-recipes, read 2026-11-25.
 """
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from kustomer_extract.models import JsonObject
 
 ROLE = "org.permission.search.create"
-"""Any of several will do; this one is the narrowest that is documented."""
+"""Several roles allow searching; this one has the fewest other rights of those that are documented."""
 
 
 class Place(enum.StrEnum):
-    """Where is searched: what changed within two years, and what is older. Together they are everything."""
+    """The two endpoints of search: what changed within two years, and what is older. Together they have everything."""
 
     STANDARD = "/v1/customers/search"
     ARCHIVE = "/v1/customers/archive/search"
@@ -39,11 +39,11 @@ CREATED, UPDATED = "conversation_created_at", "conversation_updated_at"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What an answer says.
+    """The content of an answer.
 
     Attributes:
-        total: How many there are in the window.
-        served_at: The server's clock.
+        total: How many conversations the window has.
+        served_at: The time of the server's clock.
     """
 
     records: Sequence[JsonObject]
@@ -54,7 +54,7 @@ class Found:
     served_at: datetime
 
     def join(self, other: Found) -> Found:
-        """Add what else was found."""
+        """Add the records of another answer."""
         return replace(
             self,
             records=[*self.records, *other.records],
@@ -66,7 +66,7 @@ class Found:
 
 
 def to_request(place: Place, attribute: str, window: Window, *, page: int = 1, page_size: int = PAGE_SIZE) -> Request:
-    """Ask for a window. Every body says that deleted ones are not wanted: the default is not documented."""
+    """Build a window's request. It always excludes deleted conversations, because the default is not documented."""
     body = {
         "queryContext": "conversation",
         "and": [{attribute: criterion} for criterion in _to_criteria(window)],
@@ -85,7 +85,7 @@ def to_request(place: Place, attribute: str, window: Window, *, page: int = 1, p
 def _to_criteria(window: Window) -> Sequence[Mapping[str, str]]:
     if window.is_unset:
         return [{"not_set": ""}]
-    # One is needed; Kustomer has no conversation from before 1970.
+    # A criterion is needed. Kustomer has no conversation from before 1970.
     since = [{"gte": to_text(window.start or 0)}] if window.start is not None or window.end is None else []
     return [*since, {"lt": to_text(window.end)}] if window.end is not None else since
 
@@ -94,7 +94,7 @@ def to_found(answer: Answer) -> Found:
     """Read ``{"meta": {"total": int}, "data": [{"id": str, …}, …]}``.
 
     Raises:
-        BrokenPage: it states no total, or a record has no id.
+        BrokenPage: the answer states no total, or a record has no id.
     """
     content: dict[str, Any] = answer.content
     meta = content.get("meta")
@@ -115,7 +115,7 @@ def to_found(answer: Answer) -> Found:
 
 
 def to_created_ms(record: JsonObject) -> int | None:
-    """Read when a conversation was made; None where it does not say."""
+    """Return when a conversation was created, in milliseconds since 1970; None if it does not say."""
     attributes = record.get("attributes")
     text = attributes.get("createdAt") if isinstance(attributes, dict) else None
     try:

@@ -1,7 +1,7 @@
-"""Windows of time, one after the other, each as wide as fits a page. Pure; all times are UTC milliseconds since 1970.
+"""Windows of time, one after the other, each so wide that its rows fit one page. Pure.
 
-A window is half-open, so windows that touch cover every moment once. The first has no lower bound and the last no
-upper one: no clock of ours decides what is read.
+All times are UTC milliseconds since 1970. A window is half-open, so adjacent windows cover every moment once. The first
+has no lower bound and the last no upper bound: our own clock does not decide what is read.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 PAGE_SIZE = 500
-_GOOD_FILL = 350  # of 500: a window may get fuller while it is asked for
-_END_OF_TIME = 253_402_300_799_000  # the year 9999, behind which no date can be written
-_FIRST_WIDTH = 40 * 365 * 86_400_000  # from 1970 on: there is little before 2010, and a count tells
+_GOOD_FILL = 350  # of 500, because a window may grow before it is read
+_END_OF_TIME = 253_402_300_799_000  # the year 9999: later dates cannot be written
+_FIRST_WIDTH = 40 * 365 * 86_400_000  # from 1970 on: there is little before 2010
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Moments from `start` (None: the first there is) up to `end`, which is not in it (None: the last there is).
+    """The moments from `start` (None: no lower bound) until before `end` (None: no upper bound).
 
-    `is_unset`: what has no time at all, instead.
+    `is_unset`: instead, the conversations without a time.
     """
 
     start: int | None
@@ -27,7 +27,7 @@ class Window:
 
     @property
     def is_one_moment(self) -> bool:
-        """Whether it cannot be made narrower."""
+        """Whether the window is a single millisecond."""
         return self.start is not None and self.end == self.start + 1
 
 
@@ -36,13 +36,13 @@ WITHOUT_TIME = Window(start=None, end=None, is_unset=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """Where the walk over time stands, between two windows.
+    """A position in time between two windows.
 
     Attributes:
         at: Where the next window starts; None before the first.
-        width: How wide it is.
-        limit: No window crosses this moment: what comes before it is counted apart.
-        left: How many there should be from here on, by the last count.
+        width: The width of the next window.
+        limit: No window crosses this moment, because what comes before it is counted separately.
+        left: How many conversations should follow, by the last count.
     """
 
     at: int | None = None
@@ -52,7 +52,7 @@ class Walk:
 
     @property
     def window(self) -> Window:
-        """The next window. It is the last one, without an upper bound, where what is left fits a page."""
+        """The next window. If the rest fits one page, it is the last one and has no upper bound."""
         is_behind_limit = self.limit is not None and self.at is not None and self.at >= self.limit
         if self.at is not None and self.left <= _GOOD_FILL and (is_behind_limit or self.limit is None):
             return Window(start=self.at, end=None)
@@ -60,7 +60,7 @@ class Walk:
         return Window(start=self.at, end=end if is_behind_limit or self.limit is None else min(end, self.limit))
 
     def narrow(self, total: int) -> Walk:
-        """The window holds too much: make it as wide as fits, by its own density."""
+        """Make a window that has too many conversations narrower, by its own density."""
         window = self.window
         if window.end is None:
             return replace(self, left=total)
@@ -68,11 +68,11 @@ class Walk:
         return replace(self, width=max(1, min(known - 1, known * _GOOD_FILL // total)))
 
     def halve(self) -> Walk:
-        """The window cannot be answered: make it half as wide; a last one gets an upper bound."""
+        """Make a window that gets no answer half as wide. A last window gets an upper bound."""
         return replace(self, left=max(self.left, _GOOD_FILL + 1), width=max(1, self.width // 2))
 
     def advance(self, total: int) -> Walk:
-        """The window is read: go on behind it, twice as far if it was empty."""
+        """Go past a window that was read. After an empty one the next is twice as wide."""
         window = self.window
         assert window.end is not None
         width = window.end - (window.start or 0)
