@@ -463,3 +463,31 @@ def test_records_are_asked_for_one_by_one(reader: Reader, sandbox: Sandbox) -> N
     found = reader.source.find_existing(Table.CONVERSATIONS, ids, until=reader.clock.now() + timedelta(hours=1))
 
     assert found == {ids[0], ids[2]}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 409])
+def test_one_refusal_of_a_record_is_no_verdict(reader: Reader, sandbox: Sandbox, status: int) -> None:
+    ids = sandbox.organisation.ids()[:2]
+    sandbox.organisation.delete(0)
+    sandbox.add_fault(Fault(table="conversation", status=status, times=1))
+
+    found = reader.source.find_existing(Table.CONVERSATIONS, ids, until=reader.clock.now() + timedelta(hours=1))
+
+    assert found == {ids[1]}
+
+
+def test_where_no_record_is_found_at_all_none_counts_as_deleted(reader: Reader, sandbox: Sandbox) -> None:
+    """A record that the list shows is asked for, too: a proxy answers 404 for it as well."""
+    ids = sandbox.organisation.ids()[:2]
+    sandbox.add_fault(Fault(table="conversation", status=404))
+
+    with pytest.raises(Truncated, match="whether they were deleted cannot be told"):
+        reader.source.find_existing(Table.CONVERSATIONS, ids, until=reader.clock.now() + timedelta(hours=1))
+
+
+def test_a_list_that_ends_early_is_refused_where_no_record_is_found_at_all(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault(table="conversations", page=4, descending=False, keeps=10, ends=True))
+    sandbox.add_fault(Fault(table="conversation", status=404))
+
+    with pytest.raises(Truncated, match="whether they were deleted cannot be told"):
+        reader.read()

@@ -61,7 +61,8 @@ MAX_OUTAGE_SECONDS = 180.0
 _MAX_ATTEMPTS = 6  # for a broken answer
 _HOST_SECONDS = 30.0  # after this time an unknown host is final
 _SECOND_LOOKS = (2.0, 8.0, 20.0, 30.0)  # waits before a refusal after good answers is retried
-_REFUSALS = {400, 401, 403, 404, 409}
+NOT_FOUND = 404
+_REFUSALS = {400, 401, 403, NOT_FOUND, 409}
 _MAX_REFUSALS = 20  # a 429 is no failure, but a page that gets nothing else is reported
 _REPORTED_AFTER = 3  # failures in a row; shorter outages are not logged
 _UNAVAILABLE = 503
@@ -77,7 +78,7 @@ class Request:
         body: JSON to post; None: it is a GET.
         is_asked_again: Whether a refusal after good answers is retried.
         is_explained: Whether another request finds out if a refusal means a bad key or a missing role.
-        is_one: Whether the answer is one record and not a page.
+        is_one: Whether the answer is one record and not a page. That it is not found is an answer, too.
         attempts: The number of attempts during an outage; None: as many as `max_outage_seconds` allows.
     """
 
@@ -251,7 +252,8 @@ class Http:
     ) -> None:
         """Wait before a refusal is retried; raise it if it is final."""
         is_refusal = isinstance(problem, Unauthorised) or problem.status_code in _REFUSALS
-        is_doubted = is_refusal and self.has_answered and request.is_asked_again
+        is_answer = request.is_one and isinstance(problem, BrokenPage) and problem.status_code == NOT_FOUND
+        is_doubted = is_refusal and not is_answer and self.has_answered and request.is_asked_again
         if is_doubted and attempts.second_looks < len(_SECOND_LOOKS):
             self._gate.rest(_SECOND_LOOKS[attempts.second_looks], is_wanted)
             attempts.second_looks += 1

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from kustomer_extract.adapters.kustomer.http import Request, take
+from kustomer_extract.adapters.kustomer.http import NOT_FOUND, Request, take
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, ListPage, Progress, to_list_page
 from kustomer_extract.errors import BrokenPage, Truncated
@@ -101,7 +101,8 @@ class List:
             elif final.expected and look < _MAX_LOOKS and self._has_changed(last, newest_first=progress.newest_first):
                 continue
             else:
-                final.check_end(existing=find_existing(final.expected, self.table, self.ask))
+                shown = last.ids or progress.ids
+                final.check_end(existing=find_existing(final.expected, self.table, self.ask, shown=shown))
                 final = replace(final, expected=())
             yield self._to_page(last, final, is_last=True)
             return
@@ -301,34 +302,37 @@ class List:
         )
 
 
-def find_existing(ids: Sequence[str], table: Table, ask: Callable[[Request], Answer]) -> frozenset[str]:
+def find_existing(
+    ids: Sequence[str], table: Table, ask: Callable[[Request], Answer], *, shown: Sequence[str]
+) -> frozenset[str]:
     """Return which of these ids Kustomer still has, with one request for each.
 
     Source: https://developer.kustomer.com/api/core-resources/get-a-conversation, read 2026-11-26.
 
+    `shown` are ids that the list shows. If Kustomer finds none of `ids`, it must find the first of these.
+
     Raises:
         Unwanted: time is up.
+        Truncated: Kustomer finds none at all, so it is not known whether `ids` were deleted.
     """
-    found = set()
-    for identifier in ids:
-        request = Request(
-            path=f"/v1/{table}/{quote(identifier, safe='')}",
-            query={},
-            role=table.role,
-            is_asked_again=False,
-            is_one=True,
+    found = frozenset(identifier for identifier in ids if _exists(identifier, table, ask))
+    if ids and shown and not found and not _exists(shown[0], table, ask):
+        raise Truncated(
+            f"{len(ids)} {table} are missing in the list, and whether they were deleted cannot be told: asked for one "
+            "by one, Kustomer finds not even a record that the list shows; the published table stays as it is. Run "
+            "again; ask Kustomer's support if it stays so"
         )
-        try:
-            ask(request)
-        except BrokenPage as error:
-            if error.status_code != _NOT_FOUND:
-                raise
-        else:
-            found.add(identifier)
-    return frozenset(found)
+    return found
 
 
-_NOT_FOUND = 404
+def _exists(identifier: str, table: Table, ask: Callable[[Request], Answer]) -> bool:
+    try:
+        ask(Request(path=f"/v1/{table}/{quote(identifier, safe='')}", query={}, role=table.role, is_one=True))
+    except BrokenPage as error:
+        if error.status_code != NOT_FOUND:
+            raise
+        return False
+    return True
 
 
 def _falls(ids: tuple[str, ...]) -> bool:
