@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from kustomer_extract.events import Scope, TimelessUnanswered
 from kustomer_extract.models import ApiKey, Cursor, IntegrationName, Page, Proof, Table
 from tests.configurations import build_integration
 from tests.standins.clock import VirtualClock
+from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.paging import cap_list
 from tests.standins.kustomer.search import Search
@@ -22,6 +24,8 @@ from tests.standins.log import RecordedLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tests.standins.kustomer.store import Organisation
 
 WAYS = ["unlinked", "refused", "repeated", "empty"]
 SEARCHES = {"search", "archive"}
@@ -178,6 +182,31 @@ def test_a_late_index_a_burst_and_old_ones_lose_nothing() -> None:
         reader.source.close()
 
     assert set(take(pages)) == set(sandbox.organisation.ids())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_imports_deletions_and_changes_during_a_search_are_no_loss(seed: int) -> None:
+    clock, rng, gone = VirtualClock(), Random(seed), set[str]()
+
+    def live_on(organisation: Organisation) -> None:
+        clock.sleep(rng.random() * 30)
+        organisation.bring_in(f"2026-0{rng.randrange(1, 10)}-01T00:00:00.000Z")
+        away = rng.randrange(800)
+        gone.add(organisation.conversations[away]["id"])
+        organisation.delete(away)
+        organisation.update(rng.randrange(800))
+
+    with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3)) as sandbox:
+        before = set(sandbox.organisation.ids())
+        sandbox.add_fault(Fault(table="search", does=live_on, after=6, times=12))
+        sandbox.add_fault(Fault(table="archive", does=live_on))
+        reader = Reader(clock, sandbox)
+
+        found = set(take(reader.read()))
+        reader.source.close()
+
+    assert before - gone <= found
+    assert len(gone) > 8
 
 
 @pytest.mark.parametrize(

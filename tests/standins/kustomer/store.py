@@ -79,6 +79,12 @@ class Organisation:
         self.conversations.append(record)
         return record
 
+    def bring_in(self, created: str) -> Record:
+        """A conversation is imported, now: its id is the greatest, its time of creation is an old one."""
+        record = self.insert()
+        record["attributes"] |= {"createdAt": created, "importedAt": record["attributes"]["createdAt"]}
+        return record
+
     def update(self, index: int = 0) -> Record:
         """A conversation changes where it stands, now: name, revision and `updatedAt`."""
         record: Record = copy.deepcopy(self.conversations[index])

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from kustomer_extract.adapters.kustomer.http import Answer, Request
@@ -351,6 +351,40 @@ def test_what_leaves_the_archive_between_the_sweeps_counts_for_the_proof() -> No
     index.before = touch
 
     assert set(index.read()) == set(index.rows)
+
+
+@settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.generate])
+@example(changes=[(5, "import", 999), (5, "delete", 800)])
+@given(
+    changes=st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["import", "delete", "touch"]), st.integers(0, 999)))
+)
+def test_imports_with_old_times_and_deletions_meanwhile_are_no_loss(changes: list[tuple[int, str, int]]) -> None:
+    """Each change comes before an answer. A deletion of what was not read yet must not look like a loss."""
+    index = build_index((1800, 600, 0), (200, 1200, 750))
+    index.old = {row.id for row in index.rows.values() if (row.created or 0) < NOW - 730 * DAY}
+    first = dict(index.rows)
+    gone: set[str] = set()
+
+    def change(request: int) -> None:
+        for at, what, which in changes:
+            if at != request:
+                continue
+            if what == "import":
+                identifier = f"{(NOW + request) // 1000:08x}{len(index.rows):016x}"
+                index.rows[identifier] = Row(identifier, NOW - which * DAY, NOW + request)
+            elif row := first.get(f"c{which * 2:07d}"):
+                if what == "delete":
+                    gone.add(row.id)
+                    index.rows.pop(row.id, None)
+                elif row.id not in gone:
+                    index.old.discard(row.id)
+                    row.updated = NOW + request
+
+    index.before = change
+
+    found = set(index.read())
+
+    assert set(first) - gone <= found
 
 
 def test_what_is_new_or_indexed_late_is_in_the_catch_up() -> None:

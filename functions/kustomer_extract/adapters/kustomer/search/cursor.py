@@ -32,6 +32,7 @@ class Position:
         began_at: The `Date` of the first answer, in milliseconds since 1970.
         settled_rows: How many of the conversations that `settled` counts were read or are unreadable. One that moves
             into the archive meanwhile counts twice.
+        imported: Conversations of the catch-up that were imported meanwhile, with a time that `settled` counts.
         unreadable: Conversations that were counted but not returned.
         windows: Windows read so far.
     """
@@ -44,8 +45,14 @@ class Position:
     since: int | None = None
     began_at: int = 0
     settled_rows: int = 0
+    imported: int = 0
     unreadable: int = 0
     windows: int = 0
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the next window may be the last one of all."""
+        return self.sweep is Sweep.CATCH_UP and self.walk.window.end is None
 
     @property
     def evidence(self) -> Evidence:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.search.contents import Contents
 from kustomer_extract.adapters.kustomer.search.cursor import Position, Sweep
+from kustomer_extract.adapters.kustomer.search.proof import MARGIN_MS, count_imported, count_settled_rows, prove
 from kustomer_extract.adapters.kustomer.search.requests import (
     CREATED,
     UPDATED,
@@ -21,7 +22,7 @@ from kustomer_extract.adapters.kustomer.search.requests import (
     to_request,
 )
 from kustomer_extract.adapters.kustomer.search.windows import PAGE_SIZE, Walk, Window
-from kustomer_extract.errors import RetryLater, Truncated
+from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import Page
 
 if TYPE_CHECKING:
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from kustomer_extract.adapters.kustomer.http import Answer, Request
     from kustomer_extract.events import TimelessUnanswered
     from kustomer_extract.models import Cursor, JsonObject
-
-_MARGIN_MS = 15 * 60 * 1000  # the index is some seconds late, and clocks differ
-_ARCHIVED_AFTER_MS = 700 * 86_400_000  # the archive has what has not changed for two years
-_KEPT = "the published table stays as it is"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +68,7 @@ class SearchReader:
         began_at = min(to_ms(found.served_at) for found in counts)
         standard, archive = (found.total for found in counts)
         return Position(
-            walk=Walk(at=self.history_start, limit=began_at - _MARGIN_MS, left=standard),
+            walk=Walk(at=self.history_start, limit=began_at - MARGIN_MS, left=standard),
             expected=standard + archive,
             archived=archive,
             since=self.history_start,
@@ -83,7 +80,7 @@ class SearchReader:
         return replace(counted, settled=self._count_settled(counted.began_at))
 
     def _count_settled(self, began_at: int) -> int:
-        window = Window(start=self.history_start, end=began_at - _MARGIN_MS)
+        window = Window(start=self.history_start, end=began_at - MARGIN_MS)
         return sum(to_found(self.ask(request)).total for request in self._to_counts(window))
 
     def _to_counts(self, window: Window) -> Sequence[Request]:
@@ -101,10 +98,12 @@ class SearchReader:
         """Yield a page for each window, in the order of the sweeps. The `next` of the last page is None."""
         position = start if isinstance(start, Position) else Position.from_cursor(start)
         while True:
+            # Counted before the last window is asked for: then that window shows every import that the count has.
+            remaining = self._count_settled(position.began_at) if position.is_at_end else 0
             found, after = self._read_window(position)
             is_last = after.walk.at is None and after.sweep is Sweep.STANDARD
             if is_last:
-                self._prove(after)
+                prove(after, remaining)
             yield Page(
                 records=found.records,
                 next=None if is_last else after.to_cursor(),
@@ -165,17 +164,6 @@ class SearchReader:
         expected, unreadable = after.expected + others.total, after.unreadable + missing
         return found.join(others), replace(after, expected=expected, unreadable=unreadable)
 
-    # --- the proof
-
-    def _prove(self, position: Position) -> None:
-        """Compare the conversations read with the counts before and after. The smaller count must be reached."""
-        counted = min(position.settled, self._count_settled(position.began_at))
-        if position.settled_rows < counted:
-            raise Truncated(
-                f"the search has accounted for {position.settled_rows} of {counted} conversations that are older than "
-                f"this run: the extract is not whole; {_KEPT}. Run again; ask Kustomer's support if it stays so"
-            )
-
 
 def _advance(position: Position, window: Window, found: Found, missing: int) -> Position:
     """Go to the next window or sweep. After the last sweep the walk has no place, and the sweep is the first.
@@ -185,7 +173,8 @@ def _advance(position: Position, window: Window, found: Found, missing: int) -> 
     limit = position.walk.limit
     read = replace(
         position,
-        settled_rows=position.settled_rows + _count_settled_rows(position, window, found, missing),
+        settled_rows=position.settled_rows + count_settled_rows(position, window, found, missing),
+        imported=position.imported + count_imported(position, found),
         unreadable=position.unreadable + missing,
         windows=position.windows + 1,
     )
@@ -195,20 +184,5 @@ def _advance(position: Position, window: Window, found: Found, missing: int) -> 
         walk = Walk(at=position.since, limit=limit, left=position.archived)
         return replace(read, sweep=Sweep.ARCHIVE, walk=walk)
     if position.sweep is Sweep.ARCHIVE:
-        return replace(read, sweep=Sweep.CATCH_UP, walk=Walk(at=position.began_at - _MARGIN_MS, width=_MARGIN_MS))
+        return replace(read, sweep=Sweep.CATCH_UP, walk=Walk(at=position.began_at - MARGIN_MS, width=MARGIN_MS))
     return replace(read, sweep=Sweep.STANDARD, walk=Walk())
-
-
-def _count_settled_rows(position: Position, window: Window, found: Found, missing: int) -> int:
-    """Count the rows that `Position.settled` counts, too.
-
-    In the catch-up these are conversations that may have left the archive before its sweep: those that are old enough
-    to have been there. Counting all that changed meanwhile would hide the same number of missing ones.
-    """
-    if position.sweep is Sweep.CATCH_UP:
-        border = position.began_at - _ARCHIVED_AFTER_MS
-        times = {str(record["id"]): to_created_ms(record) for record in found.records}
-        return sum(created is not None and created < border for created in times.values())
-    limit = position.walk.limit
-    is_settled = limit is not None and window.end is not None and window.end <= limit
-    return len(set(found.ids)) + missing if is_settled else 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -34,6 +35,7 @@ class Place(enum.StrEnum):
     ARCHIVE = "/v1/customers/archive/search"
 
 
+_ID = re.compile(r"[0-9a-f]{24}")
 CREATED, UPDATED = "conversation_created_at", "conversation_updated_at"
 
 
@@ -123,6 +125,11 @@ def to_created_ms(record: JsonObject) -> int | None:
     except ValueError:
         return None
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) if moment else None
+
+
+def to_made_ms(identifier: str) -> int | None:
+    """Read when a record was made off its id: the first eight of 24 hexadecimal digits are the second."""
+    return int(identifier[:8], 16) * 1000 if _ID.fullmatch(identifier) else None
 
 
 def to_text(moment: int) -> str:
