@@ -25,6 +25,7 @@ def prove(position: Position, remaining: int) -> None:
     otherwise they would make up for deletions, and what was deleted before it was read would look like a loss.
 
     Args:
+        position: The end of the search.
         remaining: The second count.
 
     Raises:
