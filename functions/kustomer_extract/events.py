@@ -140,7 +140,7 @@ class StateSetAside(Event):
     severity = Severity.ERROR
     template = (
         "{error}; it was moved to {where}, and a new run begins.",
-        " After going back to an older version this is no fault; else please report it with that document",
+        " After going back to an older version this is expected; otherwise please report it with that document",
     )
     error: str
     where: str

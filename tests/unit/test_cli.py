@@ -466,7 +466,7 @@ def test_a_check_after_a_run_says_how_long_the_next_one_takes(laptop: Laptop) ->
 
     findings = {finding["name"]: finding for finding in json.loads(laptop.out)}
     told = findings["duration"]["detail"]
-    assert told.startswith("60,000 conversations a minute at rate_share 0.6, so about 0.0 min for the ")
+    assert told.startswith("60,000 conversations a minute at rate_share 0.6, so under a minute for the ")
     assert findings["API key"] == {"name": "API key", "ok": True, "detail": "valid", "remedy": ""}
 
 

@@ -75,7 +75,9 @@ def _estimate(limit: int, share: float, published: int | None) -> Finding:
     per_minute = limit * share * PAGE_SIZE
     told = f"{per_minute:,.0f} conversations a minute at rate_share {share:g}"
     if published:
-        told += f", so about {published / per_minute:.1f} min for the {published:,} that are published"
+        minutes = published / per_minute
+        length = f"about {minutes:.0f} min" if minutes >= 1 else "under a minute"
+        told += f", so {length} for the {published:,} that are published"
     return Finding(name="duration", ok=True, detail=told)
 
 

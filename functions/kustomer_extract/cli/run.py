@@ -38,7 +38,7 @@ def run_in_cloud(session: Session, options: Namespace) -> int:
         raise UsageError("in the cloud a run takes all tables that are selected: leave TABLE out, or untick others")
     name = session.resolve(wanted)
     session.ports.continuations.publish(_to_message(session, name))
-    say(f"{name}: a manual trigger was published; see `kustomer-extract jobs {name}` for what comes of it")
+    say(f"{name}: a manual trigger was published; see `kustomer-extract jobs {name}` for its result")
     return 0
 
 
