@@ -227,6 +227,46 @@ def test_a_list_without_order_is_read_until_two_readings_agree(reader: Reader, s
     assert pages[-1].evidence.proven_by is Proof.REPEATED_READING
 
 
+@pytest.mark.parametrize("keeps", [10, 100])
+def test_a_list_without_order_that_ends_early_in_every_reading_is_refused(
+    reader: Reader, sandbox: Sandbox, keeps: int
+) -> None:
+    """Two readings agree, but the page beyond the end has more surveys."""
+    sandbox.add_fault(Fault(table="satisfaction", page=2, keeps=keeps, ends=True))
+
+    with pytest.raises(Truncated, match="page 2 says that it is the last one, but page 3 has other records"):
+        reader.read(Table.SATISFACTION)
+
+
+def test_an_end_that_nothing_proves_is_looked_beyond(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.paging = Paging(sort_ignored=True)
+    sandbox.add_fault(Fault(table="conversations", page=4, keeps=10, ends=True))
+
+    with pytest.raises(Truncated, match="page 4 says that it is the last one, but page 5 has other records"):
+        reader.read()
+
+
+def test_a_list_that_is_empty_at_both_ends_is_looked_beyond(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault(table="conversations", page=1, keeps=0, ends=True))
+
+    with pytest.raises(Truncated, match="page 1 says that it is the last one, but page 2 has other records"):
+        reader.read()
+
+
+@pytest.mark.parametrize("beyond", ["empty", "repeated", "refused", "failing"])
+@pytest.mark.parametrize("table", [Table.CONVERSATIONS, Table.SATISFACTION])
+def test_whatever_is_beyond_the_true_end_is_no_hindrance(
+    reader: Reader, sandbox: Sandbox, table: Table, beyond: Any
+) -> None:
+    sandbox.paging = Paging(sort_ignored=True, beyond="empty" if beyond == "failing" else beyond)
+    if beyond == "failing":
+        sandbox.add_fault(
+            Fault(table=str(table), page=len(sandbox.organisation.ids(str(table))) // 100 + 2, status=500)
+        )
+
+    assert sorted(reader.read_ids(table)) == sorted(sandbox.organisation.ids(str(table)))
+
+
 def test_a_list_that_never_reads_the_same_is_refused(reader: Reader, sandbox: Sandbox) -> None:
     for attempt in range(1, 9):
         sandbox.add_fault(Fault(table="satisfaction", page=2, attempt=attempt, keeps=90 - attempt, ends=True))

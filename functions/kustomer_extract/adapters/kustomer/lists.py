@@ -17,11 +17,12 @@ from urllib.parse import quote
 from kustomer_extract.adapters.kustomer.http import NOT_FOUND, Request, take
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, ListPage, Progress, to_list_page
-from kustomer_extract.errors import BrokenPage, Truncated
+from kustomer_extract.errors import BrokenPage, NeedsPerson, RetryLater, Truncated
 from kustomer_extract.models import Evidence, Page, Proof, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from kustomer_extract.adapters.kustomer.gate import Gate
     from kustomer_extract.adapters.kustomer.http import Answer, Http
@@ -104,6 +105,8 @@ class List:
                 shown = last.ids or progress.ids
                 final.check_end(existing=find_existing(final.expected, self.table, self.ask, shown=shown))
                 final = replace(final, expected=())
+                if final.proof is Proof.NONE or not final.rows:
+                    self._check_beyond(last, {*progress.ids, *last.ids}, first=final.first)
             yield self._to_page(last, final, is_last=True)
             return
 
@@ -203,6 +206,7 @@ class List:
                 return
             ids = frozenset(identifier for page in pages for identifier in page.ids)
             if ids == before:
+                self._check_beyond(pages[-1], ids)
                 yield from self._to_pages(pages)
                 return
             if before is not None:
@@ -234,6 +238,24 @@ class List:
             )
 
     # --- pages
+
+    def _check_beyond(self, last: ListPage, known: AbstractSet[str], *, first: str = "") -> None:
+        """Read the page after the last one. It may be refused, fail, be empty, or repeat another page.
+
+        Raises:
+            Truncated: it has other records.
+        """
+        number = last.number + 1
+        request = replace(to_request(self.table, number, is_asked_again=False), is_explained=False, attempts=2)
+        try:
+            beyond = to_list_page(self.ask(request), number, base_url=self.base_url)
+        except (NeedsPerson, RetryLater):
+            return
+        if not known >= set(beyond.ids) and beyond.fingerprint != first:
+            raise Truncated(
+                f"page {last.number} says that it is the last one, but page {number} has other records: the list is "
+                "cut short; the published table stays as it is. Run again; ask Kustomer's support if it stays so"
+            )
 
     def read_page(self, number: int, *, newest_first: bool = False, is_asked_again: bool = True) -> ListPage:
         """Read a single page. Raises `Unwanted` if time is up."""
