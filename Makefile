@@ -87,6 +87,7 @@ infra-check-policies:
 
 bench: $(VENV)/installed ## speed, memory and rate reached, as ratios to floors measured in the same run
 	@$(VENV)/bin/python -m benchmarks.transform
+	@$(VENV)/bin/python -m benchmarks.parts
 	@$(VENV)/bin/python -m benchmarks.budget
 	@$(VENV)/bin/python -m benchmarks.starts
 	@$(VENV)/bin/python -m benchmarks.extraction

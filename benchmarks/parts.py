@@ -1,0 +1,88 @@
+"""Where a laptop run's CPU goes, as bars: each part measured alone, on the same records, and what is left of the whole.
+
+Usage: ``python -m benchmarks.parts [ROUNDS]``. A part is what it takes alone in one thread: with the others beside it,
+it takes more, and that stands under "the rest" with paging, checks and publishing.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.courses import RACES
+from benchmarks.extraction import describe_machine, run_lap
+from benchmarks.transform import BATCH, build_page, build_steps
+from benchmarks.transform import measure as measure_step
+from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
+from kustomer_extract.models import Chunk, Table
+from kustomer_extract.pipeline.chunks import ChunkBuilder
+from kustomer_extract.schema import choose, load_schema
+from kustomer_extract.transform import compile_transform, parse_json, to_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PAGES, _CHUNKS = 20, 10  # of 100 rows in a chunk, and in the file
+_WIDTH = 40
+
+
+def measure_load(body: bytes) -> tuple[float, float]:
+    """Load chunks as a run does, and close the file; return microseconds of CPU per row for each."""
+    choice = choose(load_schema(Table.CONVERSATIONS), True)
+    to_row = compile_transform(choice, table=Table.CONVERSATIONS)
+    page: Any = parse_json(body)
+    builder = ChunkBuilder(max_rows=10**9, max_bytes=10**9)
+    for _ in range(_PAGES):
+        builder.add([to_line(to_row(record, batch=BATCH).row) for record in page["data"]])
+    chunk_rows, data = builder.rows, builder.close()
+    names = [f"bench_conversations__20261123t030000z_1__1_{number}a" for number in range(_CHUNKS)]
+    rows = chunk_rows * _CHUNKS
+    with tempfile.TemporaryDirectory() as folder:
+        warehouse = DuckDbWarehouse.open(Path(folder, "bench.duckdb"))
+        start = time.process_time()
+        for name in names:
+            warehouse.staging.load(Chunk(name=name, rows=chunk_rows, data=data), choice.columns)
+        loaded = time.process_time()
+        warehouse.close()
+        return (loaded - start) / rows * 1e6, (time.process_time() - loaded) / rows * 1e6
+
+
+def measure_parts(rounds: int) -> Mapping[str, float]:
+    """Measure all parts in turn, round after round; return the medians, in microseconds of CPU per row."""
+    body = build_page()
+    steps = build_steps(body)
+    taken: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        cpu = {name: median(measure_step(step) for _ in range(10)) for name, step in steps.items()}
+        gzip, ours = (run_lap(RACES["no-latency"], contender).cpu_per_row for contender in ("gzip", "ours"))
+        load, close = measure_load(body)
+        parts = {
+            "ask and receive": gzip - cpu["floor: loads + dumps"] - (cpu["page to gzip"] - cpu["page to lines"]),
+            "read JSON": cpu["parse_json"],
+            "transform": cpu["transform"],
+            "write JSON, compress": max(0.0, cpu["page to gzip"] - cpu["parse_json"] - cpu["transform"]),
+            "DuckDB loads": load,
+            "DuckDB closes the file": close,
+        }
+        for name, value in {**parts, "the rest": ours - sum(parts.values())}.items():
+            taken.setdefault(name, []).append(value)
+    return {name: median(values) for name, values in taken.items()}
+
+
+def main(rounds: int) -> None:
+    """Print a bar per part."""
+    gc.set_threshold(50_000, 20, 20)  # as the product does
+    parts = measure_parts(rounds)
+    whole = sum(parts.values())
+    print(f"{describe_machine()}\n\nCPU of a row, {whole:.0f} µs in all, medians of {rounds} rounds\n")
+    for name, value in parts.items():
+        print(f"{name:24}{'█' * max(0, round(_WIDTH * value / whole)):{_WIDTH}} {value:4.0f} µs {value / whole:4.0%}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
