@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kustomer_extract.adapters.clock import SystemClock
 from kustomer_extract.adapters.kustomer.source import ConnectKustomer, KustomerSource
 from kustomer_extract.errors import (
     BrokenPage,
@@ -26,14 +27,14 @@ from tests.configurations import build_integration
 from tests.standins.clock import VirtualClock
 from tests.standins.kustomer.catalogue import CATALOGUE
 from tests.standins.kustomer.faults import Fault
+from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.paging import Paging
 from tests.standins.kustomer.server import Sandbox
+from tests.standins.kustomer.store import Organisation
 from tests.standins.log import RecordedLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from tests.standins.kustomer.store import Organisation
 
 ACME = IntegrationName("acme")
 
@@ -41,10 +42,10 @@ ACME = IntegrationName("acme")
 class Reader:
     """A source on the sandbox, whose waits take no time."""
 
-    def __init__(self, sandbox: Sandbox, *, history_start: datetime | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, *, history_start: datetime | None = None, clock: Any = None) -> None:
         self.sandbox = sandbox
         sandbox.missing_roles = {"search": 403, **sandbox.missing_roles}  # what a list does not show is an error then
-        self.clock = VirtualClock()
+        self.clock = clock or VirtualClock()
         self.log = RecordedLog()
         integration = replace(build_integration(), history_start=history_start)
         connect = ConnectKustomer(clock=self.clock, base_url=sandbox.url, seed=1)
@@ -487,6 +488,23 @@ def test_a_newest_first_list_that_ends_early_is_refused() -> None:
         with pytest.raises(NeedsPerson, match="of the oldest ones 20 were not among them"):
             reader.read()
         reader.source.close()
+
+
+@pytest.mark.parametrize("late", [1, 4, 6])
+def test_a_new_record_hides_none_when_a_page_is_served_after_the_next_one(late: int) -> None:
+    """The late page no longer has its last record, and the next one was read before it had that."""
+    with Sandbox(conversations=1200, surveys=3, limit=RateLimit(requests=2000), latency_seconds=0.02) as sandbox:
+        wanted = sandbox.organisation.ids()[100:]
+        sandbox.add_fault(Fault(table="conversations", page=late, descending=True, status=500, attempt=1))
+        insert = Organisation.insert
+        sandbox.add_fault(Fault(table="conversations", page=late, descending=True, attempt=2, does=insert))
+        reader = Reader(sandbox, history_start=_to_moment(wanted[0]), clock=SystemClock())
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert set(wanted) <= set(to_ids(pages))
+    assert not any(page.restart for page in pages)
 
 
 def _to_moment(identifier: str) -> datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -21,7 +21,7 @@ from kustomer_extract.errors import BrokenPage, NeedsPerson, RetryLater, Truncat
 from kustomer_extract.models import Evidence, Page, Proof, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from kustomer_extract.adapters.kustomer.gate import Gate
@@ -75,6 +75,7 @@ class List:
     total: int | None = None
     other_end: Answer | ExtractError | None = None
     _lock: Lock = field(default_factory=Lock)
+    _moments: Iterator[int] = field(default_factory=partial(count, 1))
     _resumed_at: int = 0
     _largest: int = 0
     _asked: int = 0
@@ -113,11 +114,18 @@ class List:
     def _iter_to_end(self, progress: Progress) -> Generator[Page, None, tuple[Progress, ListPage] | None]:
         """Yield all pages but the last, and return it; None if time is up, or if the list was read another way."""
         seen: set[str] = set()
+        shifted = 0
         with closing(self._prefetch(progress).iter_from(progress.page)) as pages:
-            for page in pages:
+            for fetched in pages:
+                page = fetched
                 if not self._keeps_order(progress, page):
                     yield from self._iter_whole()
                     return None
+                if progress.newest_first:
+                    if page.asked < shifted:
+                        page = self._fill_gap(page)
+                    if self._has_shifted(progress, page):
+                        shifted = max(shifted, page.came)
                 after = progress.after(page, seen)
                 if self._is_last(page):
                     return progress, page
@@ -153,6 +161,20 @@ class List:
         self.oldest_wanted = None
         for number, page in enumerate(self._iter_ordered(None)):
             yield replace(page, restart=True) if number == 0 else page
+
+    def _has_shifted(self, progress: Progress, page: ListPage) -> bool:
+        """Tell whether a page begins with records of the page before it; of a first page, whether it came late."""
+        return page.ids[0] in progress.ids if progress.ids and page.ids else page.retries > 0
+
+    def _fill_gap(self, page: ListPage) -> ListPage:
+        """Read a page once more, which was asked for before an earlier page came, and add what it shows now.
+
+        A record that was inserted in between has shifted the last one of the earlier page on to this page.
+        """
+        again = self.read_page(page.number, newest_first=True)
+        known = set(page.ids)
+        added = [record for record, identifier in zip(again.records, again.ids, strict=True) if identifier not in known]
+        return replace(page, records=[*page.records, *added], retries=page.retries + again.retries)
 
     def _keeps_order(self, progress: Progress, page: ListPage) -> bool:
         if not progress.newest_first or not page.ids:
@@ -303,6 +325,7 @@ class List:
     def _fetch_once(self, number: int, is_wanted: Callable[[], bool], *, newest_first: bool) -> ListPage:
         with self._lock:
             self._asked += 1
+        asked = next(self._moments)
         try:
             answer = self.http.get(to_request(self.table, number, newest_first=newest_first), is_wanted)
         except BrokenPage as error:
@@ -312,7 +335,8 @@ class List:
                 f"page {number - 1} links to page {number}, but that is refused ({error}): the API does not list all "
                 "there is; the published table stays as it is. Ask Kustomer's support to lift the cap"
             ) from error
-        return to_list_page(answer, number, base_url=self.base_url)
+        page = to_list_page(answer, number, base_url=self.base_url)
+        return replace(page, asked=asked, came=next(self._moments))
 
     def _to_page(self, page: ListPage, progress: Progress, *, is_last: bool) -> Page:
         return Page(

@@ -39,6 +39,7 @@ class ListPage:
         fingerprint: A hash of the ids in their order; empty for a page without records.
         has_next: Whether it links to a following page.
         size_bytes, retries: As in `Answer`.
+        asked, came: When it was asked for, and when it came: numbers that grow from event to event.
     """
 
     number: int
@@ -48,6 +49,8 @@ class ListPage:
     has_next: bool
     size_bytes: int
     retries: int
+    asked: int = 0
+    came: int = 0
 
 
 def to_list_page(answer: Answer, number: int, *, base_url: str) -> ListPage:
