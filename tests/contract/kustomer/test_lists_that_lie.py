@@ -338,7 +338,7 @@ def test_going_on_without_getting_further_leaves_the_cursor_as_it_was(reader: Re
 # --- refusals
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+@pytest.mark.parametrize("status", [204, 302, 400, 401, 403, 404, 407, 409, 410, 422, 501])
 def test_one_refusal_after_good_pages_is_no_verdict(reader: Reader, sandbox: Sandbox, status: int) -> None:
     sandbox.add_fault(Fault(table="conversations", page=6, status=status, times=3))
 

@@ -3,7 +3,7 @@
 The host is fixed at construction: neither a redirect nor a link can change it.
 
 - An outage (no answer, 408, 5xx) is retried for `max_outage_seconds`. A broken answer is requested six times.
-- A refusal (400, 401, 403, 404, 409) after good answers with the same key is retried for about a minute, because load
+- A refusal (any other status but 200) after good answers with the same key is retried for about a minute, because load
   balancers and deployments refuse by mistake. Before any good answer it is final.
 
 Longer than 200 lines, because a request, its attempts and their ends are one loop.
@@ -62,7 +62,6 @@ _MAX_ATTEMPTS = 6  # for a broken answer
 _HOST_SECONDS = 30.0  # after this time an unknown host is final
 _SECOND_LOOKS = (2.0, 8.0, 20.0, 30.0)  # waits before a refusal after good answers is retried
 NOT_FOUND = 404
-_REFUSALS = {400, 401, 403, NOT_FOUND, 409}
 _MAX_REFUSALS = 20  # a 429 is no failure, but a page that gets nothing else is reported
 _REPORTED_AFTER = 3  # failures in a row; shorter outages are not logged
 _UNAVAILABLE = 503
@@ -251,7 +250,7 @@ class Http:
         self, request: Request, problem: Unauthorised | BrokenPage, attempts: _Attempts, is_wanted: Callable[[], bool]
     ) -> None:
         """Wait before a refusal is retried; raise it if it is final."""
-        is_refusal = isinstance(problem, Unauthorised) or problem.status_code in _REFUSALS
+        is_refusal = isinstance(problem, Unauthorised) or problem.status_code is not None
         is_answer = request.is_one and isinstance(problem, BrokenPage) and problem.status_code == NOT_FOUND
         is_doubted = is_refusal and not is_answer and self.has_answered and request.is_asked_again
         if is_doubted and attempts.second_looks < len(_SECOND_LOOKS):
