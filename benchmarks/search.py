@@ -1,12 +1,13 @@
 """Conversations behind a capped list, by search: every row once, how many requests, how long, and how much memory.
 
-Usage: ``python -m benchmarks.search [--quick] [--conversations N]``: about six minutes, or one with ``--quick``.
+Usage: ``python -m benchmarks.search [--quick] [--conversations N]``: about ten minutes, or two with ``--quick``.
 
 The conversations are the sandbox's: two years of busy days and quiet nights, more of them towards the end.
 
 1. At 100 searches a minute, `rate_share` 1, on a virtual clock that the sandbox shares. Waiting takes no time, and
    answers come at once by that clock: what is measured are requests, and the minutes that the limit makes of them.
-2. In real time without a limit, the whole product into DuckDB in a process of its own: once by search, and once by a
+2. The same requests for larger organisations, answered from their times of creation alone.
+3. In real time without a limit, the whole product into DuckDB in a process of its own: once by search, and once by a
    list that is not capped, which is the measure for the memory.
 """
 
@@ -17,27 +18,37 @@ import json
 import os
 import subprocess
 import sys
+from array import array
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from math import ceil
 from pathlib import Path
 
 from benchmarks.contenders import Measurement, Task
 from benchmarks.extraction import describe_machine, judge
+from kustomer_extract.adapters.kustomer.http import Answer, Request
+from kustomer_extract.adapters.kustomer.search.reader import SearchReader
+from kustomer_extract.adapters.kustomer.search.requests import CREATED, Place, to_ms
 from kustomer_extract.adapters.kustomer.source import ConnectKustomer
 from kustomer_extract.config import parse_integration
 from kustomer_extract.events import Event, Scope
 from kustomer_extract.models import ApiKey, IntegrationName, Table
 from tests.standins.clock import VirtualClock
+from tests.standins.kustomer.calendar import END_MS
 from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.paging import Paging, cap_list
+from tests.standins.kustomer.records import Conversations
 from tests.standins.kustomer.server import Sandbox
+from tests.standins.kustomer.surveys import build_surveys
 
 _ROOT = Path(__file__).parents[1]
 _CONVERSATIONS, _QUICK = 300_000, 30_000
 _FREE = RateLimit(requests=1_000_000)
 _LIMIT = RateLimit(requests=100)
 _CAPPED = cap_list("refused", table="conversations")
+_SIZES = (25_000, 300_000, 1_000_000, 2_000_000, 3_000_000)
 _HOP_SECONDS = 450
 _SEARCHES = {"search", "archive"}
 _MOST_MEMORY = 1.25  # times that of the list: a page has 500 rows instead of 100
@@ -103,6 +114,53 @@ def run_paced(conversations: int) -> None:
     judge("answers with 429, at most 0", asked.refused, met=asked.refused == 0)
 
 
+class _Times:
+    """Search over times of creation alone: its answers have as many records as Kustomer's, with an id each."""
+
+    def __init__(self, conversations: int) -> None:
+        made = Conversations(count=conversations, seed=1, surveys=build_surveys(12, 1), unknown_every=0, burst=0)
+        self._times = array("q", map(made.created_ms, range(conversations)))
+        self.asked = self.rows = 0
+
+    def ask(self, request: Request) -> Answer:
+        """Answer one search."""
+        self.asked += 1
+        wanted = json.loads(request.body or b"")["and"]
+        first, last = 0, len(self._times)
+        if request.path == Place.ARCHIVE or any(CREATED not in one or "not_set" in one[CREATED] for one in wanted):
+            last = 0
+        for one in wanted:
+            for operator, moment in one.get(CREATED, {}).items():
+                at = bisect_left(self._times, to_ms(datetime.fromisoformat(moment))) if last else 0
+                first, last = (max(first, at), last) if operator == "gte" else (first, min(last, at))
+        total = max(0, last - first)
+        shown = range(first, last) if total <= int(request.query["pageSize"]) else range(0)
+        data = [{"id": str(number), "attributes": {}} for number in shown]
+        date = format_datetime(datetime.fromtimestamp(END_MS / 1000, UTC), usegmt=True)
+        content = {"meta": {"total": total}, "data": data}
+        return Answer(content=content, size_bytes=0, retries=0, headers={"date": date})
+
+
+def run_sizes() -> None:
+    """Count the searches that larger organisations take, and say how long that is at Kustomer's limit."""
+    print(f"\n{'conversations':>13}{'searches':>10}{'a search':>10}{'at 60 a minute':>16}{'hops':>6}{'at 100':>9}")
+    for conversations in _SIZES:
+        times = _Times(conversations)
+        reader = SearchReader(ask=times.ask, rest=_fail, report=_fail)
+        rows = sum(len(page.records) for page in reader.iter_pages(reader.begin(reader.count())))
+        assert rows == conversations, (rows, conversations)
+        minutes = times.asked / 60
+        print(
+            f"{conversations:13,}{times.asked:10,}{conversations / times.asked:10.0f}{minutes:12.0f} min"
+            f"{ceil(minutes * 60 / _HOP_SECONDS):6}{times.asked / 100:5.0f} min",
+            flush=True,
+        )
+
+
+def _fail(happened: object) -> None:
+    raise AssertionError(happened)  # every window is complete at once
+
+
 def run_free(conversations: int) -> None:
     """Run the product both ways without a limit, and compare the memory; it counts the rows itself."""
     done: dict[str, Measurement] = {}
@@ -125,15 +183,16 @@ def run_free(conversations: int) -> None:
 
 
 def main() -> None:
-    """Read the options and run both parts."""
+    """Read the options and run all parts."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK:,} conversations")
     parser.add_argument("--conversations", type=int, metavar="N", help=f"default: {_CONVERSATIONS:,}")
-    parser.add_argument("--paced", action="store_true", help="only the part on the virtual clock")
+    parser.add_argument("--paced", action="store_true", help="only what takes no real time")
     options = parser.parse_args()
     conversations = options.conversations or (_QUICK if options.quick else _CONVERSATIONS)
     print(describe_machine())
     run_paced(conversations)
+    run_sizes()
     if not options.paced:
         run_free(conversations)
 
