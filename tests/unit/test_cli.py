@@ -101,6 +101,8 @@ def test_a_failed_job_is_exit_code_1_with_the_cure(laptop: Laptop) -> None:
     assert laptop.type("run", "acme") == 1
     assert [(row[1], row[-1]) for row in laptop.cells[1:]] == [("FAILED", "key_rejected")] * 2
     assert "the key of acme is rejected" in laptop.err
+    assert "put its key into KUSTOMER_API_KEY" in laptop.err
+    assert "secret" not in laptop.err
     assert "Traceback" not in laptop.err
 
 

@@ -198,6 +198,7 @@ def test_a_refusal_halves_the_rate_once_and_time_restores_it() -> None:
         ({}, 1.0),
         ({"retry-after": "0"}, 0.0),
         ({"retry-after": "Thu, 01 Jan 99999 00:00:00 GMT"}, 1.0),
+        ({"retry-after": f"Thu, 01 Jan {'9' * 20} 00:00:00 GMT"}, 1.0),
         ({"retry-after": ""}, 1.0),
         ({"retry-after": "-5", "x-ratelimit-reset": "-1"}, 1.0),
         ({"retry-after": "never", "x-ratelimit-reset": "soon", "date": "today"}, 1.0),
