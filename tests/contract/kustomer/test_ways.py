@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from kustomer_extract.events import Scope, TimelessUnanswered
 from kustomer_extract.models import ApiKey, Cursor, IntegrationName, Page, Proof, Table
 from tests.configurations import build_integration
 from tests.standins.clock import VirtualClock
+from tests.standins.kustomer.catalogue import CATALOGUE
 from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.paging import cap_list
@@ -122,6 +125,74 @@ def test_below_the_cap_nothing_changes_but_the_counts() -> None:
     assert take(pages) == sandbox.organisation.ids()
     assert (pages[-1].evidence.proven_by, pages[-1].evidence.expected_rows) == (Proof.NEWEST, 950)
     assert asked(sandbox, *SEARCHES) == 2
+
+
+def test_fewer_rows_than_the_search_counts_are_no_failure_of_a_list() -> None:
+    clock = VirtualClock()
+    with open_sandbox(clock, conversations=950, hide_every=100) as sandbox:
+        reader = Reader(clock, sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert len(take(pages)) == 940
+    assert (pages[-1].evidence.proven_by, pages[-1].evidence.expected_rows) == (Proof.NEWEST, 950)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_search_that_is_refused_after_good_answers_is_believed_at_once(status: int) -> None:
+    clock = VirtualClock()
+    with open_sandbox(
+        clock, conversations=900, paging=cap_list("refused", pages=3), missing_roles={"search": status}
+    ) as sandbox:
+        reader = Reader(clock, sandbox)
+
+        with pytest.raises(Truncated):
+            reader.read()
+        reader.source.close()
+
+    last = [request.table for request in sandbox.requests][-4:]
+    assert last[-2:] == ["search", "token"]  # once, and then the look whether the key is valid
+
+
+def test_the_windows_of_a_search_are_asked_for_one_at_a_time() -> None:
+    clock = VirtualClock()
+    with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3), latency_seconds=0.02) as sandbox:
+        reader = Reader(clock, sandbox)
+
+        reader.read()
+        reader.source.close()
+
+    windows = [request for request in sandbox.requests if request.table in SEARCHES and "pageSize=500" in request.path]
+    assert len(windows) > 5
+    assert all((before.ended or 0) <= after.at for before, after in pairwise(windows))
+
+
+@pytest.mark.parametrize("fault", ["status-503", "reset-in-body"])
+def test_an_outage_in_the_middle_of_a_search_is_survived(fault: str) -> None:
+    clock = VirtualClock()
+    with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3)) as sandbox:
+        sandbox.add_fault(replace(CATALOGUE[fault], table="search", after=5, times=1))
+        reader = Reader(clock, sandbox)
+
+        pages = reader.read()
+        reader.source.close()
+
+    assert set(take(pages)) == set(sandbox.organisation.ids())
+
+
+def test_an_old_time_of_an_import_does_not_end_a_list_that_is_read_newest_first() -> None:
+    clock = VirtualClock()
+    with open_sandbox(clock, conversations=950) as sandbox:
+        for _ in range(150):  # the newest page and a half by id, the oldest of all by their time
+            sandbox.organisation.bring_in("2011-01-01T00:00:00.000Z")
+        reader = Reader(clock, sandbox, history_start="2024-12-01")
+
+        found = set(take(reader.read()))
+        reader.source.close()
+
+    wanted = [one["id"] for one in sandbox.organisation.conversations if one["attributes"]["createdAt"] >= "2024-12-01"]
+    assert set(wanted) <= found
 
 
 def test_a_list_that_goes_deeper_than_the_cap_is_read() -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from kustomer_extract.adapters.kustomer.http import Answer, Request
 from kustomer_extract.adapters.kustomer.search.cursor import Position, Sweep, is_of_search
 from kustomer_extract.adapters.kustomer.search.reader import SearchReader
-from kustomer_extract.adapters.kustomer.search.requests import CREATED, Place, to_text
+from kustomer_extract.adapters.kustomer.search.requests import CREATED, UPDATED, Place, to_text
 from kustomer_extract.adapters.kustomer.search.windows import Walk
 from kustomer_extract.errors import BrokenPage, RetryLater, Truncated
 from kustomer_extract.events import TimelessUnanswered
@@ -58,6 +59,7 @@ class Index:
     asked: list[Any] = field(default_factory=list)
     rested: float = 0.0
     failed: int = 0
+    windows_read: dict[tuple[str, str], list[tuple[int | None, int | None]]] = field(default_factory=dict)
     told: list[TimelessUnanswered] = field(default_factory=list)
 
     def add(self, *times: int, prefix: str = "c") -> None:
@@ -97,6 +99,9 @@ class Index:
             )
         ]
         size, page = int(request.query["pageSize"]), int(request.query["page"])
+        if size > 1 and len(found) <= size and not is_unset:
+            ends = (bounds.get("gte"), bounds.get("lt"))
+            self.windows_read.setdefault((request.path, attribute), []).append(ends)
         if self.fails is not None and len(found) > self.fails and size > 1:
             raise RetryLater("504")
         assert page <= 100
@@ -422,6 +427,35 @@ def test_with_a_start_of_history_nothing_older_is_asked_for() -> None:
 
     assert {str(row["id"]) for row in rows} == {row.id for row in index.rows.values() if (row.created or 0) >= start}
     assert all(to_text(0) not in json.dumps(body) for _, body in index.asked)
+
+
+def test_the_sweeps_come_in_their_order_and_their_windows_touch() -> None:
+    index = build_index((3000, 300, 0), (500, 1500, 800))
+    index.old = {row.id for row in index.rows.values() if (row.created or 0) < NOW - 730 * DAY}
+
+    index.read()
+
+    asked = [(path, body["and"]) for path, body in index.asked[4:] if "not_set" not in json.dumps(body)]
+    sweeps = [key for key, _ in groupby((path, next(iter(criteria[0]))) for path, criteria in asked)]
+    assert sweeps[:3] == [(Place.STANDARD, CREATED), (Place.ARCHIVE, CREATED), (Place.STANDARD, CREATED)]
+    assert sweeps[3:] == [(Place.ARCHIVE, CREATED), (Place.STANDARD, UPDATED)]  # the second count, then the catch-up
+    for place in Place:
+        read = index.windows_read[place, CREATED]
+        assert read[0][0] is None
+        assert read[-1][1] is None
+        assert all(before[1] == after[0] for before, after in pairwise(read))
+    assert index.windows_read[Place.STANDARD, UPDATED] == [(NOW - 15 * 60_000, None)]
+    assert not any("sort" in body for _, body in index.asked)
+
+
+def test_a_window_becomes_narrower_or_wider_by_what_it_holds() -> None:
+    walk = Walk(at=1_000_000, width=70_000, left=10_000)
+
+    assert walk.narrow(1400).width == 70_000 * 350 // 1400
+    assert walk.halve().width == 35_000
+    assert walk.advance(0).width == 140_000
+    assert (walk.advance(350).at, walk.advance(350).width) == (1_070_000, 70_000)
+    assert Walk(at=5, width=1, left=900).window.is_one_moment
 
 
 def test_an_empty_organisation_takes_few_requests() -> None:
