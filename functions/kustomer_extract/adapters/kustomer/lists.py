@@ -139,7 +139,7 @@ class List:
         newest_first = self.oldest_wanted is not None
         outcome, self.other_end = self.other_end or self.ask(self.to_other_end()), None
         ids = to_list_page(take(outcome), 1, base_url=self.base_url).ids
-        if not ids:  # an empty page proves nothing, so it is read again
+        if not ids and self.total != 0:  # an empty page alone proves nothing, so it is read again
             self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
             ids = self.read_page(1, newest_first=not newest_first).ids
         if newest_first != _falls(ids):  # the server has kept to the requested order
