@@ -141,6 +141,20 @@ def test_an_extract_that_nothing_proves_is_published_with_a_warning(
     ] * 2
 
 
+def test_rows_that_repeat_do_not_hide_that_others_are_missing(world: World) -> None:
+    """Seven rows came, as many as were counted, but one of them twice."""
+    world.organisation.evidence = Evidence(expected_rows=7, proven_by=Proof.NEWEST)
+    records = world.organisation.records[Table.CONVERSATIONS]
+    records[6] = records[0]
+
+    world.run()
+
+    told = {
+        scope.table: event.fields for scope, event in world.log.entries if isinstance(event, events.ExtractUnproven)
+    }
+    assert {"rows": 6, "expected_rows": 7}.items() <= told[Table.CONVERSATIONS].items()
+
+
 # --- columns that come and go
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract import events
 from kustomer_extract.errors import GuardRefused, Truncated, WarehouseRefused
-from kustomer_extract.models import Table, to_live_name, to_staging_name
+from kustomer_extract.models import Proof, Table, to_live_name, to_staging_name
 from kustomer_extract.pipeline.flat_view import narrow_view, refresh_view
 from kustomer_extract.pipeline.guard import check_drop
 from kustomer_extract.schema import iter_paths, list_content
@@ -29,6 +29,7 @@ def publish(work: TableWork) -> None:
     """
     warehouse, ledger, table = work.invocation.ports.warehouse, work.ledger, work.table
     assembled = _assemble(work)
+    _report(work, assembled.rows)
     published_rows = warehouse.count_published(work.integration.name, table)
     _check_guard(work, assembled.rows, published_rows)
     _check_vanished(work, assembled)
@@ -66,6 +67,26 @@ def _assemble(work: TableWork) -> Assembled:
     if not unique.rows == unique.distinct_ids == assembled.distinct_ids:
         raise WarehouseRefused(f"{unique.name} has {unique.rows} rows for {assembled.distinct_ids} ids; report this")
     return unique
+
+
+def _report(work: TableWork, rows: int) -> None:
+    """Log what is unusual about a finished extract of so many rows, without repeats."""
+    job = work.state.job
+    if job.drift:
+        work.emit(events.DriftFound(paths=job.drift))
+    # Search may count merged or hidden records differently, so fewer rows than counted are a warning, not a failure.
+    is_counted = job.expected_rows is not None and job.proven_by is not Proof.TOTAL
+    is_fewer = is_counted and rows < (job.expected_rows or 0)
+    if job.proven_by is Proof.NONE or job.short_pages or job.unreadable_rows or is_fewer:
+        event = events.ExtractUnproven(
+            proven_by=job.proven_by,
+            rows=rows if is_fewer else None,
+            expected_rows=job.expected_rows if is_fewer else None,
+            percent=round(100 * rows / job.expected_rows, 1) if is_fewer and job.expected_rows else None,
+            short_pages=job.short_pages or None,
+            unreadable_rows=job.unreadable_rows or None,
+        )
+        work.emit(event)
 
 
 def _check_vanished(work: TableWork, assembled: Assembled) -> None:

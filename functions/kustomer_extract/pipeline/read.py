@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from kustomer_extract import events
 from kustomer_extract.errors import GuardRefused, NeedsPerson, RetryLater
-from kustomer_extract.models import Batch, Chunk, Page, Proof, TableState, to_staging_name
+from kustomer_extract.models import Batch, Chunk, Page, TableState, to_staging_name
 from kustomer_extract.pipeline.chunks import ChunkBuilder
 from kustomer_extract.pipeline.rows import RowReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kustomer_extract.models import Job, Staged
+    from kustomer_extract.models import Staged
     from kustomer_extract.pipeline.table import TableWork
     from kustomer_extract.ports import Load
 
@@ -37,27 +37,6 @@ def read(work: TableWork) -> None:
         raise taken
     reading.check_history()
     reading.close()
-    if work.state.extracted:
-        _report(work, work.state.job)
-
-
-def _report(work: TableWork, job: Job) -> None:
-    """Log what is unusual about a finished extract."""
-    if job.drift:
-        work.emit(events.DriftFound(paths=job.drift))
-    # Search may count merged or hidden records differently, so fewer rows than counted are a warning, not a failure.
-    is_counted = job.expected_rows is not None and job.proven_by is not Proof.TOTAL
-    is_fewer = is_counted and job.rows < (job.expected_rows or 0)
-    if job.proven_by is Proof.NONE or job.short_pages or job.unreadable_rows or is_fewer:
-        event = events.ExtractUnproven(
-            proven_by=job.proven_by,
-            rows=job.rows if is_fewer else None,
-            expected_rows=job.expected_rows if is_fewer else None,
-            percent=round(100 * job.rows / job.expected_rows, 1) if is_fewer and job.expected_rows else None,
-            short_pages=job.short_pages or None,
-            unreadable_rows=job.unreadable_rows or None,
-        )
-        work.emit(event)
 
 
 def _take(pages: Iterator[Page]) -> Page | RetryLater | None:
