@@ -5,11 +5,13 @@ Every misbehaviour on every page, judged by the published table: tests/pipeline/
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from kustomer_extract.adapters.clock import SystemClock
 from kustomer_extract.adapters.kustomer.source import ConnectKustomer, KustomerSource
@@ -151,6 +153,30 @@ def test_a_key_that_may_not_see_some_records_costs_at_most_a_tenth_more_requests
     pages_asked = [request for request in sandbox.requests if request.table == "conversations"]
     assert len(pages_asked) <= 105 + 3 + 11
     assert pages[-1].evidence.short_pages >= 90
+
+
+# --- another page's answer
+
+
+def answer_page_5_with(sandbox: Sandbox, served: str, *, times: int | None) -> None:
+    answer = requests.get(
+        f"{sandbox.url}/v1/conversations?{served}", headers={"Authorization": f"Bearer {sandbox.key}"}
+    )
+    body = json.dumps({**answer.json(), "links": {"next": "/v1/conversations?page=6"}}).encode()
+    sandbox.add_fault(Fault(table="conversations", page=5, descending=False, body=body, times=times))
+
+
+@pytest.mark.parametrize("served", ["page=5&pageSize=100&sort=desc", "page=4&pageSize=100", "page=2&pageSize=100"])
+def test_a_page_that_is_another_one_once_is_asked_for_again(reader: Reader, sandbox: Sandbox, served: str) -> None:
+    answer_page_5_with(sandbox, served, times=1)
+
+    assert reader.read_ids() == sandbox.organisation.ids()
+
+
+def test_a_list_in_an_order_of_its_own_costs_one_more_request(reader: Reader, sandbox: Sandbox) -> None:
+    answer_page_5_with(sandbox, "page=5&pageSize=100&sort=desc", times=None)
+
+    assert sum(page.retries for page in reader.read()) == 1
 
 
 # --- the end of a list

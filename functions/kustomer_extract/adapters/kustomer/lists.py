@@ -77,6 +77,7 @@ class List:
     _lock: Lock = field(default_factory=Lock)
     _moments: Iterator[int] = field(default_factory=partial(count, 1))
     _resumed_at: int = 0
+    _is_unordered: bool = False
     _largest: int = 0
     _asked: int = 0
     _asked_again: int = 0
@@ -121,6 +122,8 @@ class List:
                 if not self._keeps_order(progress, page):
                     yield from self._iter_whole()
                     return None
+                if self._breaks_order(progress, page):
+                    page = self._read_out_of_order(page)
                 if progress.newest_first:
                     if page.asked < shifted:
                         page = self._fill_gap(page)
@@ -161,6 +164,19 @@ class List:
         self.oldest_wanted = None
         for number, page in enumerate(self._iter_ordered(None)):
             yield replace(page, restart=True) if number == 0 else page
+
+    def _breaks_order(self, progress: Progress, page: ListPage) -> bool:
+        """Tell whether ids rose until this page, which does not go on from there: it may be another page's answer."""
+        is_new = not progress.ids or page.number == self._resumed_at
+        if progress.newest_first or self._is_unordered or is_new or not (page.ids and page.has_next):
+            return False
+        return _rises(progress.ids) and not _rises((progress.ids[-1], *page.ids))
+
+    def _read_out_of_order(self, page: ListPage) -> ListPage:
+        """Read such a page again. If it comes the same, that is the list's order, and no more pages are doubted."""
+        again = self.read_page(page.number)
+        self._is_unordered = again.fingerprint == page.fingerprint
+        return replace(again, retries=page.retries + again.retries + 1)
 
     def _has_shifted(self, progress: Progress, page: ListPage) -> bool:
         """Tell whether a page begins with records of the page before it; of a first page, whether it came late."""
@@ -384,6 +400,10 @@ def _exists(identifier: str, table: Table, ask: Callable[[Request], Answer]) -> 
 def _falls(ids: tuple[str, ...]) -> bool:
     """Whether the ids are in falling order, newest first."""
     return all(earlier >= later for earlier, later in pairwise(ids))
+
+
+def _rises(ids: tuple[str, ...]) -> bool:
+    return all(earlier < later for earlier, later in pairwise(ids))
 
 
 def _to_proof(is_proof: bool) -> Proof:  # noqa: FBT001 - it is what is said
