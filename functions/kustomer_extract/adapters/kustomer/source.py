@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kustomer_extract.ports import Clock, EventLog
 
 
-_SEARCH_LATE_SECONDS = 1.5  # the limit of searches is documented by the minute: the two first ones may start at once
+_SEARCH_LATE_SECONDS = 1.5  # the limit of searches is documented by the minute: the second need not wait a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
