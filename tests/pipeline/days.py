@@ -162,6 +162,12 @@ class Days:
 
     # --- what is to be seen
 
+    def picture(self) -> str:
+        """Write down all that outlives a process, on the weakest warehouse."""
+        world, tables = self.world, self.tables.warehouse
+        kept = (world.runs._states, world.runs.recorded, world.queue.messages, world.ports.configs.fetch(ACME))
+        return repr((kept, vars(tables)))
+
     def read(self, table: Table) -> tuple[list[str], list[tuple[str, str]]]:
         """Read a live table: the runs its rows are of, and its rows."""
         rows = self.tables.read(to_live_name(ACME, table))
