@@ -1,7 +1,7 @@
 # Every command that a person or the CI runs. `make` alone lists them.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-cloud test check lint test-newest infra-check infra-check-plans infra-check-policies
+.PHONY: help demo demo-cloud test test-fast check lint test-newest infra-check infra-check-plans infra-check-policies
 .PHONY: audit bench chaos clean docs format fuzz golden licences lock
 SHELL := /bin/bash
 
@@ -50,6 +50,9 @@ demo: $(VENV)/laptop ## sandbox → DuckDB: what the product does, in a minute, 
 
 test: $(VENV)/installed ## all tests that a machine with Python, make and git can run
 	@$(PYTEST) -n auto --dist worksteal
+
+test-fast: $(VENV)/installed ## the rules and the ports, without processes and long searches: on every save
+	@$(PYTEST) -n auto --dist worksteal -q -m "not slow and not emulator" tests/unit tests/fuzz tests/pipeline tests/contract/test_*.py
 
 demo-cloud: $(VENV)/installed ## the function on one machine: message → logs, tables, run document (on Google's emulators if installed)
 	@$(VENV)/bin/python -m tests.system.demo

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+pytestmark = pytest.mark.slow
+
 READS = {
     "configs.fetch", "configs.locate", "load.wait", "runs.fetch", "secrets.fetch_api_key", "source.close",
     "source.find_existing", "source.open", "source.page", "warehouse.count_published",

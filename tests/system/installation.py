@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -33,6 +34,7 @@ _ROOT = Path(__file__).parents[2]
 _TOPIC = "projects/demo-project/topics/kustomer-extract"
 _DATABASE = "kustomer"  # a named one, as deployed
 _START_SECONDS = 30.0
+_NUMBERS = itertools.count(1)
 
 
 def _credentials() -> AnonymousCredentials:
@@ -52,6 +54,7 @@ class Function:
             self.port: int = probe.getsockname()[1]
         began = time.monotonic()
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the function
+        self._forgotten = 0
         command = [sys.executable, "-m", "functions_framework", "--source=functions/main.py", "--target=extract"]
         self.process = subprocess.Popen(
             [*command, "--host=127.0.0.1", f"--port={self.port}"],
@@ -125,9 +128,13 @@ class Function:
         os.killpg(self.process.pid, how)
 
     def read_output(self) -> str:
-        """All that it has written so far."""
-        self._output.seek(0)
+        """All that it has written so far, and that is not forgotten."""
+        self._output.seek(self._forgotten)
         return self._output.read()
+
+    def forget_output(self) -> None:
+        """Forget what it has written so far."""
+        self._forgotten += len(self.read_output().encode())
 
     def close(self) -> None:
         for how in (signal.SIGTERM, signal.SIGKILL):
@@ -142,7 +149,10 @@ class Function:
 
 
 class Installation:
-    """One deployment with the integration `acme`; a context manager.
+    """One deployment with one integration; a context manager.
+
+    Attributes:
+        name: Of the integration.
 
     Args:
         sandbox: Options of the Kustomer sandbox.
@@ -161,6 +171,7 @@ class Installation:
         self.cloud = Cloud(firestore=firestore)
         self.kustomer = Sandbox(**{"conversations": 250, "surveys": 12, **(sandbox or {})})
         self._settings = settings or {}
+        self.name = "acme"
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
@@ -205,14 +216,27 @@ class Installation:
         """Start (another) instance."""
         return Function(self.environment)
 
-    def configure(self, name: str = "acme", **changes: Any) -> None:
+    def begin_anew(self) -> None:
+        """Go on with an integration that never ran, an undisturbed Kustomer and an empty log."""
+        self.name = f"shared{next(_NUMBERS)}"
+        self.cloud.bigquery.faults.clear()
+        self.cloud.bigquery.jobs.all.clear()
+        self.kustomer.clear_faults()
+        self.kustomer.requests.clear()
+        self.kustomer.latency_seconds = 0.0
+        self.pubsub.waiting.clear()
+        self.function.forget_output()
+        self.configure()
+
+    def configure(self, name: str | None = None, **changes: Any) -> None:
         """Edit a configuration document, as a person does in the console."""
+        name = name or self.name
         self.cloud.secrets.add(f"{name}-kustomer-api-key", self.kustomer.key)
         self.firestore.document(f"integrations/{name}").set({"org": name, "status": "PENDING", **changes})
 
     def trigger(self, body: Any = None, *, published_at: datetime | None = None) -> Published:
         """Publish a trigger; nobody has received it yet."""
-        return self.pubsub.publish(body or {"integration": "acme", "trigger": "schedule"}, published_at=published_at)
+        return self.pubsub.publish(body or {"integration": self.name, "trigger": "schedule"}, published_at=published_at)
 
     def run(self, message: Published | None = None, *, deliveries: int = 50) -> list[int]:
         """Deliver a message and all that follows, each until it is acknowledged; return the statuses in order."""
@@ -227,14 +251,21 @@ class Installation:
         assert not waiting, f"not acknowledged after {deliveries} deliveries: {statuses}"
         return statuses
 
-    def read_ids(self, table: str) -> list[str]:
-        """Read the live table's ids, sorted."""
-        return sorted(row["id"] for row in self.bigquery.list_rows(f"kustomer.{table}"))
+    def read_ids(self, table: str, *, of: str | None = None) -> list[str]:
+        """Read the ids of a live table of the integration, or of another one, sorted."""
+        rows = self.bigquery.list_rows(
+            f"kustomer.{of or self.name}_{table}", selected_fields=[bigquery.SchemaField("id", "STRING")]
+        )
+        return sorted(row["id"] for row in rows)
 
     def read_jobs(self) -> list[dict[str, Any]]:
-        """Read `_jobs`, in order of table and start."""
-        rows = [dict(row) for row in self.bigquery.list_rows("kustomer._jobs")]
+        """Read the integration's rows of `_jobs`, in order of start and table."""
+        rows = [dict(row) for row in self.bigquery.list_rows("kustomer._jobs") if row["integration"] == self.name]
         return sorted(rows, key=lambda row: (row["started_at"], row["table_name"]))
+
+    def read_run(self, run_id: str) -> dict[str, Any] | None:
+        """Read the document of one of the integration's runs."""
+        return self.read_document(f"integrations/{self.name}/runs/{run_id}")
 
     def read_document(self, path: str) -> dict[str, Any] | None:
         """Read a document of Firestore."""

@@ -99,7 +99,7 @@ def test_a_published_message_becomes_rows_over_several_hops(emulator: Emulator, 
         (entry,) = wait_for(lambda: finished(installation))
         assert entry.json_payload["hops"] >= 2
         ids = [record["id"] for record in installation.kustomer.organisation.conversations]
-        assert installation.read_ids("acme_conversations") == sorted(ids)
+        assert installation.read_ids("conversations") == sorted(ids)
 
 
 def test_a_transient_failure_is_cured_by_redelivery(emulator: Emulator, topic: Topic) -> None:

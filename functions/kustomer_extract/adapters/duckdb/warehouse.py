@@ -210,7 +210,7 @@ class DuckDbWarehouse:
 
     def is_active(self, integration: IntegrationName) -> bool:
         """Tell whether the integration was marked active."""
-        if not self._file.find_kind("_integrations"):
+        if self._file.read_only and not self._file.find_kind("_integrations"):  # nobody made it yet
             return False
         return bool(self.query(f"SELECT 1 FROM {self._integrations} WHERE name = ?", [integration]))  # noqa: S608 - our own name
 

@@ -1,0 +1,34 @@
+"""One installation, with one process of the function, for all tests that want nothing special of it."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system.installation import Installation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def installations() -> Iterator[Callable[[str], Installation]]:
+    """Open an installation on the Firestore of this name, or take the one that is open."""
+    with ExitStack() as closing:
+
+        @functools.cache
+        def open_installation(firestore: str) -> Installation:
+            return closing.enter_context(Installation(firestore="emulator" if firestore == "emulator" else "standin"))
+
+        yield open_installation
+
+
+@pytest.fixture
+def installation(request: pytest.FixtureRequest, installations: Callable[[str], Installation]) -> Installation:
+    """Begin anew with an integration of one's own; on the stand-in, unless the test is parametrized."""
+    shared = installations(getattr(request, "param", "standin"))
+    shared.begin_anew()
+    return shared
