@@ -129,7 +129,7 @@ class KustomerSource:
         """Look up each of these ids. Raises as `iter_pages`, and `RetryLater` if time is up."""
         self._http.has_answered = True  # ids are looked up after all pages were read
         try:
-            shown = self.read_page(table, 1, until).ids
+            shown = self.read_page(table, 1, until, newest_first=True).ids
             return find_existing(ids, table, partial(self._ask, until), shown=shown)
         except Unwanted as error:
             raise RetryLater("time was up before all records that vanished had been asked for") from error
