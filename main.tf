@@ -154,6 +154,7 @@ module "names" {
     {
       firestore = try(keys(var.firestore), [])
       people    = try(keys(var.people), [])
+      take_back = try(keys(var.take_back), [])
     },
     {
       for name, integration in var.integrations :
@@ -164,6 +165,7 @@ module "names" {
     {
       firestore = module.extract.names.firestore
       people    = module.extract.names.people
+      take_back = keys(local._take_back)
     },
     {
       for name in keys(var.integrations) :

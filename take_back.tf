@@ -5,68 +5,84 @@
 
 variable "take_back" {
   description = "What an earlier destroy, or the removal of an integration, left."
-  type = object({
-    backup_schedule = optional(string)          # its id
-    deployment      = optional(bool, false)     # the database and the dataset
-    integrations    = optional(set(string), []) # documents and API keys
-  })
-  default  = {}
-  nullable = false
+  type        = any # main.tf refuses a name that nothing knows
+  default     = {}
+  nullable    = false
 
   validation {
-    condition = alltrue([
-      for name in var.take_back.integrations :
+    condition = (
+      can(keys(var.take_back)) &&
+      can(tobool(try(var.take_back.deployment, false)))
+    )
+    error_message = "Set take_back to an object, in which deployment is true or false, for example { deployment = true, integrations = [\"acme\"] }."
+  }
+
+  validation {
+    condition = try(alltrue([
+      for name in try(var.take_back.integrations, []) :
       contains(keys(var.integrations), name)
-    ])
-    error_message = "Name in take_back.integrations only what is in integrations, too."
+    ]), false)
+    error_message = "Set take_back.integrations to a list, for example [\"acme\"], and name in it only what is in integrations, too."
   }
 
   validation {
     condition = (
-      var.take_back.backup_schedule == null ||
+      try(var.take_back.backup_schedule, null) == null ||
       can(regex("^[A-Za-z0-9-]+$", var.take_back.backup_schedule))
     )
     error_message = "Set take_back.backup_schedule to what follows backupSchedules/ in the output of `gcloud firestore backups schedules list`."
   }
 }
 
+# The rules above leave only what converts.
+locals {
+  _take_back = {
+    # Its id.
+    backup_schedule = try(tostring(var.take_back.backup_schedule), null)
+    # Whether the database and the dataset are there.
+    deployment = coalesce(try(tobool(var.take_back.deployment), false), false)
+    # Whose documents and API keys are there.
+    integrations = try(toset(var.take_back.integrations), toset([]))
+  }
+}
+
 import {
-  for_each = toset(var.take_back.deployment ? ["kept"] : [])
+  for_each = toset(local._take_back.deployment ? ["kept"] : [])
 
   id = module.extract.import_ids.database
   to = module.extract.google_firestore_database.config
 }
 
 import {
-  for_each = toset(var.take_back.deployment ? ["kept"] : [])
+  for_each = toset(local._take_back.deployment ? ["kept"] : [])
 
   id = module.extract.import_ids.run_expiry
   to = module.extract.google_firestore_field.run_expiry
 }
 
 import {
-  for_each = toset(var.take_back.deployment ? ["kept"] : [])
+  for_each = toset(local._take_back.deployment ? ["kept"] : [])
 
   id = module.extract.import_ids.dataset
   to = module.extract.google_bigquery_dataset.tables
 }
 
 import {
-  for_each = toset(var.take_back.backup_schedule[*])
+  for_each = toset(local._take_back.backup_schedule[*])
 
   id = "${module.extract.import_ids.database}/backupSchedules/${each.key}"
   to = module.extract.google_firestore_backup_schedule.daily[0]
 }
 
 import {
-  for_each = var.take_back.integrations
+  for_each = local._take_back.integrations
 
   id = module.extract.import_ids.documents[each.key]
   to = module.extract.google_firestore_document.integration[each.key]
 }
 
 import {
-  for_each = var.take_back.integrations
+  for_each = local._take_back.integrations
 
   id = module.extract.import_ids.secrets[each.key]
   to = module.extract.google_secret_manager_secret.api_key[each.key]

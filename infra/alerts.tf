@@ -36,7 +36,7 @@ locals {
         document `integrations/$${log.extracted_label.integration}`, or set
         `personal_data` to `false`, and press *Force run* on the scheduler
         job. The next run takes it away; BigQuery's time travel keeps it for
-        seven days more.
+        ${var.time_travel_hours / 24} days more.
       EOT
     }
     guard_refused = {

@@ -75,3 +75,33 @@ run "schedule_to_take_back" {
 
   expect_failures = [var.take_back]
 }
+
+run "one_integration_to_take_back_and_no_list" {
+  command = plan
+
+  variables {
+    take_back = { integrations = "acme" }
+  }
+
+  expect_failures = [var.take_back]
+}
+
+run "deployment_to_take_back_by_name" {
+  command = plan
+
+  variables {
+    take_back = { deployment = "kustomer" }
+  }
+
+  expect_failures = [var.take_back]
+}
+
+run "take_back_and_nothing_in_it" {
+  command = plan
+
+  variables {
+    take_back = "acme"
+  }
+
+  expect_failures = [var.take_back]
+}

@@ -46,6 +46,17 @@ def test_nothing_is_shipped_that_git_ignores() -> None:
     assert run_git("check-ignore", *sorted(list_bundle())) == set()
 
 
+def test_what_pins_providers_and_settings_can_be_committed() -> None:
+    assert run_git("check-ignore", ".terraform.lock.hcl", "terraform.tfvars") == set()
+
+
+def test_line_ends_are_the_same_in_every_checkout() -> None:
+    """Another byte is another hash, and a build for nothing."""
+    tracked = run_git("ls-files", "functions", "requirements.txt")
+
+    assert run_git("check-attr", "eol", "--", *sorted(tracked)) == {f"{path}: eol: lf" for path in tracked}
+
+
 def write_files(root: Path, paths: list[str]) -> None:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)

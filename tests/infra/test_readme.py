@@ -19,10 +19,26 @@ def test_every_address_in_a_command_is_one_of_a_resource() -> None:
 
 
 def test_every_import_of_several_says_which() -> None:
-    several = re.findall(r'^resource "(\w+)" "(\w+)" {\n  for_each', WRITTEN, re.MULTILINE)
+    several = re.findall(r'^resource "(\w+)" "(\w+)" {\n  (?:count|for_each) ', WRITTEN, re.MULTILINE)
     imported = re.findall(r"^terraform import '?module\.extract\.([^ ']+)'? \S+", README, re.MULTILINE)
 
     assert len(imported) > 10
     assert {address for address in imported if "[" in address} == {
         address for address in imported if tuple(address.partition("[")[0].split(".")) in several
     }
+
+
+def test_the_deployer_may_grant_what_is_granted_on_the_project_and_nothing_else() -> None:
+    blocks = re.findall(r'^resource "google_project_iam_member" "\w+" {\n(.*?)^}$', WRITTEN, re.MULTILINE | re.DOTALL)
+    granted = {role for block in blocks for role in re.findall(r'^  role += "(.*)"$', block, re.MULTILINE)}
+    (condition,) = re.findall(r"hasOnly\(\[(.*?)\]\)", README, re.DOTALL)
+
+    assert set(re.findall(r"'(.*?)'", condition)) == granted
+
+
+def test_the_deployer_may_make_saved_queries() -> None:
+    """No other role of the list has `logging.queries.*`."""
+    deployer = README.partition("### Roles of the deployer")[2]
+
+    assert "google_logging_saved_query" in WRITTEN
+    assert "`logging.admin`" in deployer

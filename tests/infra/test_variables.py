@@ -23,8 +23,11 @@ def test_only_what_is_a_decision_must_be_given() -> None:
 
 
 def test_no_unknown_name_is_swallowed() -> None:
-    """What is of type `any` at the root is compared with what infra/variables.tf knows."""
-    loose = {name for name, block in read_variables("main.tf").items() if "any" in block.type.split()}
+    """What is of type `any` at the root is compared with what is known; an object type would drop the rest."""
+    variables = read_variables("main.tf") | read_variables("take_back.tf")
+    loose = {name for name, block in variables.items() if "any" in block.type.split()}
 
-    assert loose == {"firestore", "integrations", "people"}
-    assert all(f"module.extract.names.{name}" in MAIN for name in loose)
+    assert loose == {"firestore", "integrations", "people", "take_back"}
+    assert all(f"module.extract.names.{name}" in MAIN for name in loose - {"take_back"})
+    assert "take_back = keys(local._take_back)" in MAIN
+    assert [name for name, block in variables.items() if "object(" in block.type] == []

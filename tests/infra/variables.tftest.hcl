@@ -454,6 +454,16 @@ run "unknown_name_of_firestore" {
   expect_failures = [output.deployment]
 }
 
+run "unknown_name_of_take_back" {
+  command = plan
+
+  variables {
+    take_back = { integration = ["acme"] }
+  }
+
+  expect_failures = [output.deployment]
+}
+
 run "unknown_names_in_words" {
   command = plan
 
