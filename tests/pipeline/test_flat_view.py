@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kustomer_extract.events import ViewFailed, ViewPublished
 from kustomer_extract.models import JobStatus, Table
-from tests.pipeline.world import World, narrow_columns
+from tests.pipeline.world import TABLES, World, narrow_columns
 
 VIEW = "kustomer.acme_conversations_flat"
 
@@ -66,3 +66,13 @@ def test_a_view_that_cannot_be_made_is_a_warning_alone(world: World) -> None:
     assert set(run(world)) == {JobStatus.SUCCEEDED}
     assert [event.severity for event in world.emitted(ViewFailed)] == ["WARNING"]
     assert world.warehouse.query(f"SELECT mine FROM {VIEW}") == [(1,)]
+
+
+def test_a_table_without_a_flat_view_is_published_without_one(world: World) -> None:
+    world.organisation.records[Table.USERS] = []
+    unwanted = {table.value: {"selected": False} for table in TABLES}
+    world.write({"org": "acme", "tables": {**unwanted, "users": {"selected": True}}})
+
+    assert run(world) == [JobStatus.SUCCEEDED]
+
+    assert world.emitted(ViewPublished) == []

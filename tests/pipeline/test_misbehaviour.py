@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.standins.kustomer.faults import Fault
 
+pytestmark = pytest.mark.slow
+
 TABLES = (Table.CONVERSATIONS, Table.SATISFACTION)
 PAGES = {"first": 1, "middle": 2, "last": 3}
 QUICKER: dict[str, dict[str, Any]] = {

@@ -13,6 +13,7 @@ from kustomer_extract.adapters.laptop.keys import EnvironmentSecretStore
 from kustomer_extract.errors import BrokenPage, ConfigInvalid, KeyRejected, RetryLater, WarehouseRefused
 from kustomer_extract.models import Colour, IntegrationName, JobStatus, Staged, Table, Trigger, colour
 from kustomer_extract.pipeline.invocation import Outcome
+from kustomer_extract.pipeline.run import stop
 from tests.pipeline.faults import Killed, Strike, intercept
 from tests.pipeline.world import ACME, TABLES, World, to_record
 
@@ -679,3 +680,42 @@ def test_a_schedule_and_a_forced_run_in_the_same_second_are_one_run(world: World
     assert outcome.state is not None
     assert outcome.state.trigger is Trigger.MANUAL
     assert world.deliver(schedule).reason == "superseded"
+
+
+# --- a person ends it
+
+
+def test_a_run_that_a_person_interrupts_is_ended_with_the_reason_and_publishes_nothing(world: World) -> None:
+    message = world.trigger()
+    with pytest.raises(Killed):
+        world.deliver(message, intercept(world.ports, Strike(at=12)))
+
+    state = stop(message, world.ports, limits=world.limits, reason="interrupted")
+
+    assert state is not None
+    assert state.finished_at is not None
+    assert {(job.status, job.error_code, job.error) for job in state.jobs} == {
+        (JobStatus.SKIPPED, "stopped", "interrupted")
+    }
+    assert [world.live(table) for table in TABLES] == [None, None]
+
+
+def test_there_is_nothing_to_interrupt_before_a_run_and_after_it(world: World) -> None:
+    message = world.trigger()
+    assert stop(message, world.ports, limits=world.limits, reason="interrupted") is None
+    state = world.run(message).state
+
+    assert stop(message, world.ports, limits=world.limits, reason="interrupted") == world.runs.fetch(ACME)
+    assert state is not None
+    assert {job.status for job in state.jobs} == {JobStatus.SUCCEEDED}
+
+
+def test_a_document_that_is_deleted_in_mid_run_stops_it(world: World) -> None:
+    def delete(_table: Table, page: int) -> None:
+        if page == 2:
+            world.delete()
+
+    world.organisation.fail = delete
+
+    assert set(statuses(world.run()).values()) == {(JobStatus.SKIPPED, "stopped")}
+    assert [world.live(table) for table in TABLES] == [None, None]

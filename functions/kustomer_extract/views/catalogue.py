@@ -15,13 +15,13 @@ from kustomer_extract.views.expressions import CREATED, FIRST_DONE, Count, Durat
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kustomer_extract.views.expressions import Expression
+    from kustomer_extract.views.expressions import Catalogued
 
 _IN, _RESPONSE, _LEVEL, _SLA = (
     f"attributes.{name}" for name in ("firstMessageIn", "firstResponse", "satisfactionLevel", "sla")
 )
 
-_CONVERSATION: Mapping[str, tuple[Expression, str]] = {
+_CONVERSATION: Mapping[str, tuple[Catalogued, str]] = {
     "conversation_id": (Path("id"), "Id of the conversation. One row each."),
     "customer_id": (Path("relationships.customer.data.id"), "Id of the customer."),
     "status": (Path("attributes.status"), "open, snoozed or done."),
@@ -102,7 +102,7 @@ _CONVERSATION: Mapping[str, tuple[Expression, str]] = {
     "loaded_at": (Path("_batch_runtime"), "Start of the run that loaded this row."),
 }
 
-_SATISFACTION: Mapping[str, tuple[Expression, str]] = {
+_SATISFACTION: Mapping[str, tuple[Catalogued, str]] = {
     "satisfaction_id": (Path("id"), "Id of the survey. One row each."),
     "name": (Path("attributes.name"), "Name of the survey."),
     "form_type": (Path("attributes.formType"), "csat."),
@@ -119,7 +119,7 @@ _SATISFACTION: Mapping[str, tuple[Expression, str]] = {
     "loaded_at": (Path("_batch_runtime"), "Start of the run that loaded this row."),
 }
 
-COLUMNS: Mapping[Table, Mapping[str, tuple[Expression, str]]] = {
+COLUMNS: Mapping[Table, Mapping[str, tuple[Catalogued, str]]] = {
     Table.CONVERSATIONS: _CONVERSATION,
     Table.SATISFACTION: _SATISFACTION,
 }

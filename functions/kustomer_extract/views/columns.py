@@ -5,9 +5,10 @@ A view names only columns that its table has.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from kustomer_extract.schema import iter_paths
 from kustomer_extract.views.catalogue import COLUMNS
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.models import Table
     from kustomer_extract.schema import Field
-    from kustomer_extract.views.expressions import Expression
+    from kustomer_extract.views.expressions import Catalogued, Expression
 
 LIST_MARK = "[]"  # behind the name of a custom attribute that holds a list
 _MIN_MEASURED = 100  # rows that are needed to confirm a unit
@@ -130,7 +131,7 @@ def build_view(
     return FlatView(table=table, columns=tuple(columns), per_second=per_second)
 
 
-def _narrow(expression: Expression, paths: Collection[str]) -> Expression | None:
+def _narrow(expression: Catalogued, paths: Collection[str]) -> Catalogued | None:
     """Remove from an expression the columns that the table lacks; None if it has no meaning without them."""
     match expression:
         case Path(path) | Count(path) | Only(path) | Duration(path):
@@ -141,8 +142,8 @@ def _narrow(expression: Expression, paths: Collection[str]) -> Expression | None
         case Seconds(since, until):
             left = tuple(path for path in since if path in paths)
             return Seconds(left, until) if left and until in paths else None
-        case Custom():
-            return expression
+        case _ as never:
+            assert_never(never)
 
 
 def _build_custom(names: Iterable[str]) -> list[ViewColumn]:
@@ -175,5 +176,4 @@ def _to_snake_case(name: str) -> str:
 def _iter_names(stem: str) -> Iterable[str]:
     """Yield the name, then the name with numbers: attributes may differ in case only, and columns must not."""
     yield stem
-    for number in range(2, 10_000):
-        yield f"{stem}_{number}"
+    yield from (f"{stem}_{number}" for number in itertools.count(2))

@@ -61,4 +61,5 @@ class Custom:
     type: str
 
 
-Expression: TypeAlias = Path | Count | Only | First | Seconds | Duration | Custom
+Catalogued: TypeAlias = Path | Count | Only | First | Seconds | Duration
+Expression: TypeAlias = Catalogued | Custom

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from kustomer_extract.views.expressions import (
     CREATED,
@@ -82,6 +82,8 @@ class _Writer:
                 if kind == "JSON":
                     return self.dialect.json.format(custom, key)
                 return self.dialect.scalar.format(custom, key, self.dialect.types[kind])
+            case _ as never:
+                assert_never(never)
 
     def refer(self, path: str) -> str:
         """Write a path: ``"attributes"[1]."sla"."name"``. It is NULL if a part is absent."""
