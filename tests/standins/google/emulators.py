@@ -68,6 +68,11 @@ class Emulator:
                 return
 
 
+def find_sdk() -> Path | None:
+    """Find Google's SDK; None where it is not installed."""
+    return _sdk_root() if shutil.which("gcloud") else None
+
+
 @functools.cache
 def _sdk_root() -> Path:
     """Find Google's SDK: around the command itself, or, where that is a mere wrapper, where it says."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tests.standins.google.bigquery import discovery
 from tests.standins.google.bigquery.catalog import Catalog
 from tests.standins.google.bigquery.faults import Faults
 from tests.standins.google.bigquery.jobs import Job, Jobs
@@ -108,6 +109,7 @@ class BigQuery:
             for method, pattern, route in () if ordered else self._routes:
                 match = re.fullmatch(pattern, request.path)
                 if match and method == request.method:
+                    _judge(request)
                     return route(request, *match.groups())
         except Refusal as refused:
             refusal = refused
@@ -204,6 +206,16 @@ class BigQuery:
         answer = json_answer(self.jobs.insert(project, body, bytes(content)))
         del self._uploads[session]
         return answer
+
+
+def _judge(request: Request) -> None:
+    """Refuse what BigQuery's discovery document does not know; the pieces of an upload are no part of it."""
+    if request.method == "PUT":
+        return
+    is_multipart = request.query.get("uploadType") == "multipart"
+    body = json.loads((_split_multipart(request)[0] if is_multipart else request.body) or b"null")
+    if faults := list(discovery.find_faults(request.method, request.path, request.query, body)):
+        raise invalid(f"Not in BigQuery's discovery document: {'; '.join(faults)}")
 
 
 def _split_multipart(request: Request) -> tuple[bytes, bytes]:
