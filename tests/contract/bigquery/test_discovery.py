@@ -54,7 +54,7 @@ def test_what_the_api_does_not_know_is_a_fault(
 
 
 def test_the_stand_in_refuses_what_the_document_does_not_know(clients: CloudClients) -> None:
-    job = {"configuration": {"query": {"query": "SELECT 1", "langauge": "GoogleSQL"}}}
+    job = {"configuration": {"query": {"query": "SELECT 1", "qurey": "GoogleSQL"}}}
 
-    with pytest.raises(BadRequest, match=r"configuration\.query has no field langauge"):
+    with pytest.raises(BadRequest, match=r"configuration\.query has no field qurey"):
         clients.bigquery._connection.api_request("POST", "/projects/demo-project/jobs", data=job)  # type: ignore[no-untyped-call]  # google-cloud-core has no annotations
