@@ -11,6 +11,7 @@ Longer than 200 lines, because it has a few lines for each of them.
     ├── UnreadableMessage      a message that this product did not send: it is dropped and not redelivered
     ├── UsageError             a command that cannot be understood, or that is not possible here
     ├── Unwanted               nobody waits for this page any more: the fetch stops
+    ├── Unanswered             a question of `check --report` has no answer: its line says why
     ├── RequestFailed          one attempt of a request failed: `http` decides whether to try again
     │   ├── Transient              another attempt may succeed
     │   └── Unauthorised           the key was not accepted for this request
@@ -78,6 +79,10 @@ class UsageError(ExtractError):
 
 class Unwanted(ExtractError):
     """A fetch has stopped because nobody waits for its page any more."""
+
+
+class Unanswered(ExtractError):
+    """Something could not be found out for a report. The message may be published; our other errors name hosts."""
 
 
 class RequestFailed(ExtractError):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.lists import to_request
-from kustomer_extract.errors import BrokenPage, ExtractError, KeyRejected, RoleMissing, Unwanted
+from kustomer_extract.errors import BrokenPage, ExtractError, KeyRejected, RoleMissing, Unanswered, Unwanted
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 2
 _MISSING = {401, 403}
-
-
-class NotSeenError(Exception):
-    """Something could not be found out. The message may be published; our other errors name hosts."""
 
 
 class Asking:
@@ -37,20 +33,20 @@ class Asking:
     def __init__(self, ask: Callable[[Request], Answer]) -> None:
         self.attempts: list[Attempt] = []
         self._ask = ask
-        self._known: dict[tuple[object, ...], Answer | NotSeenError] = {}
+        self._known: dict[tuple[object, ...], Answer | Unanswered] = {}
 
     def get(self, request: Request) -> Answer:
         """Send a request, unless it was sent before.
 
         Raises:
-            NotSeenError: there is no answer.
+            Unanswered: there is no answer.
             KeyRejected: the key is refused, so there will be no answers at all.
         """
         key = (request.path, *sorted(request.query.items()), request.body)
         if key not in self._known:
             self._known[key] = self._try(request)
         known = self._known[key]
-        if isinstance(known, NotSeenError):
+        if isinstance(known, Unanswered):
             raise known
         return known
 
@@ -71,7 +67,7 @@ class Asking:
         counts = Counter(attempt.status for attempt in self.attempts[since:])
         return ", ".join(f"{count} x {status}" for status, count in sorted(counts.items())) or "nothing"
 
-    def _try(self, request: Request) -> Answer | NotSeenError:
+    def _try(self, request: Request) -> Answer | Unanswered:
         before = len(self.attempts)
         try:
             return self._ask(replace(request, attempts=_ATTEMPTS))
@@ -79,13 +75,13 @@ class Asking:
             raise
         except RoleMissing:
             first = next((one.status for one in self.attempts[before:] if one.status in _MISSING), None)
-            return NotSeenError(f"not looked at: the key lacks the role `{request.role}` (answered with {first})")
+            return Unanswered(f"not looked at: the key lacks the role `{request.role}` (answered with {first})")
         except Unwanted:
-            return NotSeenError("not looked at: time was up")
+            return Unanswered("not looked at: time was up")
         except BrokenPage as error:
-            return NotSeenError(f"refused with {error.status_code}" if error.status_code else "the answer is no page")
+            return Unanswered(f"refused with {error.status_code}" if error.status_code else "the answer is no page")
         except ExtractError:
-            return NotSeenError(f"no good answer: {self.count_statuses(before)}")
+            return Unanswered(f"no good answer: {self.count_statuses(before)}")
 
 
 def collect_ids(records: Iterable[JsonObject]) -> set[str]:

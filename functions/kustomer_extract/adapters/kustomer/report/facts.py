@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.report import lists, searches
-from kustomer_extract.adapters.kustomer.report.asking import Asking, NotSeenError
+from kustomer_extract.adapters.kustomer.report.asking import Asking
 from kustomer_extract.adapters.kustomer.report.shapes import compare, describe, find, list_names_like, span
-from kustomer_extract.errors import ExtractError, KeyRejected
+from kustomer_extract.errors import ExtractError, KeyRejected, Unanswered
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Fact:
 
     Attributes:
         number: Its number in docs/kustomer-api.md; empty for additional facts.
-        look: Returns what was found out, or raises `NotSeenError`.
+        look: Returns what was found out, or raises `Unanswered`.
     """
 
     number: str
@@ -144,7 +144,7 @@ def _to_place(fact: Fact) -> int:
 def _tell(look: Callable[[Asking], str], asking: Asking) -> str:
     try:
         return look(asking)
-    except NotSeenError as reason:
+    except Unanswered as reason:
         return str(reason)
     except KeyRejected:
         raise

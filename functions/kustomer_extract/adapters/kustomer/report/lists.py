@@ -9,10 +9,11 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.lists import to_request
-from kustomer_extract.adapters.kustomer.report.asking import Asking, NotSeenError, collect_ids
+from kustomer_extract.adapters.kustomer.report.asking import Asking, collect_ids
 from kustomer_extract.adapters.kustomer.search.requests import CREATED, Place
 from kustomer_extract.adapters.kustomer.search.requests import to_request as to_search
 from kustomer_extract.adapters.kustomer.search.windows import Window
+from kustomer_extract.errors import Unanswered
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def tell_page_sizes(asking: Asking) -> str:
 def _attempt(asking: Asking, size: int) -> str:
     try:
         answer = asking.get(to_request(Table.CONVERSATIONS, 1, page_size=size, is_asked_again=False))
-    except NotSeenError as reason:
+    except Unanswered as reason:
         return str(reason)
     meta = answer.content.get("meta")
     stated = meta.get("pageSize") if isinstance(meta, dict) else None
@@ -63,7 +64,7 @@ def tell_depth(asking: Asking) -> str:
             ids = collect_ids(asking.read(Table.CONVERSATIONS, page))
             told.append(f"page {page}: {len(ids)} rows, {len(ids & before)} of them seen on the page before")
             before = ids
-        except NotSeenError as reason:
+        except Unanswered as reason:
             told.append(f"page {page}: {reason}")
     return "; ".join(told)
 
@@ -103,7 +104,7 @@ def tell_concurrency(asking: Asking) -> str:
 def _attempt_page(asking: Asking, page: int) -> None:
     try:
         asking.get(to_request(Table.CONVERSATIONS, page, page_size=1, is_asked_again=False))
-    except NotSeenError:
+    except Unanswered:
         return
 
 
@@ -129,7 +130,7 @@ def tell_roles(asking: Asking) -> str:
         try:
             asking.get(request)
             told.append(f"`{request.path}`: granted")
-        except NotSeenError as reason:
+        except Unanswered as reason:
             told.append(f"`{request.path}`: {reason}")
     return "; ".join(told)
 

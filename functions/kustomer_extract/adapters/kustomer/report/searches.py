@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kustomer_extract.adapters.kustomer.report.asking import Asking, NotSeenError
 from kustomer_extract.adapters.kustomer.report.shapes import find, to_seconds
 from kustomer_extract.adapters.kustomer.search.requests import (
     CREATED,
@@ -17,12 +16,14 @@ from kustomer_extract.adapters.kustomer.search.requests import (
     to_request,
 )
 from kustomer_extract.adapters.kustomer.search.windows import WITHOUT_TIME, Window
+from kustomer_extract.errors import Unanswered
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kustomer_extract.adapters.kustomer.http import Request
+    from kustomer_extract.adapters.kustomer.report.asking import Asking
 
 _CHOICES: Mapping[str, Mapping[str, bool]] = {
     "nothing said": {},
@@ -39,7 +40,7 @@ def tell_deleted(asking: Asking) -> str:
         try:
             total = to_found(asking.get(_to_count(more))).total
             told.append(f"{word}: {total}")
-        except NotSeenError as reason:
+        except Unanswered as reason:
             told.append(f"{word}: {reason}")
     return "; ".join(told)
 
@@ -86,6 +87,6 @@ def tell_not_set(asking: Asking) -> str:
             found = to_found(asking.get(to_request(place, CREATED, WITHOUT_TIME)))
             timed = sum(to_created_ms(record) is not None for record in found.records)
             told.append(f"`{place}`: accepted, {found.total} found, {timed} of {len(found.records)} have a time")
-        except NotSeenError as reason:
+        except Unanswered as reason:
             told.append(f"`{place}`: {reason}")
     return "; ".join(told)
