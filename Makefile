@@ -51,8 +51,9 @@ demo: $(VENV)/laptop ## sandbox → DuckDB: what the product does, in a minute, 
 test: $(VENV)/installed ## all tests that a machine with Python, make and git can run
 	@$(PYTEST) -n auto --dist worksteal
 
-test-fast: $(VENV)/installed ## the rules and the ports, without processes and long searches: on every save
-	@$(PYTEST) -n auto --dist worksteal -q -m "not slow and not emulator" tests/unit tests/fuzz tests/pipeline tests/contract/test_*.py
+test-fast: $(VENV)/installed ## the rules and the ports, without processes and long searches: for every save
+	@$(PYTEST) -n auto --dist worksteal -q -m "not slow and not emulator" --hypothesis-profile=fast \
+	  tests/unit tests/fuzz tests/contract/test_*.py
 
 demo-cloud: $(VENV)/installed ## the function on one machine: message → logs, tables, run document (on Google's emulators if installed)
 	@$(VENV)/bin/python -m tests.system.demo

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import hypothesis
+
 from tests.standins.google import emulators
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pytest
+
+
+hypothesis.settings.register_profile("fast", max_examples=15)  # of `make test-fast`; the others try a hundred
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

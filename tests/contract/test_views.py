@@ -61,7 +61,7 @@ SPARSE = {"id": "c2", "type": "conversation", "attributes": [{"createdAt": "2031
 BARE = {"id": "c3", "type": "conversation"}
 
 
-@pytest.fixture(params=["duckdb", "bigquery"])
+@pytest.fixture(params=["duckdb", pytest.param("bigquery", marks=pytest.mark.slow)])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlBench]:
     if request.param == "bigquery":
         clients: CloudClients = request.getfixturevalue("clients")

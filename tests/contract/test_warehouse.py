@@ -49,7 +49,7 @@ SCHEMA = (
 NARROW = (build_field("id", "STRING"), build_field("type", "STRING"))
 
 
-@pytest.fixture(params=["duckdb", "bigquery", "memory"])
+@pytest.fixture(params=["duckdb", pytest.param("bigquery", marks=pytest.mark.slow), "memory"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     if request.param == "bigquery":
         clients: CloudClients = request.getfixturevalue("clients")

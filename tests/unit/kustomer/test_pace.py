@@ -19,6 +19,7 @@ NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 WINDOWS: tuple[Literal["fixed", "sliding"], ...] = ("fixed", "sliding")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("limit", [300, 500, 1000, 2000])
 @pytest.mark.parametrize("latency", [0.05, 0.5, 2.0])
@@ -116,6 +117,7 @@ def test_others_within_their_part_take_nothing_of_ours(window: Literal["fixed", 
     assert record.refused == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("limit", [300, 1000])
 @pytest.mark.parametrize("latency", [0.05, 0.5, 2.0])
@@ -148,6 +150,7 @@ def test_a_remainder_that_makes_no_sense_is_ignored(remaining: str) -> None:
     assert (state.limit, state.others) == (600, (0.0, 0.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(300, 1000), (1000, 300), (2000, 500)])
 @pytest.mark.parametrize("window", WINDOWS)
 def test_a_limit_may_change_in_mid_run(window: Literal["fixed", "sliding"], before: int, after: int) -> None:
