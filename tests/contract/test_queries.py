@@ -123,6 +123,7 @@ def test_there_are_enough_questions() -> None:
     assert len(QUESTIONS) >= 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.title)
 def test_a_query_gives_the_answer_that_is_shown_in_both_dialects(desk: Desk, question: Question) -> None:
     answer, size = to_text(*desk.ask_duckdb(question.duckdb)), count_bytes(question, desk.sizes)

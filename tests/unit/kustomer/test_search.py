@@ -175,7 +175,7 @@ def test_nights_and_busy_days_cost_no_more() -> None:
     assert len(index.asked) <= 3 * 18_000 / 500 + 12
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=min(60, settings().max_examples), deadline=None)
 @given(
     days=st.lists(st.integers(0, 20_000), max_size=40),
     burst=st.integers(0, 1600),
