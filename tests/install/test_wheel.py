@@ -64,8 +64,9 @@ def test_the_wheel_runs_an_extraction(dist: Path, tmp_path: Path) -> None:
     )
     (tmp_path / "kustomer.yaml").write_text("integrations: {acme: {org: acme}}")
     wheel = dist / "kustomer_extract-0.1.0-py3-none-any.whl"
-    install = ("install", "--quiet", "--disable-pip-version-check", "--constraint", str(pins), f"{wheel}[laptop]")
-    for command in ((PYTHON, "-I", "-m", "venv", "v"), ("v/bin/python", "-I", "-m", "pip", *install)):
+    pip = (sys.executable, "-I", "-m", "pip", "--python", "v/bin/python", "--disable-pip-version-check")
+    install = ("install", "--quiet", "--constraint", str(pins), f"{wheel}[laptop]")
+    for command in ((PYTHON, "-I", "-m", "venv", "--without-pip", "v"), (*pip, *install)):
         done = run(*command, cwd=tmp_path)
         assert done.returncode == 0, done.stdout
 
