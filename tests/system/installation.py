@@ -129,8 +129,9 @@ class Function:
 
     def read_output(self) -> str:
         """All that it has written so far, and that is not forgotten."""
-        self._output.seek(self._forgotten)
-        return self._output.read()
+        # Not by seeking: the process shares the position, and would write over what it has written.
+        size = os.fstat(self._output.fileno()).st_size - self._forgotten
+        return os.pread(self._output.fileno(), size, self._forgotten).decode()
 
     def forget_output(self) -> None:
         """Forget what it has written so far."""
