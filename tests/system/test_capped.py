@@ -1,8 +1,4 @@
-"""25,000 conversations behind a list that shows 10,000: all of them, whatever changes, dies or is late meanwhile.
-
-A list shows its cap in four ways, and `tests/contract/kustomer/test_ways.py` shows that each leads to the same search;
-here two of them are searched in the function, and the other two on the laptop.
-"""
+"""25,000 conversations behind a list that shows 10,000: all of them, whatever changes, dies or is late meanwhile."""
 
 from __future__ import annotations
 
@@ -107,7 +103,7 @@ def kill_while_it_searches(installation: Installation, message: Published) -> No
         installation.function.signal(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("way", ["unlinked", "repeated"])
+@pytest.mark.parametrize("way", ["unlinked", "refused", "repeated", "empty"])
 def test_in_the_function_over_several_hops_with_kills_in_between_every_row_comes_once(
     way: CapWay,
 ) -> None:
@@ -132,7 +128,7 @@ def test_in_the_function_over_several_hops_with_kills_in_between_every_row_comes
         assert len(statuses) > 2
 
 
-@pytest.mark.parametrize("way", ["refused", "empty"])
+@pytest.mark.parametrize("way", ["unlinked", "refused", "repeated", "empty"])
 def test_on_the_laptop_every_row_comes_once(way: CapWay, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     life, laptop = Life(), Laptop(tmp_path, capsys)
     laptop.configure(tables=TABLES, rate_share=1.0)
