@@ -31,10 +31,10 @@ def to_pause_seconds(headers: Mapping[str, str], *, now: datetime, refusals: int
         refusals: Pauses since the last good answer.
         jitter: A random number from 0 to 1.
     """
-    there = _parse_date(headers.get("date")) or now
+    there = parse_date(headers.get("date")) or now
     after = headers.get("retry-after")
     seconds = _parse_seconds(after)
-    if seconds is None and (moment := _parse_date(after)):
+    if seconds is None and (moment := parse_date(after)):
         seconds = max(0.0, (moment - there).total_seconds())
     if seconds is not None and (seconds > 0 or (seconds == 0 and refusals == 0)):
         return min(seconds, _MAX_PAUSE_SECONDS)
@@ -59,7 +59,7 @@ def _parse_seconds(text: str | None) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-def _parse_date(text: str | None) -> datetime | None:
+def parse_date(text: str | None) -> datetime | None:
     """Read an HTTP date; None for anything else."""
     try:
         moment = parsedate_to_datetime(text or "")

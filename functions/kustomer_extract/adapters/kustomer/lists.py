@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kustomer_extract.adapters.kustomer.http import NOT_FOUND, Request, take
+from kustomer_extract.adapters.kustomer.ids import to_made_ms
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, ListPage, Progress, to_list_page
 from kustomer_extract.errors import BrokenPage, NeedsPerson, RetryLater, Truncated
@@ -202,11 +203,11 @@ class List:
         return not page.has_next or self._is_beyond(page)
 
     def _is_beyond(self, page: ListPage) -> bool:
-        """Whether every record of the page is too old. An id begins with the second in which it was made."""
+        """Whether every record of the page is too old, by the time in its id."""
         if self.oldest_wanted is None or not page.ids:
             return False
-        times = [_to_epoch(identifier) for identifier in page.ids]
-        limit = self.oldest_wanted - _IMPORT_MARGIN_SECONDS
+        times = [to_made_ms(identifier) for identifier in page.ids]
+        limit = (self.oldest_wanted - _IMPORT_MARGIN_SECONDS) * 1000
         return all(time is not None and time < limit for time in times)
 
     def _resume(self, progress: Progress) -> Progress:
@@ -408,11 +409,3 @@ def _rises(ids: tuple[str, ...]) -> bool:
 
 def _to_proof(is_proof: bool) -> Proof:  # noqa: FBT001 - it is what is said
     return Proof.NEWEST if is_proof else Proof.NONE
-
-
-def _to_epoch(identifier: str) -> float | None:
-    """Read from an id when its record was made: its first eight hexadecimal digits are the second."""
-    try:
-        return float(int(identifier[:8], 16))
-    except ValueError:
-        return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kustomer_extract.adapters.kustomer.ids import to_made_ms
 from kustomer_extract.adapters.kustomer.search.cursor import Sweep
-from kustomer_extract.adapters.kustomer.search.requests import to_created_ms, to_made_ms
+from kustomer_extract.adapters.kustomer.search.requests import to_created_ms
 from kustomer_extract.errors import Truncated
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import enum
 import json
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from kustomer_extract.adapters.kustomer.headers import parse_date
 from kustomer_extract.adapters.kustomer.http import Request
 from kustomer_extract.adapters.kustomer.search.windows import PAGE_SIZE
 from kustomer_extract.errors import BrokenPage
@@ -35,7 +34,6 @@ class Place(enum.StrEnum):
     ARCHIVE = "/v1/customers/archive/search"
 
 
-_ID = re.compile(r"[0-9a-f]{24}")
 CREATED, UPDATED = "conversation_created_at", "conversation_updated_at"
 
 
@@ -127,11 +125,6 @@ def to_created_ms(record: JsonObject) -> int | None:
     return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) if moment else None
 
 
-def to_made_ms(identifier: str) -> int | None:
-    """Read when a record was made off its id: the first eight of 24 hexadecimal digits are the second."""
-    return int(identifier[:8], 16) * 1000 if _ID.fullmatch(identifier) else None
-
-
 def to_text(moment: int) -> str:
     """Write a time: ``2026-01-01T00:00:00.000Z``."""
     written = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=moment)
@@ -144,8 +137,7 @@ def to_ms(moment: datetime) -> int:
 
 
 def _to_moment(text: str | None) -> datetime:
-    try:
-        moment = parsedate_to_datetime(text or "")
-    except (OverflowError, ValueError) as error:
-        raise BrokenPage("the answer of the search has no Date; is there a proxy that takes it away?") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = parse_date(text)
+    if moment is None:
+        raise BrokenPage("the answer of the search has no Date; is there a proxy that takes it away?")
+    return moment
