@@ -1,10 +1,11 @@
-# The root module: what `terraform apply` reads first. Everything it makes is
-# in ./infra, one file per entity; infra/README.md explains and lists it.
+# The root module, from which `terraform apply` starts. All resources are in
+# ./infra. infra/README.md explains its files.
 #
 #   terraform init
 #   terraform apply -var project_id=… -var region=… -var 'integrations={acme={org="acme", personal_data=true}}'
 #
-# State is kept in this directory; cloudbuild.yaml puts it in a bucket.
+# Terraform keeps its state in this directory. With cloudbuild.yaml it is in a
+# bucket.
 
 terraform {
   required_version = ">= 1.11.0" # write-only arguments
@@ -40,11 +41,11 @@ provider "google-beta" {
   region  = var.region
 }
 
-# Types, defaults and rules are those of infra/variables.tf: what is left null
+# infra/variables.tf has the types, defaults and rules. A variable that is null
 # here gets its default there.
 
 variable "api_keys" {
-  description = "Kustomer API keys by integration; better added by gcloud."
+  description = "Kustomer API keys by integration. Adding them with gcloud is better."
   type        = map(string)
   default     = null
   ephemeral   = true
@@ -52,30 +53,30 @@ variable "api_keys" {
 }
 
 variable "deletion_protection" {
-  description = "Whether what holds data survives `terraform destroy`."
+  description = "Whether stored data survives `terraform destroy`."
   type        = bool
   default     = null
 }
 
 variable "firestore" {
-  description = "Place, backup and recovery of the configuration."
+  description = "Location, backup and recovery of the configuration database."
   type        = any
   default     = null
 }
 
 variable "integrations" {
-  description = "Kustomer organisations, each under its permanent name."
+  description = "Kustomer organisations, each under a permanent name."
   type        = any
 }
 
 variable "kms_key_name" {
-  description = "Your own encryption key for everything that is stored."
+  description = "Your own encryption key for all stored data."
   type        = string
   default     = null
 }
 
 variable "labels" {
-  description = "Labels for everything that can have some."
+  description = "Labels for every resource that can have labels."
   type        = map(string)
   default     = null
 }
@@ -87,13 +88,13 @@ variable "location" {
 }
 
 variable "memory" {
-  description = "Of a function's instance; 512Mi, unless given."
+  description = "Memory of an instance of the function; the default is 512Mi."
   type        = string
   default     = null
 }
 
 variable "name" {
-  description = "What the names of all resources begin with."
+  description = "The names of all resources begin with this name."
   type        = string
   default     = null
 }
@@ -105,7 +106,7 @@ variable "notification_emails" {
 }
 
 variable "people" {
-  description = "Who may read tables, edit the configuration, operate."
+  description = "Who may read tables, edit the configuration or operate runs."
   type        = any
   default     = null
 }
@@ -116,12 +117,12 @@ variable "project_id" {
 }
 
 variable "region" {
-  description = "Where everything is and runs; cannot be changed later."
+  description = "Where data is stored and code runs; cannot be changed later."
   type        = string
 }
 
 variable "time_travel_hours" {
-  description = "For how long BigQuery keeps what tables held before."
+  description = "For how many hours BigQuery keeps earlier contents of tables."
   type        = number
   default     = null
 }
@@ -145,8 +146,8 @@ module "extract" {
   time_travel_hours   = var.time_travel_hours
 }
 
-# Terraform drops unknown names without a word. The types of infra/variables.tf
-# cannot see them, so the objects are of type `any` here.
+# Terraform silently drops attributes that an object type does not have. So the
+# objects are of type `any` here, and this module reports unknown names.
 module "names" {
   source = "./infra/names"
 
@@ -175,7 +176,7 @@ module "names" {
 }
 
 output "dashboard" {
-  description = "The page with rows, minutes, retries and drift."
+  description = "The dashboard with rows, minutes, retries and drift."
   value       = module.extract.dashboard
 }
 

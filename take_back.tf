@@ -1,11 +1,11 @@
-# What `terraform destroy` leaves alone while `deletion_protection` is on, and
-# what the removal of an integration does, is there already when the next
-# apply wants to make it. With this variable that apply takes it back instead.
-# What Terraform knows is not imported again: the variable may stay set.
+# While `deletion_protection` is on, `terraform destroy` and the removal of an
+# integration do not delete what holds data. A later apply would fail, because
+# it tries to create what exists. With this variable it imports it instead.
+# Terraform does not import again what its state has, so the variable may stay.
 
 variable "take_back" {
-  description = "What an earlier destroy, or the removal of an integration, left."
-  type        = any # main.tf refuses a name that nothing knows
+  description = "What an earlier destroy or the removal of an integration left behind."
+  type        = any # main.tf refuses unknown names
   default     = {}
   nullable    = false
 
@@ -14,7 +14,7 @@ variable "take_back" {
       can(keys(var.take_back)) &&
       can(tobool(try(var.take_back.deployment, false)))
     )
-    error_message = "Set take_back to an object, in which deployment is true or false, for example { deployment = true, integrations = [\"acme\"] }."
+    error_message = "Set take_back to an object whose deployment is true or false, for example { deployment = true, integrations = [\"acme\"] }."
   }
 
   validation {
@@ -22,7 +22,7 @@ variable "take_back" {
       for name in try(var.take_back.integrations, []) :
       contains(keys(var.integrations), name)
     ]), false)
-    error_message = "Set take_back.integrations to a list, for example [\"acme\"], and name in it only what is in integrations, too."
+    error_message = "Set take_back.integrations to a list, for example [\"acme\"]. Each name in it must also be in integrations."
   }
 
   validation {
@@ -34,14 +34,14 @@ variable "take_back" {
   }
 }
 
-# The rules above leave only what converts.
+# The validations above have refused every value that these cannot convert.
 locals {
   _take_back = {
-    # Its id.
+    # The id of the backup schedule.
     backup_schedule = try(tostring(var.take_back.backup_schedule), null)
-    # Whether the database and the dataset are there.
+    # Whether the database and the dataset exist.
     deployment = coalesce(try(tobool(var.take_back.deployment), false), false)
-    # Whose documents and API keys are there.
+    # The integrations whose documents and secrets exist.
     integrations = try(toset(var.take_back.integrations), toset([]))
   }
 }

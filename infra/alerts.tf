@@ -1,5 +1,5 @@
-# Who is told what. Each text says what to do; error codes are those of
-# functions/kustomer_extract/errors.py.
+# The alerts, and who gets them. Each text says what to do. The error codes are
+# those of functions/kustomer_extract/errors.py.
 
 locals {
   _guard_codes = ["guard_refused"]
@@ -28,15 +28,14 @@ locals {
       title    = "a column with words of customers was added"
       advice   = <<-EOT
         The published table `$${log.extracted_label.table}` of
-        `$${log.extracted_label.integration}` now has a column that it had not
-        before, and the schema marks it as words of or about customers. The
-        log line names it.
+        `$${log.extracted_label.integration}` has a new column. The schema
+        marks it as words of or about customers. The log line names it.
 
-        If nobody meant that: set the column to `false` in the Firestore
+        If nobody wanted it: set the column to `false` in the Firestore
         document `integrations/$${log.extracted_label.integration}`, or set
-        `personal_data` to `false`, and press *Force run* on the scheduler
-        job. The next run takes it away; BigQuery's time travel keeps it for
-        ${var.time_travel_hours / 24} days more.
+        `personal_data` to `false`. Then press *Force run* on the scheduler
+        job. The next run removes the column. BigQuery's time travel keeps it
+        for ${var.time_travel_hours / 24} more days.
       EOT
     }
     guard_refused = {
@@ -47,13 +46,13 @@ locals {
       advice   = <<-EOT
         The new extract of `$${log.extracted_label.integration}`, table
         `$${log.extracted_label.table}`, has far fewer rows than the published
-        table, which was kept.
+        table. The published table was kept.
 
         If rows were really deleted in Kustomer: raise `max_drop_percent` of
         the table in the Firestore document
         `integrations/$${log.extracted_label.integration}`, press *Force run*
         on the scheduler job, and lower the number again afterwards.
-        If not: ask Kustomer's support, and leave it as it is.
+        If not: leave the setting as it is, and ask Kustomer's support.
       EOT
     }
     key_rejected = {
@@ -62,8 +61,8 @@ locals {
       severity = "ERROR"
       title    = "the API key is missing, rejected or lacks a role"
       advice   = <<-EOT
-        Kustomer does not let `$${log.extracted_label.integration}` in. The
-        log line says whether the key is missing, invalid or lacks a role.
+        The API key of `$${log.extracted_label.integration}` does not work.
+        The log line says whether it is missing, invalid or lacks a role.
 
         Make a key with the roles org.permission.conversation.read and
         org.permission.satisfaction.read in Kustomer (Settings > Security >
@@ -88,11 +87,11 @@ locals {
       severity = "ERROR"
       title    = "a run failed"
       advice   = <<-EOT
-        A run of `$${log.extracted_label.integration}` failed, for a reason
-        that waiting does not mend. Published tables are as they were.
+        A run of `$${log.extracted_label.integration}` failed. Waiting does
+        not help. The published tables were not changed.
 
         Open the log entry of this incident: its message says what failed and
-        what to do. `docs/runbook.md` has every error code. Afterwards press
+        what to do. `docs/runbook.md` lists every error code. Afterwards press
         *Force run* on the scheduler job.
       EOT
     }
@@ -108,13 +107,14 @@ locals {
       advice   = <<-EOT
         Cloud Scheduler could not publish for `$${log.extracted_label.job}`.
 
-        Check that the topic ${var.name}-trigger exists (if not,
-        `terraform apply` makes it again), then press *Force run*.
+        Check that the topic ${var.name}-trigger exists. If it does not,
+        `terraform apply` creates it again. Then press *Force run*.
       EOT
     }
   }
 
-  # Only these are expected to settle every day.
+  # Only these integrations run every day. The others get no alert "is not
+  # fresh".
   _daily = {
     for name, schedule in local._schedules :
     name => schedule if endswith(schedule, " * * *")
@@ -130,7 +130,7 @@ resource "google_monitoring_notification_channel" "email" {
   type         = "email"
   user_labels  = var.labels
 
-  # A channel cannot be deleted before its policies let go of it.
+  # A channel cannot be deleted while a policy uses it.
   lifecycle {
     create_before_destroy = true
   }
@@ -212,12 +212,13 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   documentation {
     mime_type = "text/markdown"
     content   = <<-EOT
-      A run was given up after 30 deliveries in about four hours: Kustomer,
-      Firestore or BigQuery was away for that long, or the function does not
-      start. Published tables are as they were; the next schedule tries again.
+      A message was delivered 30 times in about four hours, and each delivery
+      failed. Kustomer, Firestore or BigQuery was down for that long, or the
+      function does not start. The published tables were not changed. The next
+      scheduled run tries again.
 
-      The log of the function says what failed. To close this incident, take
-      the messages off the subscription:
+      The log of the function says what failed. To close this incident, pull
+      the messages from the subscription:
 
           gcloud pubsub subscriptions pull ${google_pubsub_subscription.dead_letter.name} \
             --project=${var.project_id} --auto-ack --limit=100
@@ -227,10 +228,12 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   depends_on = [time_sleep.foundations]
 }
 
+# A run is "settled" if nothing is left to do: see logs.tf.
 # A condition on absent data can wait for 23.5 hours at most, and an alignment
-# period can be 25 hours at most. So this alert fires if too few runs settled
-# in 25 hours and that is still so one hour later: a run may take longer than
-# yesterday's, and the day on which summer time ends has 25 hours.
+# period can be 25 hours at most. So this alert fires if no run settled in 25
+# hours, and none settles in the hour after that. The extra hour is needed
+# because a run may take longer than yesterday's, and because the day on which
+# summer time ends has 25 hours.
 # https://cloud.google.com/monitoring/alerts/metric-absence, read 2026-11-23.
 resource "google_monitoring_alert_policy" "not_settled" {
   for_each = local._daily
@@ -272,14 +275,14 @@ resource "google_monitoring_alert_policy" "not_settled" {
   documentation {
     mime_type = "text/markdown"
     content   = <<-EOT
-      The tables of `${each.key}` are older than a day: no run succeeded in
+      The tables of `${each.key}` are older than a day. No run succeeded in
       the last 25 hours, and nobody paused or deleted the integration.
 
       Look at the log of the last run: ${local._links[each.key].logs}
       If there is no run at all, look at the scheduler job:
       ${local._links[each.key].schedule}
 
-      To have no runs and no alarms, set `status` to `PAUSED` in
+      To stop runs and alerts, set `status` to `PAUSED` in
       ${local._links[each.key].config}
     EOT
   }

@@ -1,6 +1,5 @@
-# The Google APIs, Google's own identities behind them, and the pause that
-# both need before they can be relied on. Everything else comes after
-# `time_sleep.foundations`.
+# The Google APIs, Google's service agents, and the pause until both can be
+# used. Everything else depends on `time_sleep.foundations`.
 
 resource "google_project_service" "enabled" {
   for_each = toset([
@@ -33,9 +32,9 @@ resource "google_project_service_identity" "pubsub" {
   depends_on = [google_project_service.enabled]
 }
 
-# An API that was just enabled, or a right that was just granted on the
-# encryption key, is refused for about a minute. If an upgrade changes the
-# list, this pauses again.
+# Google refuses an API that was just enabled, and a right that was just
+# granted on the encryption key, for about a minute. If an upgrade changes
+# these lists, the pause is repeated.
 resource "time_sleep" "foundations" {
   create_duration = "60s"
 

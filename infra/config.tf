@@ -1,22 +1,22 @@
-# Firestore: the configuration documents that people edit, and what the
-# function keeps beside them (state and history of runs).
+# Firestore: the configuration documents that people edit, and the state and
+# history of runs, which the function writes.
 
 locals {
-  # What people made or edited survives `terraform destroy` and the removal of
-  # an integration, until somebody allows its deletion. The variable
-  # `take_back` of the root module lets the next apply manage it again.
+  # What people created or edited survives `terraform destroy` and the removal
+  # of an integration, unless `deletion_protection` is false. The variable
+  # `take_back` of the root module imports it again.
   _deletion_policy = var.deletion_protection ? "ABANDON" : "DELETE"
 
   _firestore_location = coalesce(var.firestore.location, var.region)
 
-  # How much a table may shrink, unless a person says otherwise; others by 10.
+  # By how many percent a table may shrink. The default is 10.
   _max_drop_percent = { satisfaction = 90, teams = 50, users = 50 }
 
-  # They only give names to ids of the others, so they are off at first.
+  # These tables only give names to ids in the others: not selected at first.
   _lookups = ["teams", "users"]
 
-  # The schema files of the package are the single source of tables and
-  # columns. Names that begin with _ belong to the function.
+  # The schema files of the package are the only source of tables and columns.
+  # Files whose names begin with _ are the function's own tables.
   _schema_files = "${local._root}/functions/kustomer_extract/schemas"
   _schemas = {
     for name in fileset(local._schema_files, "*.json") :
@@ -27,10 +27,10 @@ locals {
   }
   _always_selected = ["_batch_id", "_batch_runtime", "id", "type"]
 
-  # A boolean per column, and one per field of a RECORD, as Firestore writes
-  # values; once with personal data and once without. Without, what the schema
-  # marks as content is false: its own true would select it. The custom
-  # attributes are true either way: their names decide which are read.
+  # A boolean per column, and one per field of a RECORD, in Firestore's format
+  # of values: once with personal data and once without. Without it, columns
+  # that the schema marks as content are false, because true would select them.
+  # The custom attributes are always true: their names decide which are read.
   _columns = {
     for personal_data in [true, false] : personal_data => {
       for table, fields in local._schemas :
@@ -72,7 +72,7 @@ locals {
     }
   }
 
-  # The right to use this database and no other of the project:
+  # Limits a role to this database of the project:
   # https://cloud.google.com/firestore/docs/manage-databases, read 2026-11-23.
   _only_this_database = {
     title = "only-${google_firestore_database.config.name}"
@@ -123,9 +123,9 @@ resource "google_firestore_backup_schedule" "daily" {
   daily_recurrence {}
 }
 
-# Settings of a service's audit logs are one piece: this takes the place of
-# what the project says of Firestore, which is why somebody has to ask for it.
-# The name is right for all of Firestore:
+# This replaces all audit log settings that the project has for Firestore:
+# Google keeps the settings of a service as one value. So it is off by default.
+# All of Firestore has this service name:
 # https://cloud.google.com/firestore/docs/audit-logging, read 2026-11-27.
 resource "google_project_iam_audit_config" "config" {
   count = var.firestore.audit_writes ? 1 : 0
@@ -140,9 +140,9 @@ resource "google_project_iam_audit_config" "config" {
   depends_on = [time_sleep.foundations]
 }
 
-# The first content of a document; from then on it is people's and, for
-# `_last_run`, the function's. Terraform leaves `fields` alone as one piece: a
-# field more or less, or a map in place of a boolean, is no change.
+# The first content of a document. From then on people edit it, and the
+# function writes `_last_run`. Terraform ignores every change of `fields`: an
+# added or removed field, or a map in place of a boolean.
 resource "google_firestore_document" "integration" {
   for_each = var.integrations
 
@@ -175,7 +175,8 @@ resource "google_firestore_document" "integration" {
   }
 }
 
-# Run documents expire 90 days after their run. Nothing searches by that field.
+# Run documents expire 90 days after their run. No query uses this field, so it
+# has no index.
 resource "google_firestore_field" "run_expiry" {
   collection      = "runs"
   database        = google_firestore_database.config.name

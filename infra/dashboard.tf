@@ -1,7 +1,7 @@
-# One page of charts over all integrations, and the metrics behind them.
+# A dashboard for all integrations, and its metrics.
 
 locals {
-  # One value per job (or run): a distribution keeps its exact mean.
+  # One value per job or run. A distribution keeps the exact mean.
   _measures = {
     drift = {
       event  = "job_finished"
@@ -63,7 +63,7 @@ locals {
 resource "google_logging_metric" "jobs" {
   name = "${var.name}/jobs"
 
-  description = "Jobs that ended, by how."
+  description = "Jobs that ended, by table, status and error code."
   filter      = "${local._log} AND jsonPayload.event=\"job_finished\""
   project     = var.project_id
 
@@ -135,8 +135,8 @@ resource "google_logging_metric" "measure" {
   depends_on = [time_sleep.foundations]
 }
 
-# Without zeros and empty values, which the API drops: the second plan would
-# want them back.
+# Zeros and empty values are left out: the API drops them, and the second plan
+# would add them again.
 resource "google_monitoring_dashboard" "runs" {
   project = var.project_id
 

@@ -1,5 +1,5 @@
-# Customer-managed encryption, where `kms_key_name` is set: the services that
-# store something get the right to use the key. Who acts for them:
+# Customer-managed encryption. If `kms_key_name` is set, the services that
+# store something get the right to use the key. Their service agents:
 # https://cloud.google.com/kms/docs/compatible-services and
 # https://cloud.google.com/functions/docs/securing/cmek, read 2026-11-23.
 
@@ -12,7 +12,7 @@ locals {
       service => identity.member
     },
     {
-      # Not a service identity; the first call of BigQuery's API makes it.
+      # Not a service identity: the first call of BigQuery's API creates it.
       bigquery = format(
         "serviceAccount:bq-%s@bigquery-encryption.iam.gserviceaccount.com",
         regex("-([0-9]+)@", google_project_service_identity.pubsub.email)[0]
@@ -41,8 +41,8 @@ resource "google_project_service_identity" "encryption" {
 data "google_storage_project_service_account" "gcs" {
   count = local._is_encrypted ? 1 : 0
 
-  # Of the service that must be there first. With `depends_on` instead, every
-  # upgrade that adds an API would grant all rights on the key anew.
+  # Read from the service, because the service must be enabled first. With
+  # `depends_on`, each upgrade that adds an API would replace all these grants.
   project = split("/", google_project_service.enabled["storage"].id)[0]
 }
 

@@ -1,12 +1,13 @@
-# The Cloud Run function (gen 2) that extracts: one for all integrations, and
-# the identity it runs as. The rights of that identity are in the files of the
-# resources that it reads and writes.
+# The Cloud Run function (gen 2) and the service account that it runs as. One
+# function serves all integrations. The rights of the service account are in
+# the files of the resources that it reads and writes.
 
 locals {
   _function_name = "${var.name}-extract"
 
-  # The code stops first, then the platform, then Pub/Sub. In another order a
-  # message would be delivered again while a hop still works.
+  # The code stops before the platform's timeout, and the platform before
+  # Pub/Sub's. In another order Pub/Sub would deliver a message again while the
+  # function still works on it.
   _soft_deadline_seconds = 450
   _timeout_seconds       = 540 # the maximum for an event
   _ack_deadline_seconds  = 600 # the maximum of Pub/Sub
@@ -15,7 +16,7 @@ locals {
 resource "google_service_account" "runtime" {
   account_id = "${var.name}-runtime"
 
-  create_ignore_already_exists = true # an apply that was cut off made it
+  create_ignore_already_exists = true # an interrupted apply may have made it
   display_name                 = "Kustomer extractor: runs the function"
   project                      = var.project_id
   depends_on                   = [time_sleep.foundations]
@@ -36,8 +37,8 @@ resource "google_cloudfunctions2_function" "extract" {
     service_account   = google_service_account.build.id
 
     environment_variables = {
-      # After a build that failed, Terraform's state names the new object, but
-      # not these variables: the next plan shows what is still to be built.
+      # After a failed build, Terraform's state has the new object, but not
+      # these variables. So the next plan shows that a build is still needed.
       BUNDLE_HASH            = local._bundle_hash
       GOOGLE_FUNCTION_SOURCE = "functions/main.py"
     }
@@ -78,18 +79,18 @@ resource "google_cloudfunctions2_function" "extract" {
   depends_on = [google_pubsub_topic.trigger, time_sleep.build_rights]
 }
 
-# Signs what Pub/Sub pushes. Nobody else may call the function.
+# Pub/Sub calls the function as this account. Nobody else may call it.
 resource "google_service_account" "push" {
   account_id = "${var.name}-push"
 
-  create_ignore_already_exists = true # an apply that was cut off made it
+  create_ignore_already_exists = true # an interrupted apply may have made it
   display_name                 = "Kustomer extractor: lets Pub/Sub call the function"
   project                      = var.project_id
   depends_on                   = [time_sleep.foundations]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "push" {
-  name = google_cloudfunctions2_function.extract.name # the service's, too
+  name = google_cloudfunctions2_function.extract.name # of the service, too
 
   location = var.region
   member   = google_service_account.push.member

@@ -1,20 +1,20 @@
-# What people and alerts read from the function's log. Names of events and
-# fields: functions/kustomer_extract/events.py.
+# Filters, metrics and saved queries on the function's log. The names of events
+# and fields are those of functions/kustomer_extract/events.py.
 
 locals {
   _log = join(" AND ", [
     "resource.type=\"cloud_run_revision\"",
     "resource.labels.service_name=\"${local._function_name}\"",
   ])
-  _user_metric = "logging.googleapis.com/user" # what Monitoring calls ours
+  _user_metric = "logging.googleapis.com/user" # log-based metrics of a project
   _log_of_integration = {
     for name in keys(var.integrations) :
     name => "${local._log} AND labels.integration=\"${name}\""
   }
 
   # Edits of configuration documents by anybody but the function. The field
-  # that names the document depends on the method, so the filter is a bare
-  # text, which searches all fields.
+  # that names the document depends on the method, so the filter searches all
+  # fields for its path.
   _who    = "protoPayload.authenticationInfo.principalEmail"
   _writes = "Commit|Write|CreateDocument|UpdateDocument|DeleteDocument"
   _edits = join(" AND ", [
@@ -55,12 +55,12 @@ locals {
   }
 }
 
-# A run is settled if nothing is left to do: every table is fresh, or a person
-# has paused the integration.
+# A run is "settled" if nothing is left to do: every table was replaced, or a
+# person has paused or deleted the integration.
 resource "google_logging_metric" "settled" {
   name = "${var.name}/settled"
 
-  description = "Runs that succeeded, or were rightly skipped."
+  description = "Runs that succeeded, and runs skipped because of status."
   filter = join(" ", [
     "${local._log} AND (",
     "(jsonPayload.event=\"run_finished\" AND jsonPayload.colour=\"green\")",
@@ -85,7 +85,7 @@ resource "google_logging_metric" "settled" {
   depends_on = [time_sleep.foundations]
 }
 
-# Alerts and charts are refused while a metric is not known everywhere.
+# Google refuses an alert or a chart until its metric is known everywhere.
 resource "time_sleep" "metrics" {
   create_duration = "30s"
 
@@ -121,7 +121,7 @@ resource "google_logging_saved_query" "shared" {
   depends_on = [time_sleep.foundations]
 }
 
-# Logs and metrics are the project's; there is nothing smaller to grant on.
+# Logs and metrics belong to the project: no smaller resource takes a grant.
 resource "google_project_iam_member" "operators_logs" {
   for_each = var.people.operators
 

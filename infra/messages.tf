@@ -1,5 +1,5 @@
 # The topic that starts runs, its push subscription to the function, and the
-# topic for messages that could not be delivered.
+# dead-letter topic for messages that could not be delivered.
 
 locals {
   _topic_names = {
@@ -7,8 +7,8 @@ locals {
     trigger     = "${var.name}-trigger"
   }
 
-  # Known before the topics are there. A plan that makes a deleted topic again
-  # could not say what becomes of everything that asks the topic for its id.
+  # Built from variables, not read from the topics. If a deleted topic is
+  # created again, everything that reads its id would be unknown in the plan.
   _topics = {
     for topic, name in local._topic_names :
     topic => "projects/${var.project_id}/topics/${name}"
@@ -28,7 +28,7 @@ resource "google_pubsub_topic" "trigger" {
   depends_on = [time_sleep.foundations]
 }
 
-# A run that outlives an invocation calls its next hop.
+# A run that needs another invocation publishes a message for it.
 resource "google_pubsub_topic_iam_member" "continue" {
   topic = google_pubsub_topic.trigger.name
 
@@ -37,8 +37,8 @@ resource "google_pubsub_topic_iam_member" "continue" {
   role    = "roles/pubsub.publisher"
 }
 
-# Only in projects from before April 2021 does Pub/Sub have to be told that it
-# may sign as this account; elsewhere this grants what it may already.
+# Lets Pub/Sub create tokens of this account. Only projects from before April
+# 2021 need this grant; in newer ones Pub/Sub has the right already.
 # https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
 resource "google_service_account_iam_member" "push" {
   service_account_id = google_service_account.push.name
@@ -61,11 +61,12 @@ resource "google_pubsub_subscription" "push" {
   }
 
   expiration_policy {
-    ttl = "" # never; the default is 31 idle days
+    ttl = "" # never; the default is after 31 days without use
   }
 
   push_config {
-    # The path names the topic to functions-framework; the audience has none.
+    # functions-framework reads the topic from the path. The audience has no
+    # path.
     push_endpoint = join("/", [
       google_cloudfunctions2_function.extract.service_config[0].uri,
       local._topics.trigger,
@@ -117,7 +118,8 @@ resource "google_pubsub_subscription" "dead_letter" {
   depends_on = [google_pubsub_topic.dead_letter]
 }
 
-# Pub/Sub itself moves a message from the subscription to the dead letters.
+# Pub/Sub's service agent moves messages to the dead-letter topic: it reads the
+# subscription and publishes to the topic.
 resource "google_pubsub_subscription_iam_member" "dead_letter" {
   subscription = google_pubsub_subscription.push.name
 
@@ -125,7 +127,8 @@ resource "google_pubsub_subscription_iam_member" "dead_letter" {
   project = var.project_id
   role    = "roles/pubsub.subscriber"
 
-  # A subscription of a deleted topic is made anew, and begins without rights.
+  # If the topic was deleted, its subscription is replaced, and the new one has
+  # no grants.
   lifecycle {
     replace_triggered_by = [google_pubsub_subscription.push.id]
   }

@@ -2,8 +2,8 @@ locals {
   _console = "https://console.cloud.google.com"
   _project = "project=${var.project_id}"
 
-  # Of one that is not there yet Google has not made the address: the function
-  # is told where all of them are listed.
+  # The function gets the address of the list of dashboards: that of the
+  # dashboard itself is not known before the dashboard exists.
   _dashboards = "${local._console}/monitoring/dashboards?${local._project}"
   _dashboard = format(
     "%s/monitoring/dashboards/builder/%s?%s",
@@ -12,7 +12,7 @@ locals {
     local._project,
   )
 
-  # From variables alone: an import cannot wait for a resource.
+  # Built from variables only: the id of an import must be known in the plan.
   _import_ids = {
     database = local._import_database
     dataset  = "projects/${var.project_id}/datasets/${local._dataset_id}"
@@ -55,7 +55,7 @@ locals {
 }
 
 output "dashboard" {
-  description = "The page with the charts of all integrations."
+  description = "The dashboard of all integrations."
   value       = local._dashboard
 }
 
@@ -74,14 +74,14 @@ output "deployment" {
 
 output "import_ids" {
   description = <<-EOT
-    Under which names Google keeps what `destroy` leaves alone: for the
-    variable `take_back` of the root module.
+    Google's names of what `destroy` does not delete. The variable `take_back`
+    of the root module imports them.
   EOT
   value       = local._import_ids
 }
 
 output "key_commands" {
-  description = "By integration: the command that adds the API key in KEY."
+  description = "The command that adds the API key in KEY, by integration."
   value = {
     for name, secret in google_secret_manager_secret.api_key :
     name => join(" ", [
@@ -93,8 +93,8 @@ output "key_commands" {
 
 output "links" {
   description = <<-EOT
-    By integration: the pages of its configuration document, run history, API
-    key, logs, schedule (Force run) and tables.
+    The console pages of each integration: configuration document, run
+    history, API key, logs, schedule (Force run) and tables.
   EOT
   value       = local._links
 }

@@ -1,8 +1,8 @@
-# When each integration runs.
+# The schedules of each integration.
 
 locals {
-  # Unless given: between 03:00 and 03:59, at a minute that depends on the
-  # name alone, so that many integrations do not start at once.
+  # The default is between 03:00 and 03:59. The minute is computed from the
+  # name, so that integrations do not all start at once.
   _schedules = {
     for name, integration in var.integrations :
     name => coalesce(
@@ -11,8 +11,8 @@ locals {
     )
   }
 
-  # Three hours after it, every day. Where the hour is no plain number: every
-  # four hours. With nothing to retry, a run ends at once.
+  # Every day, three hours after the schedule. If the schedule's hour is not a
+  # plain number: every four hours. A run with nothing to retry ends at once.
   _retry_times = {
     for name, schedule in local._schedules :
     name => regexall("^([0-9]+) ([0-9]+) ", schedule)
@@ -52,18 +52,19 @@ resource "google_cloud_scheduler_job" "run" {
     retry_count          = 3
   }
 
-  # Only once the subscription exists.
+  # A message published before the subscription exists would be lost.
   depends_on = [google_pubsub_subscription.push]
 }
 
-# A table that failed for a reason that may pass by itself runs once more: the
-# first failure is a WARNING, the second an ERROR and an alert.
+# Extracts a table again if it failed for a reason that may have passed. The
+# first failure is logged as WARNING. The second is an ERROR and raises an
+# alert.
 resource "google_cloud_scheduler_job" "retry" {
   for_each = var.integrations
 
   name = "${var.name}-${each.key}-retry"
 
-  description = "Runs again what of ${each.key} time may have cured."
+  description = "Retries the failed tables of ${each.key}."
   project     = var.project_id
   region      = var.region
   schedule    = local._retry_schedules[each.key]
@@ -83,11 +84,12 @@ resource "google_cloud_scheduler_job" "retry" {
     retry_count          = 3
   }
 
-  # Only once the subscription exists.
+  # A message published before the subscription exists would be lost.
   depends_on = [google_pubsub_subscription.push]
 }
 
-# "Force run" in the console. Scheduler has no rights on single jobs.
+# Allows "Force run" in the console. Cloud Scheduler has no grants on single
+# jobs.
 resource "google_project_iam_member" "operators_schedule" {
   for_each = var.people.operators
 

@@ -1,5 +1,5 @@
-# One container per integration for its Kustomer API key. The key itself is
-# added with gcloud (output `key_commands`) and never enters Terraform's state.
+# One secret per integration for its Kustomer API key. A person adds the key
+# with gcloud (output `key_commands`), so it never enters Terraform's state.
 
 resource "google_secret_manager_secret" "api_key" {
   for_each = var.integrations
@@ -7,9 +7,9 @@ resource "google_secret_manager_secret" "api_key" {
   secret_id = "${each.key}-kustomer-api-key"
 
   deletion_policy     = local._deletion_policy
-  deletion_protection = false # that would stop `destroy` half-way
+  deletion_protection = false # true would stop `destroy` half-way
   project             = var.project_id
-  version_destroy_ttl = "604800s" # 7 days to change one's mind
+  version_destroy_ttl = "604800s" # a version can be restored for 7 days
 
   replication {
     user_managed {
@@ -29,7 +29,7 @@ resource "google_secret_manager_secret" "api_key" {
   depends_on = [time_sleep.foundations]
 }
 
-# Only for those who prefer to hand the key to Terraform: write-only.
+# Only if the key is given to Terraform, as a write-only argument.
 resource "google_secret_manager_secret_version" "api_key" {
   for_each = {
     for name, integration in var.integrations :
@@ -43,7 +43,8 @@ resource "google_secret_manager_secret_version" "api_key" {
   secret_data_wo         = lookup(var.api_keys, each.key, null)
   secret_data_wo_version = each.value
 
-  # The next key is there before this one is disabled: no run is without one.
+  # The new version is added before the old one is disabled, so that every run
+  # finds a key.
   lifecycle {
     create_before_destroy = true
   }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Start a run of one integration on the real deployment, and wait for its end.
-# Exit 0: every table was replaced, a person wants the integration to rest, or
-# its API key was never added (then nothing is started).
+# Exit 0: every table was replaced, the integration is paused or deleted, or its
+# API key was never added (then no run is started).
 #
-# Usage: infra/smoke_test.sh [INTEGRATION [MINUTES]], where the state is.
-# Needs gcloud, and the right to publish to the topic and to read logs; whoever
-# may also list a secret's versions is told when there is no key yet.
+# Usage: infra/smoke_test.sh [INTEGRATION [MINUTES]], in the directory with the
+# Terraform state. Needs gcloud, and the rights to publish to the topic and to
+# read logs. With the right to list a secret's versions it can also tell that
+# there is no key yet.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,11 +20,11 @@ function=$(read_output deployment '["function"]')
 integration=${1:-$(read_output deployment '["integrations"][0]')}
 minutes=${2:-30}
 
-# A key that was disabled or destroyed is a fault, which the run shows.
+# A disabled or destroyed key counts as a key here: the run reports that.
 keys=$(gcloud secrets versions list "$integration-kustomer-api-key" \
   --project="$project" --limit=1 --format='value(name)' 2>/dev/null) || keys=unknown
 if [ -z "$keys" ]; then
-  echo "no key yet: run this with the API key in KEY, then this script once more"
+  echo "there is no API key yet: run this command with the key in KEY, then run this script again"
   read_output key_commands "[\"$integration\"]"
   exit 0
 fi
@@ -31,9 +32,9 @@ fi
 message_id=$(gcloud pubsub topics publish "$topic" --project="$project" \
   --message="{\"integration\": \"$integration\", \"trigger\": \"manual\"}" \
   --format='value(messageIds[0])')
-echo "a run of $integration is triggered, waiting up to $minutes minutes"
+echo "started a run of $integration, waiting up to $minutes minutes for its end"
 
-# A run is named by the message that started it.
+# A run's id ends with the last 8 digits of its first message's id.
 ended="resource.type=\"cloud_run_revision\"
   AND resource.labels.service_name=\"$function\"
   AND labels.run_id=~\"-${message_id: -8}$\"
@@ -56,5 +57,5 @@ for ((attempt = 0; attempt < minutes * 4; attempt++)); do
       ;;
   esac
 done
-echo "no end within $minutes minutes; terraform output links has the logs" >&2
+echo "the run did not end within $minutes minutes: open the logs in terraform output links" >&2
 exit 1

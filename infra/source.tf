@@ -1,13 +1,12 @@
-# The function's code: zipped, uploaded under the hash of its content, and
-# built into an image by a service account that can do nothing else.
+# The function's code: it is zipped, uploaded under the hash of its content,
+# and built into an image by a service account that has no other right.
 
 locals {
   _root = "${path.module}/.."
 
-  # What is shipped, by its path in the zip. The buildpack wants
-  # requirements.txt at the root; neither tests nor infra are part of it, nor
-  # what tools leave beside the code. tests/infra/test_bundle.py compares with
-  # what git tracks.
+  # The content of the zip, by path. The buildpack needs requirements.txt at
+  # the root. Tests, infra, and files that tools leave beside the code are left
+  # out. tests/infra/test_bundle.py compares this with what git tracks.
   _bundle = {
     for path in concat(
       ["functions/main.py", "requirements.txt"],
@@ -39,7 +38,7 @@ data "archive_file" "source" {
 resource "google_storage_bucket" "source" {
   name = "${var.project_id}-${var.name}-source"
 
-  force_destroy               = true # the repository has the code
+  force_destroy               = true # the code is in the repository, too
   location                    = var.region
   project                     = var.project_id
   public_access_prevention    = "enforced"
@@ -69,7 +68,7 @@ resource "google_storage_bucket" "source" {
   depends_on = [time_sleep.foundations]
 }
 
-# The function is built anew when this name changes, and only then.
+# The function is built again only when this name changes.
 resource "google_storage_bucket_object" "source" {
   name = "source-${local._bundle_hash}.zip"
 
@@ -108,7 +107,7 @@ resource "google_artifact_registry_repository" "images" {
 resource "google_service_account" "build" {
   account_id = "${var.name}-build"
 
-  create_ignore_already_exists = true # an apply that was cut off made it
+  create_ignore_already_exists = true # an interrupted apply may have made it
   display_name                 = "Kustomer extractor: builds the function's image"
   project                      = var.project_id
   depends_on                   = [time_sleep.foundations]
@@ -129,8 +128,8 @@ resource "google_project_iam_member" "build_logs" {
   role    = "roles/logging.logWriter"
 }
 
-# Cloud Run functions copies the zip to a bucket of its own, which Google
-# names, and builds from there.
+# Cloud Run functions copies the zip to a bucket that Google creates, and
+# builds from there.
 resource "google_project_iam_member" "build_source" {
   member  = google_service_account.build.member
   project = var.project_id
@@ -142,7 +141,8 @@ resource "google_project_iam_member" "build_source" {
   }
 }
 
-# A build that starts before these rights are effective fails for good.
+# A build fails if it starts before these rights are effective, and is not
+# repeated.
 resource "time_sleep" "build_rights" {
   create_duration = "90s"
 

@@ -1,11 +1,12 @@
-# `nullable = false`: null means the default. The root module passes null for
-# every variable that was not set.
+# With `nullable = false`, null means the default. The root module passes null
+# for every variable that was not set.
 
 variable "api_keys" {
   description = <<-EOT
     API keys by integration, for those with an `api_key_version`. They enter
-    neither the plan nor the state, so every later plan needs them again.
-    Simpler: leave this empty, and add each key by its `key_commands` output.
+    neither the plan nor the state, so every later plan needs them again. It
+    is simpler to leave this empty and to add each key with the command in the
+    output `key_commands`.
   EOT
   type        = map(string)
   default     = {}
@@ -25,8 +26,8 @@ variable "api_keys" {
 variable "deletion_protection" {
   description = <<-EOT
     Whether the configuration, its backups, the API keys and the tables
-    survive `terraform destroy`, and the first three the removal of an
-    integration. Set it to false for a trial.
+    survive `terraform destroy`, and whether an integration's configuration
+    document and API key survive its removal. Set it to false for a trial.
   EOT
   type        = bool
   default     = true
@@ -35,11 +36,12 @@ variable "deletion_protection" {
 
 variable "firestore" {
   description = <<-EOT
-    The database with the configuration: its location (the region, unless
-    given; cannot be changed later), a backup every day kept for a week, and
-    recovery to any minute of the last week. `audit_writes`: whether the
-    project's audit logs say who wrote to Firestore. It replaces the project's
-    audit settings of Firestore, for all its databases.
+    The database with the configuration. `location`: the default is the
+    region; cannot be changed later. `daily_backup`: a backup every day, kept
+    for a week. `point_in_time_recovery`: recovery to any minute of the last
+    week. `audit_writes`: the project's audit logs record who writes to
+    Firestore; this replaces the project's audit settings for all its
+    Firestore databases.
   EOT
   type = object({
     audit_writes           = optional(bool, false)
@@ -61,14 +63,15 @@ variable "firestore" {
 
 variable "integrations" {
   description = <<-EOT
-    Kustomer organisations, each under its permanent name, which begins the
-    names of its tables. `schedule` (cron, in `time_zone`): every day between
-    03:00 and 03:59 unless given. `rate_share`: the part of the organisation's
-    request limit that may be used. `history_start`: leaves older
-    conversations out. `personal_data`: whether words of and about customers
-    are read. `org`, `rate_share`, `history_start` and `personal_data` are the
-    first content of the configuration document; later they are changed there.
-    `api_key_version`: raise it to write the key of `api_keys` once more.
+    Kustomer organisations, each under a permanent name. The names of its
+    tables begin with it. `schedule`: a cron line in `time_zone`; the default
+    is every day between 03:00 and 03:59. `rate_share`: the part of the
+    organisation's request limit that may be used. `history_start`: older
+    conversations are left out. `personal_data`: whether words of and about
+    customers are read. `org`, `rate_share`, `history_start` and
+    `personal_data` are only the first content of the configuration document;
+    change them there later. `api_key_version`: raise it to write the key in
+    `api_keys` again.
   EOT
   type = map(object({
     api_key_version = optional(string)
@@ -86,7 +89,7 @@ variable "integrations" {
       for name in keys(var.integrations) :
       can(regex("^[a-z][a-z0-9_]{0,39}$", name))
     ])
-    error_message = "Name each integration with a lower-case letter followed by letters, digits and underscores, 40 characters at most; the name is permanent and begins its tables' names."
+    error_message = "Name each integration with a lower-case letter followed by lower-case letters, digits and underscores, 40 characters at most. The name is permanent, and the names of its tables begin with it."
   }
 
   validation {
@@ -95,7 +98,7 @@ variable "integrations" {
         "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$", integration.org
       ))
     ])
-    error_message = "Set org to letters, digits and hyphens only: acme, if you sign in at https://acme.kustomerapp.com."
+    error_message = "Set org to letters, digits and hyphens only: to acme, if you sign in at https://acme.kustomerapp.com."
   }
 
   validation {
@@ -117,7 +120,7 @@ variable "integrations" {
       for name, integration in var.integrations :
       integration.rate_share > 0 && integration.rate_share <= 1
     ])
-    error_message = "Set rate_share above 0 and to 1 at most, for example 0.6: the limit is shared with everything else that uses the organisation's API."
+    error_message = "Set rate_share to a number above 0 and up to 1, for example 0.6. Everything that uses the organisation's API shares its request limit."
   }
 
   validation {
@@ -147,15 +150,15 @@ variable "integrations" {
       integration.api_key_version == null ||
       can(regex("^[1-9][0-9]*$", integration.api_key_version))
     ])
-    error_message = "Set api_key_version to a whole number from 1, and raise it whenever the key in api_keys is another one; or leave it out and add the key with gcloud."
+    error_message = "Set api_key_version to a whole number from 1, and raise it whenever the key in api_keys changes; or leave it out and add the key with gcloud."
   }
 }
 
 variable "kms_key_name" {
   description = <<-EOT
-    A Cloud KMS key in the region, by its full name, that then encrypts the
-    tables, the configuration, the keys, the messages and the code. Cannot be
-    changed later. Unset: Google's own keys do.
+    The full name of a Cloud KMS key in the region. It encrypts the tables, the
+    configuration, the API keys, the messages and the code. Cannot be changed
+    later. The default is Google's own keys.
   EOT
   type        = string
   default     = null
@@ -177,12 +180,12 @@ variable "kms_key_name" {
       ] :
       lower(place) == lower(try(split("/", var.kms_key_name)[3], ""))
     ])
-    error_message = "With kms_key_name, leave location and firestore.location out and use a key in the region: one key cannot encrypt in several places."
+    error_message = "With kms_key_name, leave location and firestore.location out and use a key in the region: one key cannot encrypt in several locations."
   }
 }
 
 variable "labels" {
-  description = "Labels for everything that can have some."
+  description = "Labels for every resource that can have labels."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -193,14 +196,14 @@ variable "labels" {
       can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) &&
       can(regex("^[a-z0-9_-]{1,63}$", value))
     ])
-    error_message = "Write labels in lower-case letters, digits, hyphens and underscores, keys beginning with a letter, 63 characters at most. A label needs a value: Google drops an empty one, and every plan would add it again."
+    error_message = "Write labels in lower-case letters, digits, hyphens and underscores, 63 characters at most. A key begins with a letter. A label needs a value: Google drops an empty one, and every plan would add it again."
   }
 }
 
 variable "location" {
   description = <<-EOT
-    Where BigQuery keeps the tables, for example EU or US; the region, unless
-    given. Cannot be changed later.
+    Where BigQuery keeps the tables, for example EU or US. The default is the
+    region. Cannot be changed later.
   EOT
   type        = string
   default     = null
@@ -216,8 +219,9 @@ variable "location" {
 
 variable "memory" {
   description = <<-EOT
-    Of a function's instance: `512Mi`, `1Gi` or `2Gi`. What each plan of
-    Kustomer needs, and what a month costs: What it costs, below.
+    Memory of an instance of the function: `512Mi`, `1Gi` or `2Gi`. The section
+    "What it costs" of infra/README.md says how much each plan of Kustomer
+    needs.
   EOT
   type        = string
   default     = "512Mi"
@@ -231,9 +235,9 @@ variable "memory" {
 
 variable "name" {
   description = <<-EOT
-    What the names of all resources begin with; the datasets are called NAME
-    and NAME_staging. A second deployment in one project needs another one,
-    and other names for its integrations.
+    The names of all resources begin with this name. The datasets are called
+    NAME and NAME_staging. A second deployment in the same project needs
+    another name, and other names for its integrations.
   EOT
   type        = string
   default     = "kustomer"
@@ -241,12 +245,12 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{2,18}[a-z0-9]$", var.name))
-    error_message = "Set name to 4 to 20 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen."
+    error_message = "Set name to 4 to 20 lower-case letters, digits and hyphens. It must begin with a letter and must not end with a hyphen."
   }
 }
 
 variable "notification_emails" {
-  description = "Addresses that get the alerts. Unset: the console shows them."
+  description = "E-mail addresses for alerts. Without any, only the console shows them."
   type        = set(string)
   default     = []
   nullable    = false
@@ -262,9 +266,9 @@ variable "notification_emails" {
 
 variable "people" {
   description = <<-EOT
-    Who, besides the project's owners, may read the tables (`analysts`), edit
-    the configuration documents (`editors`), and read logs, force runs and add
-    API keys (`operators`). Members as IAM writes them.
+    Who has rights, besides the project's owners. `analysts` read the tables.
+    `editors` edit the configuration documents. `operators` read logs, force
+    runs and add API keys. Write members as IAM does.
   EOT
   type = object({
     analysts  = optional(set(string), [])
@@ -284,12 +288,12 @@ variable "people" {
         member
       ))
     ])
-    error_message = "Write each member as IAM does, for example group:analysts@example.com or user:ann@example.com; everybody (allUsers, allAuthenticatedUsers) is not accepted."
+    error_message = "Write each member as IAM does, for example group:analysts@example.com or user:ann@example.com; allUsers and allAuthenticatedUsers are not accepted."
   }
 }
 
 variable "project_id" {
-  description = "The Google Cloud project, by its id."
+  description = "The id of the Google Cloud project."
   type        = string
   nullable    = false
 
@@ -297,14 +301,15 @@ variable "project_id" {
     condition = can(regex(
       "^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id
     ))
-    error_message = "Set project_id to the id of a project (not its name or number), 6 to 30 lower-case letters, digits and hyphens; `gcloud projects list` shows it."
+    error_message = "Set project_id to the id of a project, not its name or number: 6 to 30 lower-case letters, digits and hyphens. `gcloud projects list` shows it."
   }
 }
 
 variable "region" {
   description = <<-EOT
-    Where the data lies and the function runs. It has no default, because it
-    is a decision about your customers' data. Cannot be changed later.
+    Where the data is stored and the function runs. There is no default,
+    because this is a decision about your customers' data. Cannot be changed
+    later.
   EOT
   type        = string
   nullable    = false
@@ -317,8 +322,9 @@ variable "region" {
 
 variable "time_travel_hours" {
   description = <<-EOT
-    For how long BigQuery keeps what the tables held before: 48 to 168, in
-    whole days. Less erases sooner; a roll-back reaches no further.
+    For how many hours BigQuery keeps earlier contents of the tables: 48 to
+    168, in whole days. With fewer hours, deleted data is erased sooner, but
+    you cannot restore a table from longer ago.
   EOT
   type        = number
   default     = 168
@@ -330,10 +336,11 @@ variable "time_travel_hours" {
   }
 }
 
-# The names that the objects above may have. The root module compares them
-# with what was given, because Terraform has dropped unknown names here.
+# The attribute names that the objects above have. The root module compares
+# them with the given names. This module cannot: Terraform has already dropped
+# the unknown ones.
 output "names" {
-  description = "The names in firestore, people and an integration."
+  description = "The attribute names of firestore, people and an integration."
   value = {
     firestore    = keys(var.firestore)
     integrations = distinct(flatten([for one in var.integrations : keys(one)]))

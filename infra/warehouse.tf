@@ -1,4 +1,4 @@
-# The datasets. The function creates, replaces and describes their tables.
+# The datasets. The function creates, describes and replaces their tables.
 
 locals {
   _dataset_id       = replace(var.name, "-", "_")
@@ -8,11 +8,11 @@ locals {
 resource "google_bigquery_dataset" "tables" {
   dataset_id = local._dataset_id
 
-  # A dataset with tables in it cannot be deleted, unless this says so. While
-  # it is protected, `destroy` leaves it alone and goes on.
+  # BigQuery deletes a dataset that has tables only if this is true. While the
+  # dataset is protected, `destroy` skips it and goes on.
   delete_contents_on_destroy = !var.deletion_protection
   deletion_policy            = local._deletion_policy
-  description                = "Kustomer's data, replaced whole by every run."
+  description                = "Kustomer's data. Every run replaces whole tables."
   location                   = local._dataset_location
   max_time_travel_hours      = tostring(var.time_travel_hours)
   project                    = var.project_id
@@ -30,11 +30,11 @@ resource "google_bigquery_dataset" "tables" {
 resource "google_bigquery_dataset" "staging" {
   dataset_id = "${local._dataset_id}_staging"
 
-  default_table_expiration_ms = 3 * 24 * 60 * 60 * 1000 # what a dead run left
+  default_table_expiration_ms = 3 * 24 * 60 * 60 * 1000 # after a run that died
   delete_contents_on_destroy  = true
-  description                 = "Chunks of runs that are under way."
+  description                 = "Temporary tables of runs in progress."
   location                    = local._dataset_location
-  max_time_travel_hours       = "48" # the least there is
+  max_time_travel_hours       = "48" # the minimum
   project                     = var.project_id
 
   dynamic "default_encryption_configuration" {
@@ -59,7 +59,7 @@ resource "google_bigquery_dataset_iam_member" "runtime" {
   role       = "roles/bigquery.dataEditor"
 }
 
-# Jobs belong to the project; there is nothing smaller to grant this on.
+# BigQuery's jobs belong to the project: no smaller resource takes this grant.
 resource "google_project_iam_member" "runtime_jobs" {
   member  = google_service_account.runtime.member
   project = var.project_id

@@ -1,20 +1,20 @@
-# Which given names are unknown, and what was probably meant, in sentences.
+# Finds unknown names, and suggests the known name that is nearest.
 #
-# Terraform drops what an object type does not have, without a word. So a
-# misspelt `timezone` would leave its integration at the default one.
+# Terraform silently drops an attribute that an object type does not have. So a
+# misspelt `timezone` would leave its integration at the default time zone.
 
 variable "given" {
-  description = "By path: the names that somebody wrote there."
+  description = "The names that were given, by path."
   type        = map(set(string))
 }
 
 variable "known" {
-  description = "By path: the names that may be written there."
+  description = "The names that are allowed, by path."
   type        = map(set(string))
 }
 
 locals {
-  # By name: its pairs of neighbouring letters.
+  # The pairs of neighbouring letters of each name.
   _pairs = {
     for name in toset(flatten([values(var.given), values(var.known)])) :
     name => toset([
@@ -30,7 +30,8 @@ locals {
     }
   ]...)
 
-  # The part of their pairs that two names share, from 0 to 1.
+  # The share of pairs that two names have in common, from 0 to 1 (the
+  # Sørensen-Dice coefficient).
   _likeness = {
     for path, unknown in local._unknown : path => {
       for known in unknown.known : known => (
@@ -51,14 +52,14 @@ locals {
 }
 
 output "problems" {
-  description = "A sentence per unknown name."
+  description = "One sentence for each unknown name."
   value = [
     for path, nearest in local._nearest : format(
-      "%s is unknown: %s.",
+      "%s is unknown. %s",
       path,
       length(nearest) > 0
-      ? "${nearest[0]} is meant, probably"
-      : "known are ${join(", ", local._unknown[path].known)}"
+      ? "Did you mean ${nearest[0]}?"
+      : "Known names: ${join(", ", local._unknown[path].known)}."
     )
   ]
 }

@@ -1,5 +1,5 @@
-# What is planned, case by case. check_plans.py compares the whole plans with
-# the files in golden/; here stands what each case is about.
+# The plan of each case. check_plans.py compares whole plans with the files in
+# golden/. The asserts here say what each case is about.
 
 mock_provider "google" {
   source = "./tests/infra/mocks/planned"
@@ -28,12 +28,12 @@ run "one_integration" {
       keys(google_cloud_scheduler_job.run) == ["acme"]
       && keys(google_cloud_scheduler_job.retry) == ["acme"]
     )
-    error_message = "An integration needs its scheduler job."
+    error_message = "Each integration has its two scheduler jobs."
   }
 
   assert {
     condition     = can(regex("^[0-5]?[0-9] 3 \\* \\* \\*$", google_cloud_scheduler_job.run["acme"].schedule))
-    error_message = "Unless told otherwise, an integration runs once a day."
+    error_message = "Without a schedule, an integration runs once a day."
   }
 
   assert {
@@ -45,7 +45,7 @@ run "one_integration" {
 
   assert {
     condition     = google_cloudfunctions2_function.extract.service_config[0].max_instance_count == 3
-    error_message = "Two more instances than integrations: the run state serialises."
+    error_message = "There are two more instances than integrations."
   }
 }
 
@@ -82,7 +82,7 @@ run "three_integrations" {
 
   assert {
     condition     = keys(google_monitoring_alert_policy.not_settled) == ["acme", "acme_eu"]
-    error_message = "Who runs once a week is not missed after a day."
+    error_message = "An integration that runs once a week has no alert after a day."
   }
 }
 
@@ -133,7 +133,7 @@ run "trial" {
       google_firestore_database.config.delete_protection_state == "DELETE_PROTECTION_DISABLED" &&
       google_firestore_database.config.deletion_policy == "DELETE"
     )
-    error_message = "A trial leaves nothing behind."
+    error_message = "After a trial, destroy leaves nothing behind."
   }
 }
 
@@ -157,7 +157,7 @@ run "audited" {
   }
 }
 
-# Everybody there can be, for the table of rights in infra/README.md.
+# All roles that people can have, for the table of rights in infra/README.md.
 run "everyone" {
   command = plan
 

@@ -1,7 +1,7 @@
-"""What the plans of the .tftest.hcl files hold, whole: run by `make infra-check`, because it needs terraform.
+"""Whole plans of the cases in the .tftest.hcl files. `make infra-check` runs these tests, because they need terraform.
 
-The files in golden/ are the plans: `one_integration` in full, the other cases as what differs from it.
-`GOLDEN=write` writes them, and the table of rights in infra/README.md, anew; the difference is then reviewed.
+The files in golden/ hold the plans: `one_integration` in full, the other cases as their differences from it.
+`GOLDEN=write` rewrites them and the table of rights in infra/README.md. Review the difference.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Plan = dict[str, dict[str, Any]]
 
 @functools.cache
 def run_terraform_test() -> tuple[int, list[dict[str, Any]]]:
-    """Run every .tftest.hcl file, once; return the exit code and Terraform's messages."""
+    """Run every .tftest.hcl file once; return the exit code and Terraform's messages."""
     command = [os.environ.get("TERRAFORM", "terraform"), "test", "-test-directory=tests/infra", "-json", "-verbose"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -53,7 +53,7 @@ def test_every_run_of_terraform_test_passes() -> None:
 
 
 def find_plan(name: str) -> dict[str, Any]:
-    """Find what a run of a .tftest.hcl file planned."""
+    """Find the plan of a run of a .tftest.hcl file."""
     plans = {line["@testrun"]: line["test_plan"] for line in run_terraform_test()[1] if line["type"] == "test_plan"}
     assert name in plans, f"terraform test printed no plan of the run {name!r}"
     plan: dict[str, Any] = plans[name]
@@ -61,7 +61,7 @@ def find_plan(name: str) -> dict[str, Any]:
 
 
 def read_plan(name: str) -> Plan:
-    """Reduce a plan to what the configuration decides: no computed attributes, nothing that is empty."""
+    """Read a plan without computed attributes and empty values, so that only what the configuration decides is left."""
     plan = find_plan(name)
     schemas = {
         kind: schema["block"]
@@ -99,14 +99,14 @@ def _readable(name: str, value: Any) -> Any:
     if name == "data":
         value = json.loads(base64.b64decode(value))
     if name == "fields":
-        value["tables"] = "as in test_the_seeded_document_is_the_configuration_with_everything_selected"
+        value["tables"] = "as in test_the_seeded_document_selects_everything"
     if name == "environment_variables":
         return {key: HASHES.sub("HASH", variable) for key, variable in value.items()}
     return HASHES.sub("HASH", value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
-    """Read Firestore's typed values."""
+    """Convert Firestore's typed values to plain ones."""
     if not isinstance(value, dict):
         return value
     match list(value.items()):
@@ -145,17 +145,17 @@ def _compare(name: str, found: Any) -> None:
     assert found == json.loads(file.read_text())
 
 
-def test_one_integration_is_planned_as_agreed() -> None:
+def test_the_plan_of_one_integration_is_the_golden_one() -> None:
     _compare("one_integration", read_plan("one_integration"))
 
 
 @pytest.mark.parametrize("case", ["three_integrations", "encrypted", "trial", "audited", "key_through_terraform"])
-def test_a_case_differs_from_one_integration_as_agreed(case: str) -> None:
+def test_the_plan_of_a_case_differs_from_one_integration_as_in_its_golden_file(case: str) -> None:
     _compare(case, _differences(read_plan(case), read_plan("one_integration")))
 
 
 def _changes(name: str) -> dict[str, list[str]]:
-    """Tell what a plan would do to what is there; a new bundle is the code's business."""
+    """List the changes of a plan by action, without those that only come from a changed hash of the code."""
     changed: dict[str, list[str]] = {}
     for item in find_plan(name)["resource_changes"]:
         change = item["change"]
@@ -169,11 +169,11 @@ def test_the_second_plan_is_empty() -> None:
     assert _changes("second_plan") == {}
 
 
-def test_what_was_edited_in_the_console_stays() -> None:
+def test_terraform_keeps_edits_made_in_the_console() -> None:
     assert _changes("console_edits") == {}
 
 
-def test_what_was_deleted_is_made_again_and_nothing_else_hangs_on_its_id() -> None:
+def test_a_deleted_resource_is_created_again_and_no_other_resource_is_replaced() -> None:
     assert _changes("made_again") == {
         "delete create": [
             "google_monitoring_dashboard.runs",
@@ -183,7 +183,7 @@ def test_what_was_deleted_is_made_again_and_nothing_else_hangs_on_its_id() -> No
     }
 
 
-def test_an_integration_is_added_with_all_that_is_its_own_and_nothing_else() -> None:
+def test_a_new_integration_adds_its_own_resources_only() -> None:
     assert _changes("integration_added") == {
         "create": [
             'google_cloud_scheduler_job.retry["other"]',
@@ -193,11 +193,11 @@ def test_an_integration_is_added_with_all_that_is_its_own_and_nothing_else() -> 
             'google_secret_manager_secret.api_key["other"]',
             'google_secret_manager_secret_iam_member.runtime["other"]',
         ],
-        "update": ["google_cloudfunctions2_function.extract"],  # one instance more
+        "update": ["google_cloudfunctions2_function.extract"],  # one more instance
     }
 
 
-def test_an_integration_that_is_removed_leaves_the_tables_and_the_others_alone() -> None:
+def test_a_removed_integration_removes_its_own_resources_only() -> None:
     assert _changes("integration_removed") == {
         "delete": [
             'google_cloud_scheduler_job.retry["acme"]',
@@ -211,7 +211,7 @@ def test_an_integration_that_is_removed_leaves_the_tables_and_the_others_alone()
     }
 
 
-def test_what_an_earlier_destroy_left_is_taken_back_and_nothing_else() -> None:
+def test_take_back_imports_only_what_an_earlier_destroy_left() -> None:
     changes = [item for item in find_plan("taken_back")["resource_changes"] if item["change"].get("importing")]
     database = "projects/demo-project/databases/kustomer"
 
@@ -255,7 +255,7 @@ def test_the_seeded_document_has_a_boolean_for_every_column_to_two_levels() -> N
     }
 
 
-def test_the_seeded_document_is_the_configuration_with_everything_selected() -> None:
+def test_the_seeded_document_selects_everything() -> None:
     seeded = parse_integration("acme", _seeded_document(), now=NOW)
 
     assert seeded == build_integration()
@@ -272,7 +272,7 @@ def test_without_personal_data_the_seeded_document_selects_no_words_of_customers
         assert columns == select(load_schema(table), {"attributes": {"custom": True}}, personal_data=False)
 
 
-def test_the_functions_environment_is_what_the_code_reads() -> None:
+def test_the_code_reads_the_environment_of_the_function() -> None:
     environment = read_plan("one_integration")["google_cloudfunctions2_function.extract"]["service_config"][
         "environment_variables"
     ]
@@ -290,7 +290,7 @@ def test_the_functions_environment_is_what_the_code_reads() -> None:
 
 
 def _rights() -> str:
-    """List every grant of the case `everyone`, as the table in infra/README.md."""
+    """Write every grant of the case `everyone` as the table in infra/README.md."""
     rows: dict[tuple[str, str], set[str]] = {}
     for address, values in read_plan("everyone").items():
         if "_iam_" in address:
@@ -331,7 +331,7 @@ def _account(email: str) -> str:
     return email.partition("@")[0].removeprefix("kustomer-")
 
 
-def test_the_rights_are_those_of_the_readme_and_no_more() -> None:
+def test_the_rights_are_exactly_those_of_the_readme() -> None:
     between = re.compile(r"(?<=<!-- rights -->\n\n).*(?=\n\n<!-- /rights -->)", re.DOTALL)
     if WRITE:
         README.write_text(between.sub(lambda _: _rights(), README.read_text()))

@@ -1,5 +1,5 @@
-# One deployment over time. The runs share their state, in this order;
-# check_plans.py looks at what the plans would change.
+# One deployment over time. The runs share their state, in this order.
+# check_plans.py checks what the plans would change.
 
 mock_provider "google" {
   source = "./tests/infra/mocks/applied"
@@ -32,7 +32,7 @@ run "first_apply" {
       google_pubsub_subscription.push.push_config[0].push_endpoint ==
       "${google_cloudfunctions2_function.extract.service_config[0].uri}/projects/demo-project/topics/${google_pubsub_topic.trigger.name}"
     )
-    error_message = "The endpoint's path names the topic: functions-framework reads it there."
+    error_message = "The endpoint's path names the topic, because functions-framework reads it there."
   }
 
   assert {
@@ -41,7 +41,7 @@ run "first_apply" {
       google_cloudfunctions2_function.extract.service_config[0].uri &&
       startswith(google_cloudfunctions2_function.extract.service_config[0].uri, "https://")
     )
-    error_message = "The audience is the service itself, without a path."
+    error_message = "The audience is the service's URL, without a path."
   }
 }
 
@@ -60,8 +60,8 @@ run "console_edits" {
     source = "./infra"
   }
 
-  # What is there differs from what would be seeded: a field more, a field
-  # less, other values. Nothing is written again.
+  # The stored document differs from what Terraform would create: one field
+  # more, one field less, other values. Terraform writes nothing again.
   variables {
     integrations = {
       acme = {
@@ -75,7 +75,8 @@ run "console_edits" {
   }
 }
 
-# Somebody deleted what nothing may ask for its id: as in a plan with -replace.
+# Somebody deleted resources whose ids no other resource may read. A plan with
+# -replace shows the same as a plan after the deletion.
 run "made_again" {
   command = plan
 

@@ -1,4 +1,4 @@
-# What must hold in every deployment, whatever its variables.
+# Properties of every deployment, whatever its variables.
 
 mock_provider "google" {
   source = "./tests/infra/mocks/planned"
@@ -27,7 +27,7 @@ run "deadlines" {
       google_pubsub_subscription.push.ack_deadline_seconds >
       google_cloudfunctions2_function.extract.service_config[0].timeout_seconds
     )
-    error_message = "Pub/Sub must wait for longer than the function may take, or every long hop is delivered twice."
+    error_message = "Pub/Sub must wait for longer than the function may take, or it delivers the message of every long hop twice."
   }
 
   assert {
@@ -43,7 +43,7 @@ run "deadlines" {
       google_pubsub_subscription.push.ack_deadline_seconds <= 600 &&
       google_cloudfunctions2_function.extract.service_config[0].timeout_seconds <= 540
     )
-    error_message = "The platform allows no more."
+    error_message = "Neither deadline is above the platform's maximum."
   }
 }
 
@@ -63,7 +63,7 @@ run "delivery" {
       google_pubsub_subscription.push.expiration_policy[0].ttl == "" &&
       google_pubsub_subscription.dead_letter.expiration_policy[0].ttl == ""
     )
-    error_message = "An outage of hours is survived, and an idle subscription does not die."
+    error_message = "Messages survive an outage of hours, and an idle subscription does not expire."
   }
 }
 
@@ -80,7 +80,7 @@ run "nobody_else" {
       google_cloud_run_v2_service_iam_member.push.member == google_service_account.push.member &&
       google_storage_bucket.source.public_access_prevention == "enforced"
     )
-    error_message = "Only Pub/Sub reaches the function, and nobody the code."
+    error_message = "Only Pub/Sub can call the function, and nobody can read the code in public."
   }
 
   assert {
@@ -88,7 +88,7 @@ run "nobody_else" {
       google_cloudfunctions2_function.extract.service_config[0].service_account_email == google_service_account.runtime.email &&
       google_cloudfunctions2_function.extract.build_config[0].service_account == google_service_account.build.id
     )
-    error_message = "Building and running have identities of their own."
+    error_message = "Building and running have different service accounts."
   }
 }
 
@@ -116,7 +116,7 @@ run "protected" {
       google_firestore_database.config.point_in_time_recovery_enablement == "POINT_IN_TIME_RECOVERY_ENABLED" &&
       length(google_firestore_backup_schedule.daily) == 1
     )
-    error_message = "What holds data survives a destroy, unless somebody lets go of it."
+    error_message = "What holds data survives a destroy while deletion_protection is on."
   }
 }
 
@@ -134,10 +134,10 @@ run "freshness" {
       threshold.threshold_value == 1 &&
       threshold.duration == "3600s" && # missing data needs 60 s at least
       threshold.evaluation_missing_data == "EVALUATION_MISSING_DATA_ACTIVE" &&
-      threshold.aggregations[0].alignment_period == "90000s" && # the most there is
+      threshold.aggregations[0].alignment_period == "90000s" && # the maximum
       threshold.aggregations[0].per_series_aligner == "ALIGN_SUM"
     ])
-    error_message = "A day without a settled run raises an alarm, also when nothing is logged at all."
+    error_message = "A day without a settled run raises an alert, even if nothing is logged."
   }
 
   assert {
@@ -145,7 +145,7 @@ run "freshness" {
       for word in ["green", "paused", "deleted"] :
       strcontains(google_logging_metric.settled.filter, "\"${word}\"")
     ])
-    error_message = "Success settles a run, and so does a person who wants the integration to rest."
+    error_message = "A run is settled if it succeeds, and if the integration is paused or deleted."
   }
 
   assert {
@@ -154,6 +154,6 @@ run "freshness" {
       length(policy.conditions) == 1 &&
       length(policy.alert_strategy[0].notification_rate_limit) == 1
     ])
-    error_message = "The API accepts a condition on log lines alone only, and with a limit."
+    error_message = "The API accepts a log condition only if it is the only one, and only with a rate limit."
   }
 }

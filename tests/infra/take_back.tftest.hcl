@@ -1,5 +1,5 @@
-# What an earlier destroy left is imported by the root module: what Google
-# answers about it stands here, because a mocked provider imports nothing.
+# The root module imports what an earlier destroy left behind. The overrides
+# say what Google would return, because a mocked provider imports nothing.
 
 mock_provider "google" {
   source = "./tests/infra/mocks/applied"
@@ -56,7 +56,7 @@ run "taken_back" {
   }
 }
 
-run "nobody_to_take_back" {
+run "unknown_integration_to_take_back" {
   command = plan
 
   variables {
@@ -66,7 +66,7 @@ run "nobody_to_take_back" {
   expect_failures = [var.take_back]
 }
 
-run "schedule_to_take_back" {
+run "whole_name_of_a_schedule_to_take_back" {
   command = plan
 
   variables {
@@ -76,7 +76,7 @@ run "schedule_to_take_back" {
   expect_failures = [var.take_back]
 }
 
-run "one_integration_to_take_back_and_no_list" {
+run "integration_to_take_back_without_a_list" {
   command = plan
 
   variables {
@@ -86,7 +86,7 @@ run "one_integration_to_take_back_and_no_list" {
   expect_failures = [var.take_back]
 }
 
-run "deployment_to_take_back_by_name" {
+run "name_of_a_deployment_to_take_back" {
   command = plan
 
   variables {
@@ -96,7 +96,7 @@ run "deployment_to_take_back_by_name" {
   expect_failures = [var.take_back]
 }
 
-run "take_back_and_nothing_in_it" {
+run "take_back_that_is_no_object" {
   command = plan
 
   variables {

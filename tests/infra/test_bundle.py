@@ -1,4 +1,4 @@
-"""What Terraform ships is all that the function needs, and nothing else."""
+"""The bundle that Terraform uploads has all files that the function needs, and no others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOURCE_TF = (ROOT / "infra" / "source.tf").read_text()
 
 
 def list_bundle(root: Path = ROOT) -> set[str]:
-    """Find the files that source.tf takes of a checkout."""
+    """List the files that source.tf puts into the bundle."""
     fixed = re.search(r"concat\(\n +\[(.*)\],", SOURCE_TF)
     pattern = re.search(r'fileset\(\s*local\._root, "(.*)/\*\*/\*\.\{(.*)\}"', SOURCE_TF)
     left_out = re.search(r'regexall\(\s*"(.*)", path', SOURCE_TF)
@@ -28,7 +28,7 @@ def list_bundle(root: Path = ROOT) -> set[str]:
 
 
 def run_git(*arguments: str) -> set[str]:
-    """Let git list paths below the root, one a line."""
+    """Run git at the root; return its output as lines."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("this is no checkout of git")
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -36,22 +36,22 @@ def run_git(*arguments: str) -> set[str]:
     return set(done.stdout.splitlines())
 
 
-def test_every_file_of_the_function_that_git_tracks_is_shipped() -> None:
+def test_the_bundle_has_every_file_of_the_function_that_git_tracks() -> None:
     tracked = run_git("ls-files", "functions", "requirements.txt")
 
     assert tracked - list_bundle() == set()
 
 
-def test_nothing_is_shipped_that_git_ignores() -> None:
+def test_the_bundle_has_no_file_that_git_ignores() -> None:
     assert run_git("check-ignore", *sorted(list_bundle())) == set()
 
 
-def test_what_pins_providers_and_settings_can_be_committed() -> None:
+def test_git_does_not_ignore_the_lock_file_and_the_settings() -> None:
     assert run_git("check-ignore", ".terraform.lock.hcl", "terraform.tfvars") == set()
 
 
 def test_line_ends_are_the_same_in_every_checkout() -> None:
-    """Another byte is another hash, and a build for nothing."""
+    """Other line ends would change the hash, and cause a needless build."""
     tracked = run_git("ls-files", "functions", "requirements.txt")
 
     assert run_git("check-attr", "eol", "--", *sorted(tracked)) == {f"{path}: eol: lf" for path in tracked}
@@ -63,7 +63,7 @@ def write_files(root: Path, paths: list[str]) -> None:
         (root / path).touch()
 
 
-def test_what_tools_and_people_leave_in_a_checkout_is_not_shipped(tmp_path: Path) -> None:
+def test_the_bundle_leaves_out_files_that_tools_and_people_leave_in_a_checkout(tmp_path: Path) -> None:
     package = "functions/kustomer_extract"
     strays = ["functions/try.py", f"{package}/notes.txt", "functions/.venv/lib/a.py", "functions/build/lib/a.py"]
     strays += [f"{package}/.ipynb_checkpoints/a.py", f"{package}/.a.py", f"{package}/__pycache__/a.py"]
@@ -78,7 +78,7 @@ def test_what_tools_and_people_leave_in_a_checkout_is_not_shipped(tmp_path: Path
     }
 
 
-def test_what_is_shipped_imports_on_its_own(tmp_path: Path) -> None:
+def test_the_bundle_can_be_imported_without_the_repository(tmp_path: Path) -> None:
     for path in list_bundle():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)

@@ -1,4 +1,4 @@
-"""cloudbuild.yaml is a list of commands that a person can run, too."""
+"""The steps of cloudbuild.yaml, run with stand-ins for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GIVEN = {"_NAME": "kustomer-eu", "_STATE_BUCKET": "states", "PROJECT_ID": "p"}
 
 
 def run_step(name: str, directory: Path, substitutions: dict[str, str], **programs: str) -> tuple[int, str]:
-    """Run a step's shell script with stand-ins for programs; return its exit code and what it said of errors."""
+    """Run a step's shell script with stand-ins for programs; return its exit code and its stderr."""
     (script,) = STEPS[name]["args"][1:]
     for substitution, value in substitutions.items():
         script = script.replace(f"${substitution}", value)
@@ -57,7 +57,7 @@ def test_every_make_target_exists() -> None:
     assert used - set(targets) == set()
 
 
-def test_nothing_is_applied_unless_asked_for() -> None:
+def test_apply_runs_only_if_asked_for() -> None:
     guarded = [step["id"] for step in BUILD["steps"] if 'if [ "$_APPLY" = true ]' in str(step["args"][-1])]
 
     assert guarded == ["apply", "smoke"]
@@ -81,14 +81,16 @@ def test_complete_settings_pass(tmp_path: Path) -> None:
         ({"_STATE_BUCKET": "stats"}, "The bucket stats for the state is not there"),
     ],
 )
-def test_a_wrong_setting_fails_the_first_step_in_words(tmp_path: Path, changed: dict[str, str], told: str) -> None:
+def test_a_wrong_setting_fails_the_first_step_with_a_message(
+    tmp_path: Path, changed: dict[str, str], told: str
+) -> None:
     exit_code, said = run_step("settings", tmp_path, GIVEN | changed, gcloud=LIST_BUCKET)
 
     assert exit_code == 1
     assert said.splitlines()[-1].startswith(told)
 
 
-def test_a_state_from_before_there_were_prefixes_is_not_left_behind(tmp_path: Path) -> None:
+def test_the_first_step_stops_if_there_is_a_state_without_a_prefix(tmp_path: Path) -> None:
     exit_code, said = run_step("settings", tmp_path, GIVEN, gcloud="exit 0")
 
     assert exit_code == 1
@@ -97,7 +99,7 @@ def test_a_state_from_before_there_were_prefixes_is_not_left_behind(tmp_path: Pa
     )
 
 
-def test_the_state_and_the_names_of_resources_follow_from_one_setting(tmp_path: Path) -> None:
+def test_one_setting_names_the_state_and_the_resources(tmp_path: Path) -> None:
     done = run_step("backend", tmp_path, GIVEN, terraform='echo "$@" > init')
 
     assert done == (0, "")
@@ -110,7 +112,7 @@ def test_the_state_and_the_names_of_resources_follow_from_one_setting(tmp_path: 
 
 
 @pytest.mark.parametrize(("settings", "exit_code"), [([], 0), (["CI=true"], 2)])
-def test_policies_that_cannot_be_checked_fail_the_build_and_are_named_to_a_person(
+def test_without_checkov_a_build_fails_and_a_person_gets_a_message(
     tmp_path: Path, settings: list[str], exit_code: int
 ) -> None:
     done = subprocess.run(

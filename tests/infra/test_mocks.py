@@ -1,7 +1,7 @@
-"""The mocked providers answer with values that the real ones accept.
+"""The mocked providers return values that the real providers accept.
 
-`terraform test` runs with the real providers too, where they can be downloaded. They check every value that is
-known: a member, an e-mail or an id that Terraform invented is refused.
+`terraform test` needs the real providers, even with mocks. They validate every known value, and refuse a member, an
+e-mail address or an id that Terraform made up. These tests need no providers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 WRITTEN = "\n".join(path.read_text() for path in sorted((HERE.parents[1] / "infra").glob("*.tf")))
 ANSWERED = sorted((HERE / "mocks").glob("*/*.tfmock.hcl"))
 
-# What Google makes of each: an attribute of any type, or of one.
+# The form of each attribute, of one type of resource or of any type.
 ACCOUNT = r"[a-z0-9-]+@[a-z0-9-]+\.iam\.gserviceaccount\.com"
 SHAPES = {
     "email": ACCOUNT,
@@ -39,13 +39,13 @@ READ = r"{}(?:\[[^\]\n]*\])*\.(\w+)(?:\[[^\]\n]*\]\.(\w+))?"
 
 
 def find_given() -> dict[tuple[str, str], set[str]]:
-    """Find the arguments that each resource is given in infra/, by its type and name."""
+    """Find the arguments of each resource in infra/, by its type and name."""
     blocks = re.findall(r'^(?:resource|data) "(\w+)" "(\w+)" {\n(.*?)^}$', WRITTEN, re.MULTILINE | re.DOTALL)
     return {(kind, name): set(re.findall(r"^  (\w+) += ", body, re.MULTILINE)) for kind, name, body in blocks}
 
 
 def find_read() -> set[tuple[str, str, str]]:
-    """Find (type, name, attribute) of everything that infra/ reads of a resource, also by way of a loop."""
+    """Find (type, name, attribute) of every attribute that infra/ reads from a resource, also in a loop."""
     found = {(kind, name, inner or read) for kind, name, read, inner in re.findall(READ.format(RESOURCE), WRITTEN)}
     loops = re.findall(rf"for (?:\w+, )?(\w+) in {RESOURCE} ?:(.*?)\n  ? ?[\]}}]", WRITTEN, re.DOTALL)
     for variable, kind, name, body in loops:
@@ -56,13 +56,13 @@ def find_read() -> set[tuple[str, str, str]]:
 
 
 def find_computed() -> set[str]:
-    """Find `type.attribute` of everything that infra/ reads and Google decides."""
+    """Find `type.attribute` of every attribute that infra/ reads and that Google sets."""
     given = find_given()
     return {f"{kind}.{read}" for kind, name, read in find_read() if read not in given[kind, name]}
 
 
 def read_answers(path: Path) -> list[tuple[str, str]]:
-    """Read (type.attribute, value) of everything that a file of mocks answers."""
+    """Read (type.attribute, value) of every attribute in a file of mocks."""
     blocks = re.findall(
         r'^(?:mock_resource|mock_data) "(\w+)" {\n(.*?)^}$|^override_resource {\n  target += (\w+)(.*?)^}$',
         path.read_text(),
@@ -75,8 +75,8 @@ def read_answers(path: Path) -> list[tuple[str, str]]:
     ]
 
 
-def test_what_is_read_of_google_is_found() -> None:
-    # One of each way to read it, so that the patterns above cannot fall silent.
+def test_every_way_to_read_an_attribute_is_found() -> None:
+    # One example of each way to read an attribute: it fails if a pattern above stops matching.
     assert {
         "google_artifact_registry_repository.id",
         "google_cloudfunctions2_function.uri",
@@ -89,14 +89,14 @@ def test_what_is_read_of_google_is_found() -> None:
     assert "google_secret_manager_secret.secret_id" not in find_computed()
 
 
-def test_everything_that_google_decides_is_answered_once_it_is_applied() -> None:
+def test_the_applied_mocks_have_every_attribute_that_google_sets() -> None:
     answered = {name for path in ANSWERED if path.parent.name == "applied" for name, _ in read_answers(path)}
 
     assert find_computed() - answered == set()
 
 
 @pytest.mark.parametrize("path", ANSWERED, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_every_answer_has_the_shape_that_google_gives_it(path: Path) -> None:
+def test_every_mocked_value_has_the_form_of_a_real_one(path: Path) -> None:
     answers = read_answers(path)
     shapes = {name: SHAPES.get(name) or SHAPES[name.split(".")[1]] for name, _ in answers}
 
@@ -104,7 +104,7 @@ def test_every_answer_has_the_shape_that_google_gives_it(path: Path) -> None:
     assert [(name, value) for name, value in answers if not re.fullmatch(shapes[name], value)] == []
 
 
-def test_every_file_of_terraform_tests_takes_these_answers() -> None:
+def test_every_tftest_file_uses_these_mocks() -> None:
     written = [path.read_text() for path in sorted(HERE.glob("*.tftest.hcl"))]
     sources = [re.findall(r'mock_provider "google(?:-beta)?" {\n  source = "\./(.*?)"', text) for text in written]
 

@@ -1,4 +1,4 @@
-"""The names of the log that Terraform's filters hold on to are those that the code writes."""
+"""Events, fields and error codes in Terraform's filters are those that the code logs; tables are those it knows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kustomer_extract.schema import ALWAYS_SELECTED
 
 INFRA = Path(__file__).parents[2] / "infra"
 WRITTEN = "\n".join(path.read_text() for path in sorted(INFRA.glob("*.tf")))
-HCL = re.sub(r'(?<!\\)",\n +"', " ", WRITTEN).replace('\\"', '"')  # filters that are joined from lines, on one line
-UNSTATED = 10  # percent; a table's default
+HCL = re.sub(r'(?<!\\)",\n +"', " ", WRITTEN).replace('\\"', '"')  # joins filters that are split over lines
+DEFAULT_PERCENT = 10  # percent; the default of a table
 EVENTS = {event.name: set(inspect.get_annotations(event)) for event in CATALOGUE}
 
 
 def find_compared(name: str) -> set[str]:
-    """Find every value that a filter compares a field of the payload with."""
+    """Find every value with which a filter compares a field of the payload."""
     found = re.findall(rf'jsonPayload\.{name}=(\([^)$]*\)|"[^"$]*")', HCL)
     return {value for group in found for value in re.findall(r'"(\w+)"', group)}
 
@@ -53,24 +53,24 @@ def test_every_error_code_of_an_alert_exists() -> None:
     assert named - set(ERROR_CODES) == set()
 
 
-def test_what_settles_a_run_is_what_the_code_says() -> None:
+def test_the_metric_settled_counts_the_events_that_the_code_logs() -> None:
     assert find_compared("colour") == {Colour.GREEN.value}
     assert find_compared("reason") == {"paused", "deleted"}
 
 
 def find_list(name: str) -> set[str]:
-    """Find the texts of a list among the locals."""
+    """Find the strings of a list in the locals."""
     (written,) = re.findall(rf"{name} += \[(.*?)\]", HCL)
     return set(re.findall(r'"(\w+)"', written))
 
 
-def test_what_the_seed_says_of_tables_is_what_the_code_says() -> None:
-    """Which tables there are follows from the schema files on both sides."""
+def test_the_seeded_settings_of_tables_are_the_defaults_of_the_code() -> None:
+    """Both sides read the list of tables from the schema files."""
     (percents,) = re.findall(r"_max_drop_percent += \{(.*?)\}", HCL)
 
     assert find_list("_always_selected") == ALWAYS_SELECTED
     assert find_list("_lookups") == {table.value for table in Table if table.is_lookup}
     assert dict(re.findall(r"(\w+) = (\d+)", percents)) == {
-        table.value: f"{table.max_drop_percent:g}" for table in Table if table.max_drop_percent != UNSTATED
+        table.value: f"{table.max_drop_percent:g}" for table in Table if table.max_drop_percent != DEFAULT_PERCENT
     }
-    assert f"lookup(local._max_drop_percent, table, {UNSTATED:g})" in HCL
+    assert f"lookup(local._max_drop_percent, table, {DEFAULT_PERCENT:g})" in HCL

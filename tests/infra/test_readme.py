@@ -1,4 +1,4 @@
-"""The commands of infra/README.md name what is in infra/."""
+"""The commands of infra/README.md name resources that exist in infra/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_every_address_in_a_command_is_one_of_a_resource() -> None:
     assert named - resources == set()
 
 
-def test_every_import_of_several_says_which() -> None:
+def test_every_import_of_a_repeated_resource_has_its_key() -> None:
     several = re.findall(r'^resource "(\w+)" "(\w+)" {\n  (?:count|for_each) ', WRITTEN, re.MULTILINE)
     imported = re.findall(r"^terraform import '?module\.extract\.([^ ']+)'? \S+", README, re.MULTILINE)
 
@@ -28,7 +28,7 @@ def test_every_import_of_several_says_which() -> None:
     }
 
 
-def test_the_deployer_may_grant_what_is_granted_on_the_project_and_nothing_else() -> None:
+def test_the_deployer_may_grant_exactly_the_roles_on_the_project() -> None:
     blocks = re.findall(r'^resource "google_project_iam_member" "\w+" {\n(.*?)^}$', WRITTEN, re.MULTILINE | re.DOTALL)
     granted = {role for block in blocks for role in re.findall(r'^  role += "(.*)"$', block, re.MULTILINE)}
     (condition,) = re.findall(r"hasOnly\(\[(.*?)\]\)", README, re.DOTALL)
@@ -36,8 +36,8 @@ def test_the_deployer_may_grant_what_is_granted_on_the_project_and_nothing_else(
     assert set(re.findall(r"'(.*?)'", condition)) == granted
 
 
-def test_the_deployer_may_make_saved_queries() -> None:
-    """No other role of the list has `logging.queries.*`."""
+def test_the_deployer_may_create_saved_queries() -> None:
+    """Only this role of the list has `logging.queries.*`."""
     deployer = README.partition("### Roles of the deployer")[2]
 
     assert "google_logging_saved_query" in WRITTEN

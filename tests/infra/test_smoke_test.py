@@ -1,4 +1,4 @@
-"""The smoke test's script, with stand-ins for gcloud, terraform and sleep on its path."""
+"""infra/smoke_test.sh, with stand-ins for gcloud, terraform and sleep on its PATH."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTPUTS = {"deployment": {"value": DEPLOYMENT}, "key_commands": {"value": {"acme
 
 
 def run_script(directory: Path, log: str, *, list_keys: str = "echo 1") -> subprocess.CompletedProcess[str]:
-    """Run the script where the log says `log`; the commands it gave lie in `directory`/calls."""
+    """Run the script with `log` as the content of the log; the file `directory`/calls records each call of gcloud."""
     (directory / "log").write_text(log)
     programs = {
         "terraform": f"cat <<'EOF'\n{json.dumps(OUTPUTS)}\nEOF",
@@ -32,7 +32,7 @@ def run_script(directory: Path, log: str, *, list_keys: str = "echo 1") -> subpr
     return subprocess.run([SCRIPT], env={"PATH": path}, capture_output=True, text=True, check=False)
 
 
-def test_the_run_it_waits_for_is_the_one_it_started(tmp_path: Path) -> None:
+def test_it_waits_for_the_run_that_it_started(tmp_path: Path) -> None:
     run_script(tmp_path, "run_finished|green||run finished green")
 
     before, read = (tmp_path / "calls").read_text().split("logging read ")
@@ -66,27 +66,27 @@ def test_it_fails_when_the_run_is_not_settled(tmp_path: Path, log: str) -> None:
     assert (done.returncode, done.stderr.strip()) == (1, log)
 
 
-def test_without_a_key_it_starts_nothing_and_says_which_command_adds_one(tmp_path: Path) -> None:
+def test_without_a_key_it_starts_no_run_and_prints_the_command_that_adds_one(tmp_path: Path) -> None:
     done = run_script(tmp_path, "", list_keys="echo 'Listed 0 items.' >&2")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "no key yet: run this with the API key in KEY, then this script once more",
+        "there is no API key yet: run this command with the key in KEY, then run this script again",
         KEY_COMMAND,
     ]
     assert "pubsub" not in (tmp_path / "calls").read_text()
 
 
-def test_who_may_not_list_keys_sees_what_the_run_says_of_them(tmp_path: Path) -> None:
+def test_without_the_right_to_list_keys_it_starts_the_run(tmp_path: Path) -> None:
     done = run_script(tmp_path, "run_finished|red||run finished red", list_keys="exit 1")
 
     assert (done.returncode, done.stderr) == (1, "run_finished|red||run finished red\n")
 
 
-def test_it_fails_when_no_run_ends(tmp_path: Path) -> None:
+def test_it_fails_when_the_run_does_not_end(tmp_path: Path) -> None:
     done = run_script(tmp_path, "")
 
     assert (done.returncode, done.stderr) == (
         1,
-        "no end within 30 minutes; terraform output links has the logs\n",
+        "the run did not end within 30 minutes: open the logs in terraform output links\n",
     )

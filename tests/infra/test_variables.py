@@ -1,4 +1,4 @@
-"""What the root module asks for, and what it refuses."""
+"""The variables of the root module."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def read_variables(path: str) -> dict[str, Block]:
     return {block.name: block for block in parse_blocks((ROOT / path).read_text(), "variable")}
 
 
-def test_only_what_is_a_decision_must_be_given() -> None:
-    """The region among it: where data lies is for nobody to default."""
+def test_only_variables_that_need_a_decision_are_required() -> None:
+    """The region has no default, because it decides where customers' data is stored."""
     for path in ("main.tf", "infra/variables.tf"):
         required = {name for name, block in read_variables(path).items() if block.default is None}
 
         assert required == {"integrations", "project_id", "region"}
 
 
-def test_no_unknown_name_is_swallowed() -> None:
-    """What is of type `any` at the root is compared with what is known; an object type would drop the rest."""
+def test_unknown_names_are_reported() -> None:
+    """Each variable of type `any` is compared with the known names. An object type would silently drop the others."""
     variables = read_variables("main.tf") | read_variables("take_back.tf")
     loose = {name for name, block in variables.items() if "any" in block.type.split()}
 

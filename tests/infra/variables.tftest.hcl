@@ -1,4 +1,4 @@
-# Every rule of infra/variables.tf refuses what it is there for.
+# Every rule of infra/variables.tf refuses a wrong value.
 
 mock_provider "google" {
   source = "./tests/infra/mocks/applied"
@@ -15,7 +15,7 @@ variables {
   region       = "us-central1"
 }
 
-run "key_for_nobody" {
+run "key_for_unknown_integration" {
   command = plan
 
   module {
@@ -212,7 +212,7 @@ run "kms_key_version" {
   expect_failures = [var.kms_key_name]
 }
 
-run "kms_key_elsewhere" {
+run "kms_key_in_another_region" {
   command = plan
 
   module {
@@ -423,7 +423,7 @@ run "time_travel_of_a_day" {
   expect_failures = [var.time_travel_hours]
 }
 
-# Terraform drops names that an object type does not have, without a word.
+# Terraform silently drops attributes that an object type does not have.
 run "unknown_name_of_an_integration" {
   command = plan
 
@@ -464,7 +464,7 @@ run "unknown_name_of_take_back" {
   expect_failures = [output.deployment]
 }
 
-run "unknown_names_in_words" {
+run "problems_of_unknown_names" {
   command = plan
 
   module {
@@ -486,15 +486,15 @@ run "unknown_names_in_words" {
 
   assert {
     condition = output.problems == [
-      "integrations.acme.timezone is unknown: time_zone is meant, probably.",
-      "integrations.acme.x is unknown: known are org, schedule, time_zone.",
-      "people.Analyst is unknown: analysts is meant, probably.",
+      "integrations.acme.timezone is unknown. Did you mean time_zone?",
+      "integrations.acme.x is unknown. Known names: org, schedule, time_zone.",
+      "people.Analyst is unknown. Did you mean analysts?",
     ]
-    error_message = "Each unknown name has its sentence."
+    error_message = "There is one sentence for each unknown name."
   }
 }
 
-run "no_names_at_all" {
+run "no_names" {
   command = plan
 
   module {
@@ -508,11 +508,11 @@ run "no_names_at_all" {
 
   assert {
     condition     = length(output.problems) == 0
-    error_message = "Nothing given is nothing unknown."
+    error_message = "Without names there are no problems."
   }
 }
 
-# The root module hands everything on, and what is unset gets its default.
+# The root module passes every variable on. An unset one gets its default.
 run "root" {
   command = plan
 
@@ -555,6 +555,6 @@ run "root_with_everything" {
       region             = "europe-west1"
       topic              = "kustomer-eu-trigger"
     }
-    error_message = "Every name follows from the variables."
+    error_message = "The variables determine every name."
   }
 }

@@ -1,4 +1,4 @@
-# The agents that Google makes for its own services.
+# Google's service agents.
 
 mock_resource "google_project_service_identity" {
   defaults = {

@@ -1,6 +1,7 @@
-# What Google answers once something is there, by type. Without these values
-# Terraform invents some, and the real provider refuses those that are no
-# e-mail and no member. test_mocks.py says which attributes must be here.
+# The attributes of existing resources, by type, as Google would return them.
+# Without these values Terraform makes some up, and the real provider refuses
+# those that are not an e-mail address or a member. test_mocks.py says which
+# attributes must be here.
 
 mock_resource "google_artifact_registry_repository" {
   defaults = {

@@ -1,4 +1,4 @@
-# The agents that Google makes for its own services.
+# Google's service agents.
 
 override_resource {
   target          = google_project_service_identity.pubsub

@@ -1,4 +1,4 @@
-# What Google answers, as far as plans and rights depend on it.
+# The attributes that plans and rights depend on, as Google would return them.
 
 override_resource {
   target          = google_service_account.build
