@@ -1,4 +1,4 @@
-"""The world of the pipeline tests."""
+"""The fixture `world`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Make an installation with seven conversations and three surveys."""
+    """Build an installation with seven conversations and three surveys."""
     world = World(tmp_path)
     yield world
     world.close()

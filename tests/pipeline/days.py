@@ -1,7 +1,7 @@
-"""An installation that lives day after day: each has rows of its own, one trigger, and whatever befalls it.
+"""`Days`: one installation over several days. Each day has new rows, one trigger, and the faults that a test injects.
 
-Pub/Sub is a list of messages: one stays until a delivery of it was acknowledged, and may be delivered again after that.
-At nightfall everything must be as it should, and `find_wrongs` says what is not.
+Pub/Sub is a list of messages. A message stays in it until a delivery is acknowledged, and may be delivered again later.
+After each day `find_errors` compares the result with what must be true.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kustomer_extract.models import RunId, RunState
-    from tests.pipeline.faults import Meet
+    from tests.pipeline.faults import Hook
 
 HISTORY_START = "2026-01-01T00:00:00"
 TOO_OLD = {"id": "f" * 24, "type": "too old", "attributes": {"createdAt": "2025-12-31T23:59:59Z"}}
-_MAX_A_DAY = 60  # deliveries: more would be a loop
+_MAX_A_DAY = 60  # deliveries; more would be an endless loop
 
 
 def to_rows(table: Table, version: int) -> list[dict[str, Any]]:
-    """What the organisation has in a version; conversations hold a repeat. Any two versions differ in every row."""
+    """Build the organisation's records of a version. One conversation is repeated. Two versions differ in every row."""
     first, count = version % 3, {Table.SATISFACTION: 3, Table.CONVERSATIONS: 7}[table]
     rows = [
         {"id": f"{first + number:024x}", "type": f"version {version}", "attributes": {"createdAt": f"{HISTORY_START}Z"}}
@@ -42,12 +42,12 @@ def to_rows(table: Table, version: int) -> list[dict[str, Any]]:
 
 @dataclass
 class MemoryTables:
-    """What an observer sees of the weakest warehouse."""
+    """Reads the tables of the in-memory warehouse, which keeps only what the port promises."""
 
     warehouse: MemoryWarehouse
 
     def read(self, name: str) -> list[tuple[str, str, str]]:
-        """Read run, id and type of a live table's rows, sorted by id."""
+        """Read run id, id and type of a live table's rows, sorted by id."""
         rows = self.warehouse.live.get(name, [])
         return sorted(((row["_batch_id"], row["id"], row["type"]) for row in rows), key=lambda row: row[1])
 
@@ -63,7 +63,7 @@ _STAGED = "SELECT table_name FROM duckdb_columns() WHERE column_name = '_chunk'"
 
 @dataclass
 class DuckDbTables:
-    """The same of the laptop's warehouse."""
+    """Reads the tables of the laptop's warehouse."""
 
     warehouse: DuckDbWarehouse
 
@@ -79,10 +79,10 @@ class DuckDbTables:
 
 
 class Days:
-    """The installation, and what is left of today's messages.
+    """One installation over several days, and the messages of the current day.
 
     Args:
-        warehouse: The laptop's own, or the weakest one that keeps the port's promises.
+        warehouse: The laptop's own, or the in-memory one, which keeps only what the port promises.
 
     Attributes:
         waiting: Messages that were published and not acknowledged, the oldest first.
@@ -104,7 +104,7 @@ class Days:
         self._closing.close()
 
     def begin(self) -> Message:
-        """Let a new day come: new rows, an empty staging dataset, and a trigger."""
+        """Start a new day: new rows, an empty staging dataset, and a trigger."""
         self.world.clock.advance(hours=24)
         self.tables.empty_staging()
         self.change_rows()
@@ -113,27 +113,27 @@ class Days:
         return self.publish(Trigger.SCHEDULE)
 
     def change_rows(self) -> None:
-        """Let the organisation have another version of all its rows."""
+        """Replace all rows of the organisation by their next version."""
         self._version += 1
         records = {table: to_rows(table, self._version) for table in TABLES}
         records[Table.CONVERSATIONS].insert(3, TOO_OLD)
         self.world.organisation.records = records
 
     def publish(self, trigger: Trigger) -> Message:
-        """Publish a trigger; nobody has received it yet."""
+        """Publish a trigger, without delivering it."""
         message = self.world.trigger(trigger)
         self.waiting.append(message)
         return message
 
-    def deliver(self, message: Message, meet: Meet | None = None) -> None:
-        """Deliver a message once; a minute passes if it has to be delivered again."""
+    def deliver(self, message: Message, hook: Hook | None = None) -> None:
+        """Deliver a message once. If it is not acknowledged, a minute passes."""
         world = self.world
         self._deliveries[message.message_id] += 1
         assert self._deliveries[message.message_id] <= MAX_DELIVERIES, f"{message.message_id} is a dead letter"
         try:
-            world.deliver(message, intercept(world.ports, meet) if meet else None)
-            if meet:
-                meet("acknowledge", lambda: None)
+            world.deliver(message, intercept(world.ports, hook) if hook else None)
+            if hook:
+                hook("acknowledge", lambda: None)
         except (RetryLater, Killed):
             world.clock.advance(minutes=1)
         else:
@@ -141,52 +141,52 @@ class Days:
         self.collect()
 
     def acknowledge(self, message: Message) -> None:
-        """A delivery of the message was answered well: it is not delivered again."""
+        """Acknowledge a message, so that it is not delivered again."""
         if message in self.waiting:
             self.waiting.remove(message)
 
     def collect(self) -> None:
-        """Take what was published."""
+        """Add the messages that the pipeline has published."""
         self.waiting.extend(self.world.queue.messages)
         self.world.queue.messages.clear()
 
-    def settle(self, *, times: int = 1) -> None:
-        """Deliver what waits until nothing does, each so many times at once."""
+    def deliver_all(self, *, times: int = 1) -> None:
+        """Deliver messages until none waits. Each is delivered `times` times in a row."""
         for _ in range(_MAX_A_DAY):
             if not self.waiting:
                 return
             message = self.waiting[0]
             for _ in range(times):
                 self.deliver(message)
-        raise AssertionError(f"after {_MAX_A_DAY} deliveries this still waits: {self.waiting}")
+        raise AssertionError(f"after {_MAX_A_DAY} deliveries these messages still wait: {self.waiting}")
 
-    # --- what is to be seen
+    # --- what can be observed
 
-    def picture(self) -> str:
-        """Write down all that outlives a process, on the weakest warehouse."""
+    def snapshot(self) -> str:
+        """Describe everything that survives a process, on the in-memory warehouse."""
         world, tables = self.world, self.tables.warehouse
         kept = (world.runs._states, world.runs.recorded, world.queue.messages, world.ports.configs.fetch(ACME))
         return repr((kept, vars(tables)))
 
     def read(self, table: Table) -> tuple[list[str], list[tuple[str, str]]]:
-        """Read a live table: the runs its rows are of, and its rows."""
+        """Read a live table: the run ids of its rows, and its rows."""
         rows = self.tables.read(to_live_name(ACME, table))
         return sorted({run for run, *_ in rows}), [(row, kind) for _, row, kind in rows]
 
     def expect(self, table: Table, *, version: int | None = None) -> list[tuple[str, str]]:
-        """What a complete extract of a version holds; of the present one, unless told."""
+        """List the rows of a complete extract of a version. The default is the current version."""
         records = to_rows(table, self._version if version is None else version)
         return sorted({(record["id"], record["type"]) for record in records})
 
-    def find_halves(self) -> Iterator[str]:
-        """Say which live table is neither whole and old nor whole and new."""
+    def find_mixed_tables(self) -> Iterator[str]:
+        """Describe each live table that is neither the complete old extract nor the complete new one."""
         for table in TABLES:
             runs, rows = self.read(table)
             if len(runs) != 1 or rows not in (self.expect(table), self.expect(table, version=self._version - 1)):
-                yield f"{table} is neither old nor new: {runs} {rows}"
+                yield f"{table} is neither the old nor the new extract: {runs} {rows}"
 
-    def find_wrongs(self) -> Iterator[str]:
-        """Say what is not as it should be, now that nothing waits any more."""
+    def find_errors(self) -> Iterator[str]:
+        """Describe everything that is wrong after all messages were delivered."""
         state = self.world.runs.fetch(ACME)
         assert state is not None
         if state.finished_at is None:
@@ -212,7 +212,7 @@ class Days:
             yield f"the run document of {recorded.run_id} says {told}, _jobs says {rows}"
 
     def _find_leftovers(self, state: RunState) -> Iterator[str]:
-        """Name staging tables that should be gone: all but chunks that no state ever listed."""
+        """List staging tables that should be gone. Chunks that no state has ever listed may stay."""
         listed = {chunk.name for table in state.tables.values() for chunk in table.chunks}
         for name in self.tables.list_staging():
             if name in listed or not name.rpartition("_")[2].isdigit():

@@ -1,8 +1,8 @@
-"""Every call of a port goes through one function, which may record it, fail it, end the process there, or freeze it.
+"""Inject faults into port calls. A hook gets every call, and may record it, fail it, kill the process or pause it.
 
 ::
 
-    ports = intercept(world.ports, Strike(at=17, kind=Kind.KILLED))     # one invocation with its own view of the ports
+    ports = intercept(world.ports, FaultAt(at=17, kind=Kind.KILLED))    # the ports of one invocation
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ if TYPE_CHECKING:
     from kustomer_extract.models import Page, Staged
     from kustomer_extract.ports import Ports
 
-Meet: TypeAlias = Callable[[str, Callable[[], Any]], Any]
-"""Gets a call's name, ``runs.save``, and its effect; returns what the effect returns, or raises."""
+Hook: TypeAlias = Callable[[str, Callable[[], Any]], Any]
+"""Gets the name of a call, for example ``runs.save``, and its effect. Returns the effect's result, or raises."""
 
 _CANNOT_FAIL = {"source.open", "source.close"}
-"""By their ports: nothing is connected yet, or any more."""
+"""Calls that the ports define as never failing."""
 
 
 class Killed(BaseException):
-    """The process is gone at this call. Nothing in the product catches it, and nothing it calls afterwards happens."""
+    """The process was killed at this call. The product does not catch this, and its later calls have no effect."""
 
 
 class Kind(enum.Enum):
-    """What happens at a call. Being killed after one is being killed before the next; the last is to acknowledge."""
+    """What happens at a call. A kill after a call is a kill before the next; the last call is "acknowledge"."""
 
     KILLED = "killed before"
     REFUSED = "refused before its effect"
     ANSWER_LOST = "failed after its effect"
 
-    def strike(self, name: str, effect: Callable[[], Any]) -> Any:
-        """Do to a call what the kind says."""
+    def inject(self, name: str, effect: Callable[[], Any]) -> Any:
+        """Make a call fail in this way."""
         if self is Kind.KILLED:
             raise Killed
         if name in _CANNOT_FAIL:
             return effect()
         if self is Kind.ANSWER_LOST:
             effect()
-        raise RetryLater(f"{name} {self.value}, by order")
+        raise RetryLater(f"{name} {self.value}, as injected")
 
 
 @dataclass
-class Strike:
-    """A `Meet` that counts calls, over as many invocations as use it, and strikes the one of a number.
+class FaultAt:
+    """A hook that counts calls and injects a fault into one of them. Several invocations can share it.
 
     Attributes:
-        at: From 0; None: never.
+        at: The number of the call, from 0. None: no call fails.
         calls: The names of all calls so far.
     """
 
@@ -67,12 +67,12 @@ class Strike:
 
     def __call__(self, name: str, effect: Callable[[], Any]) -> Any:
         self.calls.append(name)
-        return self.kind.strike(name, effect) if len(self.calls) - 1 == self.at else effect()
+        return self.kind.inject(name, effect) if len(self.calls) - 1 == self.at else effect()
 
 
-def intercept(ports: Ports, meet: Meet) -> Ports:
-    """Build the ports of one invocation: each call goes through `meet`, and none happens once it was killed."""
-    alive = _Alive(meet)
+def intercept(ports: Ports, hook: Hook) -> Ports:
+    """Build the ports of one invocation. The hook gets each call. After a kill no call has an effect."""
+    alive = _Alive(hook)
     return replace(
         ports,
         configs=_Port("configs", ports.configs, alive),
@@ -85,132 +85,132 @@ def intercept(ports: Ports, meet: Meet) -> Ports:
 
 
 class _Alive:
-    """Passes calls on until one of them was the end."""
+    """A hook that passes calls on until the invocation is killed."""
 
-    def __init__(self, meet: Meet) -> None:
-        self._meet = meet
+    def __init__(self, hook: Hook) -> None:
+        self._hook = hook
         self._dead = False
 
     def __call__(self, name: str, effect: Callable[[], Any]) -> Any:
         if self._dead:
             raise Killed
         try:
-            return self._meet(name, effect)
+            return self._hook(name, effect)
         except Killed:
             self._dead = True
             raise
 
 
 class _Port:
-    """Any port: what its methods are called is what is met."""
+    """Any port: each call of a method goes through the hook."""
 
-    def __init__(self, name: str, port: Any, meet: Meet) -> None:
+    def __init__(self, name: str, port: Any, hook: Hook) -> None:
         self._name = name
         self._port = port
-        self._meet = meet
+        self._hook = hook
 
     def __getattr__(self, method: str) -> Any:
         def call(*facts: Any, **named: Any) -> Any:
-            return self._meet(f"{self._name}.{method}", partial(getattr(self._port, method), *facts, **named))
+            return self._hook(f"{self._name}.{method}", partial(getattr(self._port, method), *facts, **named))
 
         return call
 
 
 class _Warehouse(_Port):
-    """A chunk is there when its load has begun: else it would depend on a thread whether a dead one's load is."""
+    """Waits for the loading thread, so that after `begin_load` a chunk exists even if the invocation is killed."""
 
     def begin_load(self, *facts: Any) -> _Load:
         def load() -> _Load:
             begun = self._port.begin_load(*facts)
             begun.future.exception()
-            return _Load(begun, self._meet)
+            return _Load(begun, self._hook)
 
-        loading: _Load = self._meet("warehouse.begin_load", load)
+        loading: _Load = self._hook("warehouse.begin_load", load)
         return loading
 
 
 @dataclass
 class _Load:
     load: Any
-    meet: Meet
+    hook: Hook
 
     def wait(self, *, until: datetime) -> Staged:
-        staged: Staged = self.meet("load.wait", partial(self.load.wait, until=until))
+        staged: Staged = self.hook("load.wait", partial(self.load.wait, until=until))
         return staged
 
 
 class _Source:
-    """Each page is a call, and so is finding that there is none."""
+    """Each page is a call, and so is the end of the list."""
 
-    def __init__(self, source: Any, meet: Meet) -> None:
+    def __init__(self, source: Any, hook: Hook) -> None:
         self._source = source
-        self._meet = meet
+        self._hook = hook
 
     def iter_pages(self, *facts: Any, **named: Any) -> Generator[Page]:
         pages = self._source.iter_pages(*facts, **named)
-        while (page := self._meet("source.page", lambda: next(pages, None))) is not None:
+        while (page := self._hook("source.page", lambda: next(pages, None))) is not None:
             yield page
 
     def find_existing(self, *facts: Any, **named: Any) -> frozenset[str]:
-        existing: frozenset[str] = self._meet(
+        existing: frozenset[str] = self._hook(
             "source.find_existing", partial(self._source.find_existing, *facts, **named)
         )
         return existing
 
     def close(self) -> None:
-        self._meet("source.close", self._source.close)
+        self._hook("source.close", self._source.close)
 
 
 class Zombie:
-    """An invocation in a thread of its own that can be frozen at a call, and thawed when others have gone on.
+    """An invocation that stalls at a call, and continues after other invocations have run. It has its own thread.
 
-    Either it runs or its maker does, never both: `start` and `thaw` return when it is frozen (again) or has ended.
+    Either this thread runs or the test does, never both: `start` and `resume` return when it pauses or ends.
 
     Attributes:
-        ended: It will do nothing more.
-        error: What it raised at its end, if it did.
+        ended: Whether the invocation has ended.
+        error: The exception that ended it, if any.
     """
 
     def __init__(self, work: Callable[[Zombie], object]) -> None:
         self.ended = False
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._live, args=(work,), name="zombie")
-        self._frozen = threading.Semaphore(0)
-        self._thawed = threading.Semaphore(0)
-        self._doomed = False
+        self._paused = threading.Semaphore(0)
+        self._resumed = threading.Semaphore(0)
+        self._killed = False
 
     def _live(self, work: Callable[[Zombie], object]) -> None:
         try:
             work(self)
-        except BaseException as error:  # noqa: BLE001 - looked at by the maker
+        except BaseException as error:  # noqa: BLE001 - the test checks it
             self.error = error
         self.ended = True
-        self._frozen.release()
+        self._paused.release()
 
     def start(self) -> None:
-        """Let it run until it freezes, or to its end."""
+        """Run until it pauses or ends."""
         self._thread.start()
         self._wait()
 
-    def thaw(self) -> None:
-        """Let it go on from where it was frozen."""
-        self._thawed.release()
+    def resume(self) -> None:
+        """Continue from where it paused, until it pauses or ends."""
+        self._resumed.release()
         self._wait()
 
-    def bury(self) -> None:
-        """End it where it stands: whatever it calls does not happen."""
-        self._doomed = True
+    def kill(self) -> None:
+        """Kill it where it paused: its later calls have no effect."""
+        self._killed = True
         while not self.ended:
-            self.thaw()
+            self.resume()
 
     def _wait(self) -> None:
-        self._frozen.acquire()
+        self._paused.acquire()
         if self.ended:
             self._thread.join()
 
-    def freeze(self) -> None:
-        """Called by the invocation itself, at a call: stop here until thawed."""
-        self._frozen.release()
-        self._thawed.acquire()
-        if self._doomed:
+    def pause(self) -> None:
+        """Pause here until `resume`. The invocation itself calls this, from a hook."""
+        self._paused.release()
+        self._resumed.acquire()
+        if self._killed:
             raise Killed

@@ -1,6 +1,6 @@
-"""Anything that Pub/Sub, people, faults and stalled processes may do to an integration, in any order: nothing is lost.
+"""A state machine of messages, edits, faults and stalled processes, in any order. No row is lost, and every run ends.
 
-A failure prints its steps, and the seed to see it again: ``CHAOS_SEED=… make chaos SECONDS=1``.
+A failure prints its steps, and the seed that repeats it: ``CHAOS_SEED=… make chaos SECONDS=1``.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ Effect: TypeAlias = "Callable[[], Any]"
 PICK = st.integers(0, 9)
 _CALLS = sorted(set(record_calls()) - {"acknowledge"})
 CALL = st.tuples(st.sampled_from(_CALLS), st.sampled_from([0, 0, 1, 2]))
-"""A call of a run, and how many of its name come before it in the same invocation."""
+"""The name of a call, and how many calls of that name come before it in the same invocation."""
 WRITE = CALL.filter(lambda call: call[0] not in READS)
-"""A call that changes something: to stall before a read is to stall before what follows from it."""
+"""A call that changes something. A stall before a read is the same as a stall before the next such call."""
 
 _NEEDS_A_PERSON: dict[str, Callable[[], NeedsPerson]] = {
     "configs": lambda: ConfigInvalid("the document", []),
@@ -68,18 +68,18 @@ _NEEDS_A_PERSON: dict[str, Callable[[], NeedsPerson]] = {
     "source.page": lambda: KeyRejected("the key"),
     "warehouse": lambda: WarehouseRefused("a table"),
 }
-"""What the ports may raise for good. The state is not among them: without it nothing can be said about a run."""
+"""Permanent errors of the ports. The state's store is left out: without a state a run cannot be reported as failed."""
 
 
 def to_records(table: Table, version: int) -> list[dict[str, Any]]:
-    """What the organisation has in a version: every third has few conversations, which the guard refuses."""
+    """Build the records of a version. Every third version has few conversations, so that the guard refuses it."""
     count = 3 if table is Table.SATISFACTION or version % 3 == 2 else 7
     rows = [to_record(number, version, extra=number - version) for number in range(version, version + count)]
     return [*rows, rows[0]] if table is Table.CONVERSATIONS else rows
 
 
 def to_record(number: int, version: int, *, extra: int) -> dict[str, Any]:
-    """Build a record; when it was created follows from its number, and never changes."""
+    """Build a record. Its number decides when it was created."""
     created_at = _FIRST_DAY + timedelta(days=number)
     return {
         "id": f"{number:024x}",
@@ -90,7 +90,7 @@ def to_record(number: int, version: int, *, extra: int) -> dict[str, Any]:
 
 
 def list_ids(table: Table, version: int, *, since: datetime | None = None) -> list[str]:
-    """List the ids of a complete extract: of all conversations, or of those since the history's start."""
+    """List the ids of a complete extract, of all conversations or of those created since `since`."""
     start = "" if since is None or table is not Table.CONVERSATIONS else f"{since:%Y-%m-%dT%H:%M:%SZ}"
     records = to_records(table, version)
     return sorted({record["id"] for record in records if record["attributes"]["createdAt"] >= start})
@@ -98,7 +98,7 @@ def list_ids(table: Table, version: int, *, since: datetime | None = None) -> li
 
 @dataclass(frozen=True)
 class Edit:
-    """What a person changes in the document; the last edit of a kind counts."""
+    """What a person changes in the document. A later edit of the same kind (`what`) replaces an earlier one."""
 
     what: str
     document: dict[str, Any] = field(default_factory=dict)
@@ -114,7 +114,7 @@ EDITS = [
     Edit("deleted"),
     Edit("history", {"history_start": f"{_HISTORY_START:%Y-%m-%d}"}),
     Edit("rate", {"rate_share": 0.3}),
-    Edit("rate", {"rate_share": 7}),  # no document with it is valid
+    Edit("rate", {"rate_share": 7}),  # invalid
     Edit("limits", tables={"max_drop_percent": 10}),
     Edit("limits", tables={"max_drop_percent": 100}),
     *(Edit(f"deselect {table}", tables={"selected": False}, of=(table,)) for table in TABLES),
@@ -126,7 +126,7 @@ EDITS = [
 
 
 class Chaos(RuleBasedStateMachine):
-    """One integration, and all that can happen to it."""
+    """One integration, and everything that can happen to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,30 +149,30 @@ class Chaos(RuleBasedStateMachine):
 
     @rule(trigger=st.sampled_from([Trigger.SCHEDULE, Trigger.MANUAL, Trigger.RETRY]))
     def publish(self, trigger: Trigger) -> None:
-        self.world.clock.advance(seconds=1)  # two runs never have the same second, so that their names have their order
+        self.world.clock.advance(seconds=1)  # run ids sort by the second of their start
         self.waiting.append(self.world.trigger(trigger))
 
     @precondition(lambda self: self.waiting)
     @rule(which=PICK)
     def deliver(self, which: int) -> None:
-        self._answer(self._pick(which))
+        self._deliver(self._pick(which))
 
     @precondition(lambda self: self.waiting)
     @rule(which=PICK, kind=st.sampled_from(Kind), call=CALL)
     def deliver_with_a_failure(self, which: int, kind: Kind, call: tuple[str, int]) -> None:
-        self._answer(self._pick(which), At(call, kind.strike))
+        self._deliver(self._pick(which), HookAt(call, kind.inject))
 
     @precondition(lambda self: self.waiting)
     @rule(which=PICK, call=CALL, then=st.sampled_from(Kind), next_call=CALL)
     def deliver_with_a_failure_that_needs_a_person(
         self, which: int, call: tuple[str, int], then: Kind, next_call: tuple[str, int]
     ) -> None:
-        """What can fail for good does, and the rest of the invocation may fail too."""
-        self._answer(self._pick(which), At(call, refuse), At(next_call, then.strike))
+        """One call fails permanently, and a later call of the same invocation may fail too."""
+        self._deliver(self._pick(which), HookAt(call, refuse), HookAt(next_call, then.inject))
 
     @rule(late=st.booleans(), newer=st.booleans())
     def deliver_all(self, *, late: bool, newer: bool) -> None:
-        """A quiet hour: all that waits, and what follows from it; perhaps after the lease, or a newer trigger."""
+        """Deliver all messages without faults; maybe after the lease has ended, or after a newer trigger."""
         self.world.clock.advance(seconds=late * self.world.limits.lease_seconds)
         if newer:
             self.publish(Trigger.MANUAL)
@@ -180,15 +180,17 @@ class Chaos(RuleBasedStateMachine):
             if not self.waiting:
                 return
             message = self._pick(-newer)
-            self._answer(message)
-            assert message not in self.waiting or self.deliveries[message.message_id] < MAX_DELIVERIES, "a dead letter"
+            self._deliver(message)
+            assert message not in self.waiting or self.deliveries[message.message_id] < MAX_DELIVERIES, (
+                "the message is a dead letter"
+            )
             self.world.clock.advance(minutes=1)
-        raise AssertionError("a message that is delivered for ever")
+        raise AssertionError("the messages never end")
 
     @precondition(lambda self: self.acknowledged)
     @rule(which=PICK)
-    def deliver_once_more_what_was_acknowledged(self, which: int) -> None:
-        self._answer(self.acknowledged[which % len(self.acknowledged)])
+    def deliver_an_acknowledged_message_again(self, which: int) -> None:
+        self._deliver(self.acknowledged[which % len(self.acknowledged)])
 
     # --- processes
 
@@ -199,35 +201,35 @@ class Chaos(RuleBasedStateMachine):
 
         def work(zombie: Zombie) -> None:
             def stall(_name: str, effect: Effect) -> Any:
-                zombie.freeze()
+                zombie.pause()
                 return effect()
 
-            self.world.deliver(message, self._observe(At(call, stall)))
+            self.world.deliver(message, self._build_ports(HookAt(call, stall)))
 
         zombie = Zombie(work)
         self.zombies.append((zombie, message))
         zombie.start()
-        self._look_at(zombie, message, answers=True)
+        self._check_ended(zombie, message, answers=True)
 
     @precondition(lambda self: self.zombies)
     @rule(which=PICK, answers=st.booleans())
-    def wake_up(self, which: int, *, answers: bool) -> None:
-        """Let a stalled process go on; its answer may be out of time, and go unheard."""
+    def resume(self, which: int, *, answers: bool) -> None:
+        """Resume a stalled process. Its answer may come too late, so that Pub/Sub ignores it."""
         zombie, message = self.zombies[which % len(self.zombies)]
-        zombie.thaw()
-        self._look_at(zombie, message, answers=answers)
+        zombie.resume()
+        self._check_ended(zombie, message, answers=answers)
 
     @precondition(lambda self: self.zombies)
     @rule(which=PICK)
     def kill(self, which: int) -> None:
         zombie, message = self.zombies[which % len(self.zombies)]
-        zombie.bury()
-        self._look_at(zombie, message, answers=False)
+        zombie.kill()
+        self._check_ended(zombie, message, answers=False)
 
     # --- versions of the code
 
     @rule()
-    def deploy_code_by_which_tables_have_other_columns(self) -> None:
+    def deploy_code_with_other_columns(self) -> None:
         self.world.deploy_other_columns()
 
     @rule()
@@ -240,16 +242,16 @@ class Chaos(RuleBasedStateMachine):
     def let_time_pass(self, minutes: int) -> None:
         self.world.clock.advance(minutes=minutes)
 
-    @precondition(lambda self: self._is_at_rest())
+    @precondition(lambda self: self._has_no_run())
     @rule()
     def change_rows(self) -> None:
-        """The organisation has other rows; never while a run reads them, so that a complete extract is one version."""
+        """Change the organisation's rows. Never during a run, so that a complete extract has one version."""
         self.version += 1
         self.world.organisation.records = {table: to_records(table, self.version) for table in TABLES}
 
     @rule(edit=st.sampled_from(EDITS), corrected=st.booleans())
     def edit_the_document(self, edit: Edit, *, corrected: bool) -> None:
-        """People change one thing, and sometimes put everything right."""
+        """Edit the document once. Sometimes undo all earlier edits first."""
         if corrected:
             self.edits.clear()
         self.edits[edit.what] = edit
@@ -268,72 +270,72 @@ class Chaos(RuleBasedStateMachine):
             assert len({tuple(row) for row in rows}) == 1, "rows of two schemas"
             ids = sorted(row["id"] for row in rows)
             assert ids in (list_ids(table, version), list_ids(table, version, since=_HISTORY_START))
-            assert run_id >= self.shown.get(table, ""), "an older run has come back"
+            assert run_id >= self.shown.get(table, ""), "the table is of an older run than before"
             self.shown[table] = run_id
 
     @invariant()
-    def what_has_ended_stays_as_it_ended(self) -> None:
+    def what_has_ended_does_not_change(self) -> None:
         recorded = self.world.runs.recorded.values()
         state = self.world.runs.fetch(ACME)
         finished = {run.run_id for run in recorded if run.finished_at}
-        assert self.finished <= finished, "a run document was set back"
+        assert self.finished <= finished, "a finished run document became unfinished"
         self.finished = finished
         told = [*self.warehouse.jobs, *(job for run in recorded if run.finished_at for job in run.jobs)]
         for job in (*told, *(job for job in (state.jobs if state else ()) if job.status is not JobStatus.RUNNING)):
             assert job.status is not JobStatus.RUNNING
             assert self.ended.setdefault(job.job_id, (job.status, job.error_code)) == (job.status, job.error_code)
             if job.status is JobStatus.SUCCEEDED:
-                assert self.shown[job.table] >= job.run_id, "a run that succeeded is not to be seen"
+                assert self.shown[job.table] >= job.run_id, "the table of a run that succeeded is not published"
 
     @invariant()
-    def work_that_is_left_will_be_resumed(self) -> None:
+    def an_unfinished_run_will_be_resumed(self) -> None:
         state = self.world.runs.fetch(ACME)
         if state is None or state.finished_at is not None:
             return
         now = max(self.world.clock.now(), state.lease_until or self.world.clock.now())
         decisions = {decide(state, message, now, self.world.limits) for message in self.waiting}
-        assert decisions & {Decision.START, Decision.TAKE_OVER}, "nobody is left to go on"
+        assert decisions & {Decision.START, Decision.TAKE_OVER}, "no message will resume the run"
 
     def teardown(self) -> None:
-        """Once people have mended the document, everything comes to an end, and a run succeeds."""
+        """Correct the document. Then every message and process ends, and a new run succeeds."""
         try:
             for zombie, message in list(self.zombies):
                 while not zombie.ended:
-                    zombie.thaw()
-                self._look_at(zombie, message, answers=True)
-            self._come_to_an_end()
+                    zombie.resume()
+                self._check_ended(zombie, message, answers=True)
+            self._finish_all()
             self.edits = {edit.what: edit for edit in [Edit("limits", tables={"max_drop_percent": 100})]}
             self._save()
             self.change_rows()
             self.world.clock.advance(hours=24)
             self.publish(Trigger.SCHEDULE)
-            self._come_to_an_end()
+            self._finish_all()
             self._check_the_end()
         finally:
             for zombie, _ in self.zombies:
-                zombie.bury()
+                zombie.kill()
             self.folder.cleanup()
 
-    # --- how
+    # --- helpers
 
     def _pick(self, which: int) -> Message:
         return self.waiting[which % len(self.waiting)]
 
-    def _observe(self, *strikes: At) -> Ports:
-        """Build the ports of one invocation, with what befalls it."""
+    def _build_ports(self, *faults: HookAt) -> Ports:
+        """Build the ports of one invocation, with its faults."""
 
-        def meet(name: str, effect: Effect) -> Any:
-            for strike in strikes:
-                effect = partial(strike, name, effect)
+        def hook(name: str, effect: Effect) -> Any:
+            for fault in faults:
+                effect = partial(fault, name, effect)
             return effect()
 
-        return intercept(self.world.ports, meet)
+        return intercept(self.world.ports, hook)
 
-    def _answer(self, message: Message, *strikes: At) -> None:
-        """Deliver, and do what Pub/Sub does with the answer; functions/main.py acknowledges what a person must cure."""
+    def _deliver(self, message: Message, *faults: HookAt) -> None:
+        """Deliver a message, and acknowledge it as functions/main.py does: also after an error that needs a person."""
         self.deliveries[message.message_id] += 1
         try:
-            self.world.deliver(message, self._observe(*strikes))
+            self.world.deliver(message, self._build_ports(*faults))
         except (RetryLater, Killed):
             pass
         except NeedsPerson:
@@ -342,7 +344,7 @@ class Chaos(RuleBasedStateMachine):
             self._acknowledge(message)
         self._collect()
 
-    def _look_at(self, zombie: Zombie, message: Message, *, answers: bool) -> None:
+    def _check_ended(self, zombie: Zombie, message: Message, *, answers: bool) -> None:
         self._collect()
         if not zombie.ended:
             return
@@ -353,7 +355,7 @@ class Chaos(RuleBasedStateMachine):
             self._acknowledge(message)
 
     def _acknowledge(self, message: Message) -> None:
-        """Any delivery's good answer is the last word on a message, even if another delivery still works on it."""
+        """Acknowledge a message, even if another delivery of it is still in progress."""
         if message in self.waiting:
             self.waiting.remove(message)
             self.acknowledged.append(message)
@@ -374,17 +376,17 @@ class Chaos(RuleBasedStateMachine):
                 tables[table] |= edit.tables
         self.world.configure({table.value: settings for table, settings in tables.items()}, **document)
 
-    def _is_at_rest(self) -> bool:
+    def _has_no_run(self) -> bool:
         state = self.world.runs.fetch(ACME)
         return state is None or state.finished_at is not None
 
-    def _come_to_an_end(self) -> None:
+    def _finish_all(self) -> None:
         self.deliver_all(late=False, newer=False)
-        assert self._is_at_rest(), "a run that nobody ends"
+        assert self._has_no_run(), "a run never ended"
 
     def _check_the_end(self) -> None:
         self.every_table_is_one_complete_extract()
-        self.what_has_ended_stays_as_it_ended()
+        self.what_has_ended_does_not_change()
         state = self.world.runs.fetch(ACME)
         assert state is not None
         assert {job.table: job.status for job in state.jobs} == dict.fromkeys(TABLES, JobStatus.SUCCEEDED)
@@ -401,22 +403,22 @@ class Chaos(RuleBasedStateMachine):
                 assert {job.job_id for job in run.jobs} <= {job.job_id for job in self.warehouse.jobs}
 
 
-class At:
-    """A `Meet` that does something at a call: the first of its name, or a later one."""
+class HookAt:
+    """A hook that does something at one call: the first of its name, or a later one."""
 
-    def __init__(self, call: tuple[str, int], strike: Callable[[str, Effect], Any]) -> None:
+    def __init__(self, call: tuple[str, int], act: Callable[[str, Effect], Any]) -> None:
         self._name, self._left = call
-        self._strike = strike
+        self._act = act
 
     def __call__(self, name: str, effect: Effect) -> Any:
         self._left -= name == self._name
         if name == self._name and self._left == -1:
-            return self._strike(name, effect)
+            return self._act(name, effect)
         return effect()
 
 
 def refuse(name: str, effect: Effect) -> Any:
-    """Fail for good, if this call can."""
+    """Fail permanently, if this call can."""
     for prefix, build in _NEEDS_A_PERSON.items():
         if name.startswith(prefix):
             raise build()
@@ -437,18 +439,18 @@ def run_chaos(seed: int, examples: int) -> None:
     try:
         run_state_machine_as_test(hypothesis.seed(seed)(Chaos), settings=settings)
     except BaseException:
-        print(f"\nsee it again: CHAOS_SEED={seed} make chaos SECONDS=1")  # noqa: T201 - pytest shows it
+        print(f"\nrepeat it: CHAOS_SEED={seed} make chaos SECONDS=1")  # noqa: T201 - pytest shows it
         raise
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_whatever_happens_tables_are_whole_and_runs_come_to_an_end(seed: int) -> None:
+def test_tables_are_always_complete_and_runs_always_end(seed: int) -> None:
     run_chaos(seed, _EXAMPLES)
 
 
 if "CHAOS_SECONDS" in os.environ:
 
-    def test_for_as_long_as_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    def test_for_a_given_time(capsys: pytest.CaptureFixture[str]) -> None:
         end = time.monotonic() + float(os.environ["CHAOS_SECONDS"])
         seed = first = int(os.environ.get("CHAOS_SEED", time.time()))
         while time.monotonic() < end:

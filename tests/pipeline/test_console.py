@@ -1,4 +1,4 @@
-"""What a person at the console does to the document, and what the next run makes of it."""
+"""Edits of the configuration document in the console, and their effect in the next run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ ACME = IntegrationName("acme")
 
 
 def last_run(world: World) -> Any:
-    """What stands in the document."""
+    """Read `_last_run` of the document."""
     return world.ports.configs.last_runs[ACME]  # type: ignore[attr-defined]  # the laptop's store
 
 
 def columns(world: World) -> set[str]:
-    """Fields of the live conversations' attributes, and the columns beside them."""
+    """Read the fields of `attributes` and the columns of the live conversations."""
     rows = world.warehouse.query("SELECT column_name, column_type FROM (DESCRIBE kustomer.acme_conversations)")
     return {name for name, _ in rows} | {kind for name, kind in rows if name == "attributes"}
 
 
-def test_the_document_says_how_the_last_run_went(world: World) -> None:
+def test_last_run_has_the_result_of_every_table(world: World) -> None:
     world.run()
     world.organisation.fail = _refuse_conversations
     world.clock.advance(hours=24)
@@ -58,7 +58,7 @@ def _refuse_conversations(table: Table, _page: int) -> None:
         raise BrokenPage("page 1 is no page")
 
 
-def test_a_document_with_mistakes_says_which(world: World) -> None:
+def test_last_run_lists_the_mistakes_in_the_document(world: World) -> None:
     world.configure(rate_share=None)
 
     world.run()
@@ -67,7 +67,7 @@ def test_a_document_with_mistakes_says_which(world: World) -> None:
         assert "rate_share: found null" in last_run(world)["tables"][table]["error"]
 
 
-def test_custom_attributes_are_listed_where_they_are_ticked(world: World) -> None:
+def test_last_run_lists_the_names_of_custom_attributes(world: World) -> None:
     world.configure({"conversations": {"columns": {"attributes": {"custom": {"orderNumberStr": False}}}}})
     for record in world.organisation.records[Table.CONVERSATIONS][:5]:
         record["attributes"]["custom"] = {"orderNumberStr": "Jane's"}
@@ -78,7 +78,7 @@ def test_custom_attributes_are_listed_where_they_are_ticked(world: World) -> Non
     assert "Jane" not in str(last_run(world))
 
 
-def test_a_table_that_is_switched_off_stays_and_is_told_with_the_command_that_drops_it(world: World) -> None:
+def test_a_deselected_table_stays_and_the_command_that_drops_it_is_logged(world: World) -> None:
     world.run()
     world.configure({"satisfaction": {"selected": False}})
     world.clock.advance(hours=24)
@@ -96,7 +96,7 @@ def test_a_table_that_is_switched_off_stays_and_is_told_with_the_command_that_dr
     assert text.endswith(event.command)
 
 
-def test_a_table_that_is_deleted_from_tables_is_off(world: World) -> None:
+def test_a_table_that_is_deleted_from_tables_is_not_selected(world: World) -> None:
     world.write({"org": "acme", "tables": {"satisfaction": {}}})
 
     outcome = world.run()
@@ -107,7 +107,7 @@ def test_a_table_that_is_deleted_from_tables_is_off(world: World) -> None:
     }
 
 
-def test_without_personal_data_a_parent_that_is_ticked_brings_no_words_of_customers(world: World) -> None:
+def test_without_personal_data_a_selected_parent_adds_no_words_of_customers(world: World) -> None:
     world.configure({"conversations": {"columns": {"attributes": True}}}, personal_data=False)
 
     world.run()
@@ -117,7 +117,7 @@ def test_without_personal_data_a_parent_that_is_ticked_brings_no_words_of_custom
     assert "createdAt" in attributes
 
 
-def test_without_personal_data_a_column_that_is_ticked_itself_is_there(world: World) -> None:
+def test_without_personal_data_a_column_that_is_selected_itself_is_published(world: World) -> None:
     world.configure({"conversations": {"columns": {"attributes": {"preview": True}}}}, personal_data=False)
 
     world.run()
@@ -126,7 +126,7 @@ def test_without_personal_data_a_column_that_is_ticked_itself_is_there(world: Wo
     assert "preview" in attributes
 
 
-def test_a_column_that_comes_back_is_a_warning_and_one_with_words_of_customers_is_named(world: World) -> None:
+def test_an_added_column_is_a_warning_that_names_columns_with_words_of_customers(world: World) -> None:
     world.run()
     world.configure({"conversations": {"columns": {"attributes": {"preview": True, "name": False}}}})
     world.clock.advance(hours=24)
@@ -144,7 +144,7 @@ def test_a_column_that_comes_back_is_a_warning_and_one_with_words_of_customers_i
     assert "attributes.preview" in shown["columns_added"]
 
 
-def test_a_column_that_is_dropped_is_told_without_a_warning(world: World) -> None:
+def test_a_removed_column_is_logged_without_a_warning(world: World) -> None:
     world.run()
     world.configure({"conversations": {"columns": {**narrow_columns(Table.CONVERSATIONS), "attributes": False}}})
     world.clock.advance(hours=24)
@@ -154,7 +154,7 @@ def test_a_column_that_is_dropped_is_told_without_a_warning(world: World) -> Non
     assert world.emitted(events.SelectionChanged) == [events.SelectionChanged(columns_removed=("attributes",))]
 
 
-def test_a_drop_that_history_start_explains_is_let_through_and_said(world: World) -> None:
+def test_the_guard_accepts_a_drop_that_history_start_explains(world: World) -> None:
     world.run()
     world.configure(history_start="2026-01-01T00:00:05Z")
     world.clock.advance(hours=24)
@@ -170,7 +170,7 @@ def test_a_drop_that_history_start_explains_is_let_through_and_said(world: World
     assert world.emitted(events.GuardRefusal) == []
 
 
-def test_a_drop_that_history_start_explains_in_part_is_refused(world: World) -> None:
+def test_the_guard_refuses_a_drop_that_history_start_explains_only_in_part(world: World) -> None:
     world.run()
     del world.organisation.records[Table.CONVERSATIONS][3:6]
     world.configure(history_start="2026-01-01T00:00:02Z")
@@ -185,7 +185,7 @@ def test_a_drop_that_history_start_explains_in_part_is_refused(world: World) -> 
 
 @pytest.mark.parametrize("is_first", [False, True])
 @pytest.mark.parametrize("soft_deadline_seconds", [450, 2])
-def test_a_history_start_that_leaves_nothing_is_refused_by_its_name(
+def test_a_history_start_that_leaves_no_row_is_refused(
     tmp_path: Path, *, is_first: bool, soft_deadline_seconds: float
 ) -> None:
     world = World(tmp_path, soft_deadline_seconds=soft_deadline_seconds)
@@ -206,7 +206,7 @@ def test_a_history_start_that_leaves_nothing_is_refused_by_its_name(
     world.close()
 
 
-def test_an_organisation_without_conversations_is_published_whatever_history_start_says(world: World) -> None:
+def test_an_organisation_without_conversations_is_published_with_any_history_start(world: World) -> None:
     world.organisation.records[Table.CONVERSATIONS].clear()
     world.configure(history_start="2026-02-01")
 

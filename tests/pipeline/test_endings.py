@@ -1,4 +1,4 @@
-"""Every run comes to an end: it is waited for, goes on after a failure, and its records do not hold it."""
+"""Every run ends: it is not replaced while it waits, it continues after failures, and no record can block its end."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kustomer_extract.models import IntegrationName, Message, RunState
-    from tests.pipeline.faults import Meet
+    from tests.pipeline.faults import Hook
 
 
-def fail_always(*names: str) -> Meet:
-    """Let these calls fail for now, each time."""
+def fail_always(*names: str) -> Hook:
+    """Make these calls fail transiently, every time."""
 
-    def meet(name: str, effect: Callable[[], Any]) -> Any:
+    def hook(name: str, effect: Callable[[], Any]) -> Any:
         if name in names:
             raise RetryLater(f"{name} is out of order")
         return effect()
 
-    return meet
+    return hook
 
 
-def deliver_until_acknowledged(world: World, message: Message, meet: Meet) -> int:
-    """Deliver a message as Pub/Sub does; return how often it was delivered."""
+def deliver_until_acknowledged(world: World, message: Message, hook: Hook) -> int:
+    """Deliver a message as Pub/Sub does. Return the number of deliveries."""
     for number in itertools.count(1):
-        assert number <= MAX_DELIVERIES, "a dead letter"
+        assert number <= MAX_DELIVERIES, "the message is a dead letter"
         try:
-            world.deliver(message, intercept(world.ports, meet))
+            world.deliver(message, intercept(world.ports, hook))
         except RetryLater:
             world.clock.advance(minutes=10)
         else:
@@ -50,7 +50,7 @@ def deliver_until_acknowledged(world: World, message: Message, meet: Meet) -> in
 # --- a run that waits for its own next message
 
 
-def test_between_two_hops_a_manual_trigger_does_not_kill_the_run(tmp_path: Path) -> None:
+def test_a_manual_trigger_between_two_hops_does_not_replace_the_run(tmp_path: Path) -> None:
     world = World(tmp_path, rows=21, soft_deadline_seconds=6)
     world.deliver(world.trigger())
     (call,) = world.queue.messages
@@ -65,14 +65,14 @@ def test_between_two_hops_a_manual_trigger_does_not_kill_the_run(tmp_path: Path)
     world.close()
 
 
-def test_while_pub_sub_backs_off_a_schedule_does_not_kill_the_run(world: World) -> None:
+def test_a_schedule_during_the_backoff_of_pub_sub_does_not_replace_the_run(world: World) -> None:
     message, failures = world.trigger(), iter([RetryLater("503")] * 2)
 
-    def stumble(_table: Table, _page: int) -> None:
+    def fail_for_now(_table: Table, _page: int) -> None:
         if error := next(failures, None):
             raise error
 
-    world.organisation.fail = stumble
+    world.organisation.fail = fail_for_now
     with pytest.raises(RetryLater):
         world.deliver(message)
     world.clock.advance(minutes=10)
@@ -83,7 +83,7 @@ def test_while_pub_sub_backs_off_a_schedule_does_not_kill_the_run(world: World) 
     assert statuses(outcome) == dict.fromkeys(TABLES, (JobStatus.SUCCEEDED, None))
 
 
-def test_a_run_whose_next_message_never_comes_is_replaced_after_a_quarter_of_an_hour(tmp_path: Path) -> None:
+def test_a_run_whose_next_message_does_not_come_is_replaced_after_15_minutes(tmp_path: Path) -> None:
     world = World(tmp_path, rows=21, soft_deadline_seconds=6)
     world.deliver(world.trigger())
     world.queue.messages.clear()
@@ -101,17 +101,17 @@ def test_a_run_whose_next_message_never_comes_is_replaced_after_a_quarter_of_an_
 # --- progress, and the limit of deliveries
 
 
-def test_a_run_that_gets_on_a_little_with_every_delivery_never_becomes_a_dead_letter(tmp_path: Path) -> None:
+def test_a_run_with_a_little_progress_in_each_delivery_never_becomes_a_dead_letter(tmp_path: Path) -> None:
     world = World(tmp_path, rows=100)
     served: list[int] = []
 
-    def stumble(table: Table, page: int) -> None:
+    def fail_for_now(table: Table, page: int) -> None:
         if table is Table.CONVERSATIONS:
             served.append(page)
             if len(served) % 2 == 0:
                 raise RetryLater("503")
 
-    world.organisation.fail = stumble
+    world.organisation.fail = fail_for_now
     waiting, deliveries = [world.trigger()], 0
     while waiting:
         deliveries = max(deliveries, deliver_until_acknowledged(world, waiting.pop(), lambda _, effect: effect()))
@@ -128,13 +128,13 @@ def test_the_pages_that_were_read_before_a_failure_are_kept(tmp_path: Path) -> N
     served: list[int] = []
     failures = iter([RetryLater("503")])
 
-    def stumble(table: Table, page: int) -> None:
+    def fail_for_now(table: Table, page: int) -> None:
         if table is Table.CONVERSATIONS:
             if page == 150 and (error := next(failures, None)):
                 raise error
             served.append(page)
 
-    world.organisation.fail = stumble
+    world.organisation.fail = fail_for_now
 
     world.run()
 
@@ -143,17 +143,17 @@ def test_the_pages_that_were_read_before_a_failure_are_kept(tmp_path: Path) -> N
     world.close()
 
 
-def test_a_chunk_that_cannot_be_loaded_is_never_followed_by_a_later_one(world: World) -> None:
+def test_after_a_chunk_that_cannot_be_loaded_no_later_chunk_is_recorded(world: World) -> None:
     message = world.trigger()
     failed: list[str] = []
 
-    def meet(name: str, effect: Callable[[], Any]) -> Any:
+    def hook(name: str, effect: Callable[[], Any]) -> Any:
         if name == "load.wait" and world.emitted(events.TablePublished) and not failed:
             failed.append(name)
             raise RetryLater("quota")
         return effect()
 
-    world.deliver(message, intercept(world.ports, meet))
+    world.deliver(message, intercept(world.ports, hook))
     world.run(world.queue.messages.popleft())
 
     assert failed
@@ -164,7 +164,7 @@ def test_a_chunk_that_cannot_be_loaded_is_never_followed_by_a_later_one(world: W
 
 
 @pytest.mark.parametrize("name", ["warehouse.append_jobs", "runs.record", "configs.activate", "warehouse.drop"])
-def test_a_run_whose_records_fail_for_now_again_and_again_ends_and_says_so(world: World, name: str) -> None:
+def test_a_run_ends_with_an_error_if_its_records_fail_transiently_every_time(world: World, name: str) -> None:
     deliveries = 0
     waiting = [world.trigger()]
     broken = fail_always(name)
@@ -196,13 +196,13 @@ def test_a_dead_run_whose_records_fail_does_not_block_the_next_one(world: World,
     newer = world.trigger()
     ends: list[str] = []
 
-    def meet(call: str, effect: Callable[[], Any]) -> Any:
+    def hook(call: str, effect: Callable[[], Any]) -> Any:
         if call == name and not ends:
             raise RetryLater(f"{name} is out of order")
         ends.extend([call] if call == "source.open" else [])
         return effect()
 
-    deliveries = deliver_until_acknowledged(world, newer, meet)
+    deliveries = deliver_until_acknowledged(world, newer, hook)
 
     assert_complete(world)
     assert deliveries == (21 if name == "warehouse.drop" else 1)
@@ -213,7 +213,7 @@ def test_a_dead_run_whose_records_fail_does_not_block_the_next_one(world: World,
 # --- messages that are late
 
 
-def test_a_late_delivery_of_the_first_message_does_not_set_the_hops_back(tmp_path: Path) -> None:
+def test_a_late_delivery_of_the_first_message_does_not_reset_the_hops(tmp_path: Path) -> None:
     world = World(tmp_path, rows=21, soft_deadline_seconds=3)
     first = world.trigger()
     world.deliver(first)
@@ -230,10 +230,10 @@ def test_a_late_delivery_of_the_first_message_does_not_set_the_hops_back(tmp_pat
     world.close()
 
 
-# --- columns that change in mid-run
+# --- columns that change during a run
 
 
-def test_killed_after_publishing_then_deployed_with_other_columns_the_job_tells_what_the_table_has(
+def test_after_a_kill_behind_publishing_and_a_deployment_with_other_columns_the_job_has_the_rows_of_the_table(
     world: World,
 ) -> None:
     message, calls = world.trigger(), []
@@ -258,17 +258,17 @@ def test_killed_after_publishing_then_deployed_with_other_columns_the_job_tells_
     assert_complete(world)
 
 
-def test_where_staging_of_the_older_code_may_not_be_dropped_the_run_ends_and_says_why(tmp_path: Path) -> None:
+def test_a_run_that_may_not_drop_staging_of_older_code_fails(tmp_path: Path) -> None:
     world = World(tmp_path, rows=21, soft_deadline_seconds=6)
     world.deliver(world.trigger())
     world.deploy_other_columns()
 
-    def meet(name: str, effect: Callable[[], Any]) -> Any:
+    def hook(name: str, effect: Callable[[], Any]) -> Any:
         if name == "warehouse.drop":
             raise WarehouseRefused("no right to drop")
         return effect()
 
-    outcome = world.deliver(world.queue.messages.popleft(), intercept(world.ports, meet))
+    outcome = world.deliver(world.queue.messages.popleft(), intercept(world.ports, hook))
 
     assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "warehouse_refused")
     assert outcome.state is not None
@@ -279,7 +279,7 @@ def test_where_staging_of_the_older_code_may_not_be_dropped_the_run_ends_and_say
 # --- what is counted
 
 
-def test_the_paths_of_drift_are_bounded_in_length(world: World) -> None:
+def test_paths_of_drift_are_cut_at_200_characters(world: World) -> None:
     world.organisation.records[Table.CONVERSATIONS][0]["k" * 5_000] = 1
 
     outcome = world.run()
@@ -288,7 +288,7 @@ def test_the_paths_of_drift_are_bounded_in_length(world: World) -> None:
     assert outcome.state.tables[Table.CONVERSATIONS].job.drift == {f"/{'k' * 199}…": 1}
 
 
-def test_a_failure_of_one_table_is_told_while_the_other_hands_over(tmp_path: Path) -> None:
+def test_a_failure_of_one_table_is_logged_while_the_other_hands_over(tmp_path: Path) -> None:
     world = World(tmp_path, rows=21, soft_deadline_seconds=6)
 
     def fail(table: Table, _page: int) -> None:
@@ -306,11 +306,11 @@ def test_a_failure_of_one_table_is_told_while_the_other_hands_over(tmp_path: Pat
     world.close()
 
 
-# --- a state that nobody can read
+# --- an unreadable state
 
 
-class UnreadableMessage:
-    """A run store whose state nobody can read, until it is set aside."""
+class UnreadableRunStore:
+    """A run store whose state is unreadable until it is set aside."""
 
     def __init__(self, world: World) -> None:
         self._runs = world.runs
@@ -329,8 +329,8 @@ class UnreadableMessage:
         return "integrations/acme/state/set_aside-1"
 
 
-def test_a_state_that_nobody_can_read_is_set_aside_loudly_and_the_run_begins_anew(world: World) -> None:
-    runs = UnreadableMessage(world)
+def test_an_unreadable_state_is_set_aside_with_an_error_and_the_run_starts_over(world: World) -> None:
+    runs = UnreadableRunStore(world)
     world.ports = replace(world.ports, runs=runs)
 
     world.run()
@@ -342,8 +342,8 @@ def test_a_state_that_nobody_can_read_is_set_aside_loudly_and_the_run_begins_ane
     assert "it was moved to integrations/acme/state/set_aside-1" in event.sentence
 
 
-def test_a_hop_whose_state_nobody_can_read_begins_a_new_run(world: World) -> None:
-    runs = UnreadableMessage(world)
+def test_a_hop_whose_state_is_unreadable_starts_a_new_run(world: World) -> None:
+    runs = UnreadableRunStore(world)
     world.ports = replace(world.ports, runs=runs)
     call = replace(world.trigger(Trigger.CONTINUE), run_id=RunId("20261122t030000z-1"), hop=3)
 

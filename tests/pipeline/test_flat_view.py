@@ -1,4 +1,4 @@
-"""The flat view follows the table, and never costs a run its success."""
+"""The flat view follows its table, and a failure of it never fails a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_columns(world: World) -> list[str]:
     return [name for (name,) in world.warehouse.query(f"SELECT column_name FROM (DESCRIBE {VIEW})")]
 
 
-def test_a_run_makes_the_view(world: World) -> None:
+def test_a_run_creates_the_view(world: World) -> None:
     assert set(run(world)) == {JobStatus.SUCCEEDED}
 
     assert len(world.warehouse.query(f"SELECT conversation_id FROM {VIEW}")) == 7
@@ -29,7 +29,7 @@ def test_a_run_makes_the_view(world: World) -> None:
     ]
 
 
-def test_a_view_that_somebody_deleted_or_edited_is_mended(world: World) -> None:
+def test_a_run_restores_a_view_that_was_deleted_or_edited(world: World) -> None:
     run(world)
     world.warehouse.query(f"CREATE OR REPLACE VIEW {VIEW} AS SELECT 1 AS mine")
 
@@ -51,7 +51,7 @@ def test_a_column_that_is_deselected_leaves_the_view(world: World) -> None:
     assert len(world.warehouse.query(f"SELECT * FROM {VIEW}")) == 7
 
 
-def test_without_views_there_is_none(world: World) -> None:
+def test_with_views_off_there_is_no_view(world: World) -> None:
     run(world)
     world.configure(views=False)
 
@@ -60,7 +60,7 @@ def test_without_views_there_is_none(world: World) -> None:
     assert not world.warehouse.query("SELECT 1 FROM duckdb_views() WHERE view_name = 'acme_conversations_flat'")
 
 
-def test_a_view_that_cannot_be_made_is_a_warning_alone(world: World) -> None:
+def test_a_view_that_cannot_be_created_is_only_a_warning(world: World) -> None:
     world.warehouse.query(f"CREATE TABLE {VIEW} AS SELECT 1 AS mine")
 
     assert set(run(world)) == {JobStatus.SUCCEEDED}

@@ -1,8 +1,10 @@
-"""Every port call of a run, with every way to fail there, and every way to deliver again: nothing lost, nothing twice.
+"""The kill matrix: each call of a port fails in each way, before each way of redelivery.
 
-The calls are those of a recorded run: whoever adds one adds its cases. A call that only reads leaves nothing behind, so
-a death before it is a death before the next call that writes, and an answer of it that is lost is a refusal: each is
-tried once. `test_what_counts_as_a_read_changes_nothing` holds the list of reads to that.
+No row is lost, and none is repeated.
+
+The calls come from a recorded run, so a new call adds its cases by itself. A call that only reads changes nothing. So
+being killed before it is the same as being killed before the next write, and a lost answer is the same as a refusal:
+these cases are not repeated. `test_reads_change_nothing` checks the list of reads.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import pytest
 from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import Trigger, to_run_id
 from tests.pipeline.days import Days
-from tests.pipeline.faults import Kind, Strike, Zombie, intercept
+from tests.pipeline.faults import FaultAt, Kind, Zombie, intercept
 from tests.pipeline.world import ACME
 
 if TYPE_CHECKING:
@@ -37,35 +39,35 @@ READS = {
 
 @pytest.fixture
 def days(request: pytest.FixtureRequest) -> Iterator[Days]:
-    """One installation for many cases: each has the rows of the one before as its old ones."""
+    """Build one installation for many cases. The rows of a case are the old rows of the next case."""
     with tempfile.TemporaryDirectory() as folder:
         days = Days(Path(folder), request.param)
         days.begin()
-        days.settle()
+        days.deliver_all()
         yield days
         days.close()
 
 
 @functools.cache
 def record_calls() -> tuple[str, ...]:
-    """Name the port calls of a run in which all goes well, in order."""
+    """Record the names of the port calls of a run without faults, in order."""
     with tempfile.TemporaryDirectory() as folder:
-        days, strike = Days(Path(folder)), Strike()
-        for _ in range(2):  # the second run has published tables before it
-            strike.calls.clear()
+        days, fault = Days(Path(folder)), FaultAt()
+        for _ in range(2):  # before the second run there are published tables
+            fault.calls.clear()
             days.begin()
             while days.waiting:
-                days.deliver(days.waiting[0], strike)
+                days.deliver(days.waiting[0], fault)
         days.close()
-    return tuple(strike.calls)
+    return tuple(fault.calls)
 
 
-def list_strikes(kind: Kind | None) -> list[tuple[int, str]]:
-    """List the calls, by number and name, at which a failure of this kind, or a stall, differs from all others."""
+def list_fault_points(kind: Kind | None) -> list[tuple[int, str]]:
+    """List the calls (number and name) at which a fault of this kind, or a stall (None), is a case of its own."""
     calls = list(enumerate(record_calls()))
     if kind is Kind.REFUSED:
         return calls
-    if kind is Kind.KILLED:  # a new state begins after each write
+    if kind is Kind.KILLED:  # a write before the call makes it a new case
         return [(at, name) for at, name in calls if at == 0 or calls[at - 1][1] not in READS]
     return [(at, name) for at, name in calls if name not in READS]
 
@@ -76,22 +78,22 @@ def pass_lease(days: Days) -> None:
 
 
 def redeliver(days: Days) -> None:
-    days.settle()
+    days.deliver_all()
 
 
 def redeliver_twice(days: Days) -> None:
-    days.settle(times=2)
+    days.deliver_all(times=2)
 
 
 def redeliver_late(days: Days) -> None:
     pass_lease(days)
-    days.settle()
+    days.deliver_all()
 
 
 def redeliver_after_a_newer_trigger(days: Days) -> None:
     days.publish(Trigger.MANUAL)
     days.waiting.reverse()
-    days.settle()
+    days.deliver_all()
 
 
 def redeliver_late_after_a_newer_trigger(days: Days) -> None:
@@ -102,37 +104,37 @@ def redeliver_late_after_a_newer_trigger(days: Days) -> None:
 
 def redeliver_after_a_deployment(days: Days) -> None:
     days.world.deploy_other_columns()
-    days.settle()
+    days.deliver_all()
 
 
 def redeliver_after_an_upgrade(days: Days) -> None:
     days.world.upgrade()
-    days.settle()
+    days.deliver_all()
 
 
-def try_to(act: Callable[[], None]) -> list[str]:
-    """Say what was raised that is none of ours, or that nothing ends."""
+def catch_errors(act: Callable[[], None]) -> list[str]:
+    """Describe an exception that the test does not expect, for example because messages never end."""
     try:
         act()
-    except Exception as error:  # noqa: BLE001 - any is a finding
+    except Exception as error:  # noqa: BLE001 - the test reports any
         return [repr(error)]
     return []
 
 
 def stall(days: Days, at: int) -> Zombie | None:
-    """Deliver until the call of this number, where the invocation freezes; None if there is no such call."""
+    """Deliver messages until call number `at`, where the invocation pauses. None if there is no such call."""
     count = 0
 
     def work(zombie: Zombie) -> None:
-        def meet(_name: str, effect: Callable[[], object]) -> object:
+        def hook(_name: str, effect: Callable[[], object]) -> object:
             nonlocal count
             count += 1
             if count - 1 == at:
-                zombie.freeze()
+                zombie.pause()
             return effect()
 
-        days.world.deliver(days.waiting[0], intercept(days.world.ports, meet))
-        meet("acknowledge", lambda: None)
+        days.world.deliver(days.waiting[0], intercept(days.world.ports, hook))
+        hook("acknowledge", lambda: None)
 
     while days.waiting:
         zombie = Zombie(work)
@@ -163,20 +165,20 @@ AFTERWARDS = [
     ],
     indirect=["days"],
 )
-def test_a_failure_at_any_call_loses_and_repeats_nothing(
+def test_a_fault_at_any_call_loses_no_row_and_repeats_none(
     days: Days, kind: Kind, afterwards: Callable[[Days], None]
 ) -> None:
-    wrongs = []
-    for at, name in list_strikes(kind):
+    errors = []
+    for at, name in list_fault_points(kind):
         days.begin()
-        strike = Strike(at=at, kind=kind)
-        while days.waiting and len(strike.calls) <= at:
-            days.deliver(days.waiting[0], strike)
-        found = list(days.find_halves())
-        found += try_to(lambda: afterwards(days)) or days.find_wrongs()
-        wrongs += [f"{kind.value} {at} {name}, {afterwards.__name__}: {wrong}" for wrong in found]
+        fault = FaultAt(at=at, kind=kind)
+        while days.waiting and len(fault.calls) <= at:
+            days.deliver(days.waiting[0], fault)
+        found = list(days.find_mixed_tables())
+        found += catch_errors(lambda: afterwards(days)) or days.find_errors()
+        errors += [f"{kind.value} {at} {name}, {afterwards.__name__}: {error}" for error in found]
 
-    assert not wrongs, "\n".join(wrongs)
+    assert not errors, "\n".join(errors)
 
 
 @pytest.mark.parametrize(
@@ -184,63 +186,63 @@ def test_a_failure_at_any_call_loses_and_repeats_nothing(
     [*itertools.product(["memory"], AFTERWARDS), ("duckdb", redeliver_late_after_a_newer_trigger)],
     indirect=["days"],
 )
-def test_a_process_that_stalls_at_any_call_and_wakes_up_later_changes_nothing(
+def test_a_process_that_stalls_at_any_call_and_resumes_later_loses_no_row_and_repeats_none(
     days: Days, meanwhile: Callable[[Days], None]
 ) -> None:
-    wrongs = []
-    for at, name in list_strikes(None):
+    errors = []
+    for at, name in list_fault_points(None):
         days.begin()
         zombie = stall(days, at)
-        found = list(days.find_halves())
-        found += try_to(lambda: meanwhile(days)) or days.find_wrongs()
+        found = list(days.find_mixed_tables())
+        found += catch_errors(lambda: meanwhile(days)) or days.find_errors()
         if zombie:
-            zombie.thaw()
+            zombie.resume()
             days.collect()
             if not isinstance(zombie.error, RetryLater | None):
-                found.append(f"woke up and raised {zombie.error!r}")
-            found += try_to(days.settle) or days.find_wrongs()
-        wrongs += [f"stalled at {at} {name}, {meanwhile.__name__}: {wrong}" for wrong in found]
+                found.append(f"resumed and raised {zombie.error!r}")
+            found += catch_errors(days.deliver_all) or days.find_errors()
+        errors += [f"stalled at {at} {name}, {meanwhile.__name__}: {error}" for error in found]
 
-    assert not wrongs, "\n".join(wrongs)
+    assert not errors, "\n".join(errors)
 
 
 @pytest.mark.parametrize("days", ["memory"], indirect=True)
 @pytest.mark.parametrize("kind", Kind)
-def test_a_newer_run_that_fails_while_it_closes_a_dead_one_takes_place_all_the_same(days: Days, kind: Kind) -> None:
-    wrongs = []
+def test_a_newer_run_succeeds_after_a_fault_while_it_closes_a_dead_run(days: Days, kind: Kind) -> None:
+    errors = []
     for at in itertools.count():
-        days.deliver(days.begin(), Strike(at=record_calls().index("continuations.publish")))
+        days.deliver(days.begin(), FaultAt(at=record_calls().index("continuations.publish")))
         pass_lease(days)
         days.change_rows()
         newer = days.publish(Trigger.MANUAL)
-        strike = Strike(at=at, kind=kind)
-        days.deliver(newer, strike)
+        fault = FaultAt(at=at, kind=kind)
+        days.deliver(newer, fault)
         days.waiting.reverse()
-        found = try_to(days.settle) or list(days.find_wrongs())
+        found = catch_errors(days.deliver_all) or list(days.find_errors())
         state = days.world.runs.fetch(ACME)
         if state is None or state.run_id != to_run_id(newer):
             found.append("the newer run did not take place")
-        wrongs += [f"{kind.value} {at} {strike.calls[-1]}: {wrong}" for wrong in found]
-        if strike.calls[-1] == "acknowledge":
+        errors += [f"{kind.value} {at} {fault.calls[-1]}: {error}" for error in found]
+        if fault.calls[-1] == "acknowledge":
             break
 
-    assert not wrongs, "\n".join(wrongs)
+    assert not errors, "\n".join(errors)
 
 
-def test_what_counts_as_a_read_changes_nothing(tmp_path: Path) -> None:
+def test_reads_change_nothing(tmp_path: Path) -> None:
     days, changed = Days(tmp_path), list[str]()
 
-    def look(name: str, effect: Callable[[], object]) -> object:
-        before = days.picture()
+    def check_read(name: str, effect: Callable[[], object]) -> object:
+        before = days.snapshot()
         answer = effect()
-        if name in READS and days.picture() != before:
+        if name in READS and days.snapshot() != before:
             changed.append(name)
         return answer
 
     for _ in range(2):
         days.begin()
         while days.waiting:
-            days.deliver(days.waiting[0], look)
+            days.deliver(days.waiting[0], check_read)
     days.close()
 
     assert changed == []
@@ -252,7 +254,7 @@ def test_the_state_is_written_right_before_every_publish() -> None:
     assert {calls[at - 1] for at, name in enumerate(calls) if name == "warehouse.publish"} == {"runs.save"}
 
 
-def test_the_recorded_run_makes_every_call_of_a_run_over_several_chunks_and_hops() -> None:
+def test_the_recorded_run_has_every_call_and_several_chunks_and_hops() -> None:
     calls = Counter(record_calls())
 
     assert set(calls) == {

@@ -1,6 +1,6 @@
-"""Every misbehaviour of the sandbox, on every page of both tables, judged by the table that it leaves behind.
+"""Every misbehaviour of the sandbox, on every page of both tables. Each test checks the published table.
 
-The real client reads over HTTP; its waits take no time, and the warehouse is in memory.
+The real client reads over HTTP. Its waits take no time, and the warehouse is in memory.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ QUICKER: dict[str, dict[str, Any]] = {
     "slow": {"wait_seconds": 0.01},
     "trickle": {"trickle_bytes": 1 << 14, "trickle_seconds": 0.001},
 }
-"""Waits that take real time are shorter here; tests/contract/kustomer/test_http.py has them whole."""
+"""Shorter waits for faults that take real time. tests/contract/kustomer/test_http.py tests them in full length."""
 HARMLESS = {
     name for name in CATALOGUE
     if name.endswith(("-type", "-once")) or name.startswith("retry-after") or name in {"link-port", "link-kustomer"}
 }  # fmt: skip
-"""They happen once, or mean nothing: they may cost no row."""
+"""Faults that happen once or have no meaning. With them no row may be missing."""
 
 
 class Installation(BareWorld):
-    """An installation that reads a sandbox of three pages a table."""
+    """An installation that reads a sandbox with three pages in each table."""
 
     def __init__(self, folder: Path, sandbox: Sandbox, warehouse: MemoryWarehouse) -> None:
         super().__init__(folder, warehouse, columns=ids_only)
         self.warehouse, self.sandbox = warehouse, sandbox
         self.limits = replace(self.limits, max_failures=1)
-        # No more tries than it takes to see that a fault lasts.
+        # Enough attempts to see that a fault is permanent.
         runtime = Runtime(key_cure="add a key", max_outage_seconds=20)
         connect = ConnectKustomer(clock=self.clock, base_url=sandbox.url, seed=1, runtime=runtime)
         self.ports = replace(self.ports, open_source=connect)
@@ -61,7 +61,7 @@ class Installation(BareWorld):
         return sorted(self.sandbox.organisation.ids(str(table)))
 
     def warns(self, table: Table) -> bool:
-        """Whether a WARNING says that rows may be missing in this table."""
+        """Whether a WARNING says that rows of this table may be missing."""
         told = [scope.table for scope, event in self.log.entries if isinstance(event, ExtractUnproven | RowsVanished)]
         return table in told
 
@@ -74,7 +74,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> MemoryWarehouse:
-    """Make a warehouse that has what the sandbox has at first."""
+    """Build a warehouse with the sandbox's first records."""
     with Sandbox(conversations=250, surveys=250, key="secret", missing_roles={"search": 403}) as sandbox:
         installation = Installation(tmp_path_factory.mktemp("first"), sandbox, MemoryWarehouse())
         installation.run()
@@ -84,7 +84,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> MemoryWarehouse:
 
 @pytest.fixture
 def installation(tmp_path: Path, sandbox: Sandbox, published: MemoryWarehouse) -> Installation:
-    """Make an installation whose tables were published yesterday; the organisation has a conversation more since."""
+    """Build an installation whose tables were published yesterday. The organisation has a new conversation since."""
     sandbox.organisation.insert()
     warehouse = MemoryWarehouse()
     warehouse.live.update(published.live)
@@ -102,7 +102,7 @@ def to_fault(name: str, table: Table, page: str) -> Fault:
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_all_rows_or_a_clear_word(installation: Installation, name: str, table: Table, page: str) -> None:
-    """Published: every row, or a WARNING. Not published: FAILED, and the table is as it was."""
+    """Either the job succeeds with every row or a WARNING, or it is FAILED and the table is unchanged."""
     before = installation.live(table)
     installation.configure({str(other): {"selected": False} for other in TABLES if other is not table})
     installation.sandbox.add_fault(to_fault(name, table, page))
@@ -112,7 +112,7 @@ def test_all_rows_or_a_clear_word(installation: Installation, name: str, table: 
     assert outcome.state is not None
     status = outcome.state.tables[table].job.status
     if status is JobStatus.FAILED:
-        # The very first request of a run that is refused is a refusal of the key.
+        # If the first request of a run is refused, the key is refused.
         is_key = name.startswith("status") and page == "first"
         assert installation.live(table) == before
         assert name not in HARMLESS or is_key

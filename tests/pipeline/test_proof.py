@@ -1,4 +1,4 @@
-"""What shows that an extract is whole: what the source says of it, what vanished, and a source that begins anew."""
+"""Proof that an extract is complete: evidence of the source, rows that vanished, and a source that starts over."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from tests.pipeline.world import Organisation
 
 
-# --- what vanished is asked for
+# --- rows that vanished are looked up
 
 
-def test_a_list_that_leaves_out_what_is_still_there_is_not_published(world: World) -> None:
+def test_a_list_that_leaves_out_an_existing_conversation_is_not_published(world: World) -> None:
     world.run()
     before = world.live(Table.CONVERSATIONS)
     world.organisation.lost = {to_record(2)["id"]}
@@ -46,7 +46,7 @@ def test_a_list_that_leaves_out_what_is_still_there_is_not_published(world: Worl
     assert world.live(Table.CONVERSATIONS) == before
 
 
-def test_what_was_deleted_is_looked_up_and_gone(world: World) -> None:
+def test_deleted_conversations_are_looked_up_and_the_rest_is_published(world: World) -> None:
     world.run()
     del world.organisation.records[Table.CONVERSATIONS][2:4]
     world.clock.advance(hours=24)
@@ -57,7 +57,7 @@ def test_what_was_deleted_is_looked_up_and_gone(world: World) -> None:
     assert world.organisation.looked_up == [{to_record(2)["id"], to_record(3)["id"]}]
 
 
-def test_what_is_older_than_the_history_is_not_looked_up(world: World) -> None:
+def test_conversations_older_than_history_start_are_not_looked_up(world: World) -> None:
     world.run()
     world.configure(history_start="2026-01-01T00:00:02Z")
     world.clock.advance(hours=24)
@@ -68,8 +68,8 @@ def test_what_is_older_than_the_history_is_not_looked_up(world: World) -> None:
     assert world.organisation.looked_up == []
 
 
-def test_surveys_that_vanished_are_told(world: World) -> None:
-    """Nobody knows how to ask for a survey: what is gone may be deleted, or not listed."""
+def test_vanished_surveys_are_a_warning(world: World) -> None:
+    """A survey cannot be looked up by id, so a vanished one may be deleted or just not listed."""
     world.run()
     world.organisation.lost = {to_record(number)["id"] for number in (0, 2)}
     world.configure({"conversations": {"selected": False}})
@@ -86,7 +86,7 @@ def test_surveys_that_vanished_are_told(world: World) -> None:
     ]
 
 
-def test_no_more_than_twenty_are_looked_up(tmp_path: Path) -> None:
+def test_at_most_twenty_are_looked_up(tmp_path: Path) -> None:
     world = World(tmp_path, rows=60)
     world.run()
     del world.organisation.records[Table.CONVERSATIONS][:29]
@@ -99,10 +99,10 @@ def test_no_more_than_twenty_are_looked_up(tmp_path: Path) -> None:
     world.close()
 
 
-# --- what the source says
+# --- evidence of the source
 
 
-def test_what_the_source_says_of_an_extract_is_in_its_job_and_its_closing_line(world: World) -> None:
+def test_the_evidence_of_the_source_is_in_the_job_and_in_its_last_log_line(world: World) -> None:
     world.organisation.evidence = Evidence(expected_rows=7, proven_by=Proof.TOTAL)
 
     world.run()
@@ -128,9 +128,7 @@ def test_what_the_source_says_of_an_extract_is_in_its_job_and_its_closing_line(w
         ),
     ],
 )
-def test_an_extract_that_nothing_proves_is_published_with_a_warning(
-    world: World, evidence: Evidence, sentence: str
-) -> None:
+def test_an_extract_without_proof_is_published_with_a_warning(world: World, evidence: Evidence, sentence: str) -> None:
     world.organisation.evidence = evidence
 
     world.run()
@@ -141,8 +139,8 @@ def test_an_extract_that_nothing_proves_is_published_with_a_warning(
     ] * 2
 
 
-def test_rows_that_repeat_do_not_hide_that_others_are_missing(world: World) -> None:
-    """Seven rows came, as many as were counted, but one of them twice."""
+def test_repeated_rows_do_not_hide_missing_ones(world: World) -> None:
+    """Seven rows were counted and seven were read, but one of them was read twice."""
     world.organisation.evidence = Evidence(expected_rows=7, proven_by=Proof.NEWEST)
     records = world.organisation.records[Table.CONVERSATIONS]
     records[6] = records[0]
@@ -155,10 +153,10 @@ def test_rows_that_repeat_do_not_hide_that_others_are_missing(world: World) -> N
     assert {"rows": 6, "expected_rows": 7}.items() <= told[Table.CONVERSATIONS].items()
 
 
-# --- columns that come and go
+# --- added and removed columns
 
 
-def test_columns_that_come_and_go_are_named_in_the_job_and_the_log(world: World) -> None:
+def test_added_and_removed_columns_are_named_in_the_job_and_the_log(world: World) -> None:
     world.run()
     world.configure({"conversations": {"columns": {"relationships": False, "links": False}}})
     world.clock.advance(hours=24)
@@ -175,7 +173,7 @@ def test_columns_that_come_and_go_are_named_in_the_job_and_the_log(world: World)
     assert job.columns_removed == ()
 
 
-def test_a_record_that_goes_stands_for_all_that_was_in_it(world: World) -> None:
+def test_a_removed_record_is_named_without_its_fields(world: World) -> None:
     world.run()
     world.configure({"conversations": {"columns": {"attributes": False}}})
     world.clock.advance(hours=24)
@@ -186,27 +184,27 @@ def test_a_record_that_goes_stands_for_all_that_was_in_it(world: World) -> None:
     assert outcome.state.tables[Table.CONVERSATIONS].job.columns_removed == ("attributes",)
 
 
-def test_columns_of_a_first_run_are_no_change(world: World) -> None:
+def test_the_first_run_reports_no_changed_columns(world: World) -> None:
     world.run()
 
     assert world.emitted(events.SelectionChanged) == []
 
 
-# --- a source that begins anew in another way
+# --- a source that starts over in another way
 
 
 @dataclass
-class TwoWays:
-    """Conversations come from a list that proves to be cut short; then all of them come in another way.
+class SourceThatStartsOver:
+    """A source that first reads a list that is cut short, then starts over and reads all conversations in another way.
 
     Attributes:
-        fail_at: The page of the second way before which Kustomer is gone, once.
+        fail_at: The page of the second way before which reading fails once.
     """
 
     organisation: Organisation
     fail_at: int | None = None
 
-    def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> TwoWays:  # noqa: ARG002 a port
+    def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> SourceThatStartsOver:  # noqa: ARG002 a port
         return self
 
     def close(self) -> None:
@@ -234,8 +232,8 @@ class TwoWays:
 
 
 @pytest.mark.parametrize("fail_at", [None, 0, 1, 3, 6])
-def test_what_was_read_before_a_source_begins_anew_is_discarded(world: World, fail_at: int | None) -> None:
-    world.ports = replace(world.ports, open_source=TwoWays(world.organisation, fail_at))
+def test_what_was_read_before_the_source_starts_over_is_discarded(world: World, fail_at: int | None) -> None:
+    world.ports = replace(world.ports, open_source=SourceThatStartsOver(world.organisation, fail_at))
 
     outcome = world.run()
 

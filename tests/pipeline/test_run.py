@@ -1,4 +1,4 @@
-"""A run edge to edge on the laptop adapters: every outcome, and what people see of it."""
+"""Whole runs on the laptop adapters: every outcome, and what people see of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kustomer_extract.errors import BrokenPage, ConfigInvalid, KeyRejected, Retr
 from kustomer_extract.models import Colour, IntegrationName, JobStatus, Staged, Table, Trigger, colour
 from kustomer_extract.pipeline.invocation import Outcome
 from kustomer_extract.pipeline.run import stop
-from tests.pipeline.faults import Killed, Strike, intercept
+from tests.pipeline.faults import FaultAt, Killed, intercept
 from tests.pipeline.world import ACME, TABLES, World, to_record
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 def statuses(outcome: Outcome) -> dict[Table, tuple[JobStatus, str | None]]:
-    """Sum up how the jobs of a run ended."""
+    """Map each table to the status and error code of its job."""
     assert outcome.state is not None
     return {job.table: (job.status, job.error_code) for job in outcome.state.jobs}
 
 
 def assert_complete(world: World) -> None:
-    """Both live tables hold exactly what the organisation has."""
+    """Check that both live tables have exactly the organisation's records."""
     for table in TABLES:
         assert world.live(table) == world.expected(table)
 
 
-# --- a good day
+# --- success
 
 
 def test_the_first_run_fills_both_tables_and_makes_the_integration_active(world: World) -> None:
@@ -55,7 +55,7 @@ def test_the_first_run_fills_both_tables_and_makes_the_integration_active(world:
     ]  # fmt: skip
 
 
-def test_a_second_run_shows_the_same_rows_and_adds_its_jobs(world: World) -> None:
+def test_a_second_run_publishes_the_same_rows_and_adds_its_jobs(world: World) -> None:
     world.run()
     world.clock.advance(hours=24)
     world.run()
@@ -79,7 +79,7 @@ def test_rows_that_were_deleted_at_the_source_are_gone_after_the_next_run(world:
     assert_complete(world)
 
 
-def test_repeats_are_removed_and_counted_and_the_latest_version_stays(world: World) -> None:
+def test_repeated_rows_are_removed_and_counted_and_the_latest_version_stays(world: World) -> None:
     records = world.organisation.records[Table.CONVERSATIONS]
     newest = to_record(1, version=9) | {"attributes": {**to_record(1, version=9)["attributes"], "name": "newest"}}
     records.extend([newest, to_record(3), to_record(3)])
@@ -95,7 +95,7 @@ def test_repeats_are_removed_and_counted_and_the_latest_version_stays(world: Wor
     assert world.staging() == []
 
 
-def test_an_empty_organisation_gives_empty_tables(world: World) -> None:
+def test_an_empty_organisation_has_empty_tables(world: World) -> None:
     world.organisation.records = {table: [] for table in TABLES}
 
     outcome = world.run()
@@ -104,7 +104,7 @@ def test_an_empty_organisation_gives_empty_tables(world: World) -> None:
     assert statuses(outcome) == dict.fromkeys(TABLES, (JobStatus.SUCCEEDED, None))
 
 
-def test_older_conversations_than_history_start_are_left_out(world: World) -> None:
+def test_conversations_older_than_history_start_are_left_out(world: World) -> None:
     world.configure(history_start="2026-01-01T00:00:04Z")
 
     world.run()
@@ -114,7 +114,7 @@ def test_older_conversations_than_history_start_are_left_out(world: World) -> No
     assert world.live(Table.SATISFACTION) == world.expected(Table.SATISFACTION)
 
 
-def test_a_column_that_is_unticked_is_gone_after_the_next_run(world: World) -> None:
+def test_a_deselected_column_is_gone_after_the_next_run(world: World) -> None:
     world.run()
     world.configure({"conversations": {"columns": {"attributes": False}}})
     world.clock.advance(hours=24)
@@ -151,7 +151,7 @@ def test_without_personal_data_nothing_that_customers_wrote_is_published(world: 
     }
 
 
-def test_drift_is_counted_per_path_at_most_fifty(world: World) -> None:
+def test_drift_is_counted_for_at_most_fifty_paths(world: World) -> None:
     for record in world.organisation.records[Table.CONVERSATIONS]:
         record["surprise"] = 1
     world.organisation.records[Table.CONVERSATIONS][0] |= {f"key{number}": 1 for number in range(60)}
@@ -175,7 +175,7 @@ def test_drift_is_counted_per_path_at_most_fifty(world: World) -> None:
         ({"status": "DELETED"}, "deleted"),
     ],
 )
-def test_an_integration_that_is_stopped_does_not_run_and_says_so(
+def test_a_paused_or_deleted_integration_is_skipped_with_the_reason(
     world: World, changes: dict[str, Any], reason: str
 ) -> None:
     world.configure(**changes)
@@ -187,7 +187,7 @@ def test_an_integration_that_is_stopped_does_not_run_and_says_so(
     assert world.live(Table.CONVERSATIONS) is None
 
 
-def test_without_a_selected_table_there_is_nothing_to_run(world: World) -> None:
+def test_without_a_selected_table_the_run_is_skipped(world: World) -> None:
     world.configure({table.value: {"selected": False} for table in TABLES})
 
     assert world.run().reason == "nothing_selected"
@@ -206,7 +206,7 @@ def test_a_table_that_is_not_selected_keeps_its_rows(world: World) -> None:
     assert world.live(Table.SATISFACTION) == before
 
 
-def test_a_message_for_an_unknown_integration_is_dropped_loudly(world: World) -> None:
+def test_a_message_for_an_unknown_integration_is_dropped_with_an_error(world: World) -> None:
     outcome = world.deliver(replace(world.trigger(), integration=IntegrationName("nobody")))
 
     assert outcome.reason == "unknown_integration"
@@ -215,14 +215,14 @@ def test_a_message_for_an_unknown_integration_is_dropped_loudly(world: World) ->
     assert "acme" in event.sentence
 
 
-def test_a_trigger_of_seven_hours_ago_is_dropped_loudly(world: World) -> None:
+def test_a_trigger_of_seven_hours_ago_is_dropped(world: World) -> None:
     message = world.trigger()
     world.clock.advance(hours=7)
 
     assert world.deliver(message).reason == "too_old"
 
 
-# --- what only a person can cure
+# --- permanent failures
 
 
 def test_an_invalid_configuration_fails_every_job_and_leaves_the_tables(world: World) -> None:
@@ -250,7 +250,7 @@ def test_a_missing_key_fails_every_job(world: World) -> None:
 
 def test_a_job_that_failed_before_a_crash_stays_failed(world: World) -> None:
     message = world.trigger()
-    dying = intercept(replace(world.ports, secrets=EnvironmentSecretStore({})), Strike(at=9))
+    dying = intercept(replace(world.ports, secrets=EnvironmentSecretStore({})), FaultAt(at=9))
     with pytest.raises(Killed):
         world.deliver(message, dying)
     told = world.warehouse.fetch_jobs(ACME, limit=9)
@@ -262,13 +262,13 @@ def test_a_job_that_failed_before_a_crash_stays_failed(world: World) -> None:
     assert list(outcome.state.jobs) == list(reversed(told)) == list(reversed(world.warehouse.fetch_jobs(ACME, limit=9)))
 
 
-def test_a_record_that_cannot_be_written_keeps_neither_the_others_nor_the_end_from_being_written(world: World) -> None:
-    def meet(name: str, effect: Callable[[], Any]) -> Any:
+def test_the_run_ends_and_writes_its_other_records_if_one_cannot_be_written(world: World) -> None:
+    def hook(name: str, effect: Callable[[], Any]) -> Any:
         if name == "warehouse.drop":
             raise WarehouseRefused("no right to drop")
         return effect()
 
-    outcome = world.deliver(world.trigger(), intercept(world.ports, meet))
+    outcome = world.deliver(world.trigger(), intercept(world.ports, hook))
 
     assert_complete(world)
     assert outcome.state is not None
@@ -279,7 +279,7 @@ def test_a_record_that_cannot_be_written_keeps_neither_the_others_nor_the_end_fr
     assert "no right to drop" in event.sentence
 
 
-def test_one_table_failing_leaves_the_other_alone(world: World) -> None:
+def test_a_failed_table_does_not_affect_the_other(world: World) -> None:
     def reject(table: Table, page: int) -> None:
         if table is Table.SATISFACTION and page == 2:
             raise BrokenPage("page 2 is no page")
@@ -311,7 +311,7 @@ def test_a_rejected_key_is_red_and_the_integration_stays_pending(world: World) -
     assert world.ports.configs.fetch(ACME).get("status", "PENDING") == "PENDING"
 
 
-def test_the_guard_keeps_a_table_that_would_shrink_until_a_person_raises_the_limit(world: World) -> None:
+def test_the_guard_keeps_a_table_that_would_shrink_until_the_limit_is_raised(world: World) -> None:
     world.run()
     before = world.live(Table.CONVERSATIONS)
     del world.organisation.records[Table.CONVERSATIONS][3:]
@@ -331,7 +331,7 @@ def test_the_guard_keeps_a_table_that_would_shrink_until_a_person_raises_the_lim
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "DELETED"])
-def test_stopping_in_mid_run_publishes_nothing(world: World, status: str) -> None:
+def test_a_run_that_is_paused_or_deleted_publishes_nothing(world: World, status: str) -> None:
     def stop(table: Table, page: int) -> None:
         if table is Table.CONVERSATIONS and page == 3:
             world.configure(status=status)
@@ -345,15 +345,15 @@ def test_stopping_in_mid_run_publishes_nothing(world: World, status: str) -> Non
     assert world.staging() == []
 
 
-def test_rows_that_get_lost_in_staging_are_never_published(world: World) -> None:
-    class Forgetful:
+def test_a_table_that_lost_rows_in_staging_is_not_published(world: World) -> None:
+    class WarehouseThatLosesRows:
         def __getattr__(self, name: str) -> Any:
             return getattr(world.warehouse, name)
 
         def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
             return world.warehouse.assemble(name, chunks[:1], schema)
 
-    world.ports = replace(world.ports, warehouse=Forgetful())
+    world.ports = replace(world.ports, warehouse=WarehouseThatLosesRows())
 
     outcome = world.run()
 
@@ -361,30 +361,30 @@ def test_rows_that_get_lost_in_staging_are_never_published(world: World) -> None
     assert world.live(Table.CONVERSATIONS) is None
 
 
-def test_rows_that_get_lost_while_repeats_are_removed_are_never_published(world: World) -> None:
-    def meet(name: str, effect: Callable[[], Any]) -> Any:
+def test_a_table_that_lost_rows_while_repeats_were_removed_is_not_published(world: World) -> None:
+    def hook(name: str, effect: Callable[[], Any]) -> Any:
         done = effect()
         return replace(done, rows=done.rows - 1) if name == "warehouse.deduplicate" else done
 
     world.organisation.records[Table.CONVERSATIONS].append(to_record(1))
 
-    outcome = world.deliver(world.trigger(), intercept(world.ports, meet))
+    outcome = world.deliver(world.trigger(), intercept(world.ports, hook))
 
     assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "warehouse_refused")
     assert world.live(Table.CONVERSATIONS) is None
 
 
-# --- what redelivery cures
+# --- transient failures
 
 
-def test_a_transient_failure_of_one_table_lets_the_other_finish_then_goes_on_with_a_fresh_message(world: World) -> None:
+def test_after_a_transient_failure_of_one_table_the_other_finishes_and_a_new_message_continues(world: World) -> None:
     failures = iter([RetryLater("503")])
 
-    def stumble(table: Table, _page: int) -> None:
+    def fail_for_now(table: Table, _page: int) -> None:
         if table is Table.SATISFACTION and (error := next(failures, None)):
             raise error
 
-    world.organisation.fail = stumble
+    world.organisation.fail = fail_for_now
     message = world.trigger()
 
     world.deliver(message)
@@ -399,17 +399,17 @@ def test_a_transient_failure_of_one_table_lets_the_other_finish_then_goes_on_wit
     assert world.deliver(message).reason == "finished"
 
 
-def test_what_was_read_is_not_read_again_after_a_failure(world: World) -> None:
+def test_pages_are_not_read_again_after_a_failure(world: World) -> None:
     served: list[int] = []
     failures = iter([RetryLater("reset")])
 
-    def stumble(table: Table, page: int) -> None:
+    def fail_for_now(table: Table, page: int) -> None:
         if table is Table.CONVERSATIONS:
             if page == 4 and (error := next(failures, None)):
                 raise error
             served.append(page)
 
-    world.organisation.fail = stumble
+    world.organisation.fail = fail_for_now
 
     world.run()
 
@@ -433,11 +433,11 @@ def test_a_run_gives_up_after_22_hours(world: World) -> None:
     message = world.trigger()
     failures = iter([RetryLater("503")] * 2)
 
-    def stumble(_table: Table, _page: int) -> None:
+    def fail_for_now(_table: Table, _page: int) -> None:
         if error := next(failures, None):
             raise error
 
-    world.organisation.fail = stumble
+    world.organisation.fail = fail_for_now
     with pytest.raises(RetryLater):
         world.deliver(message)
     world.clock.advance(hours=22)
@@ -447,8 +447,8 @@ def test_a_run_gives_up_after_22_hours(world: World) -> None:
     assert statuses(outcome)[Table.SATISFACTION] == (JobStatus.FAILED, "retries_exhausted")
 
 
-def test_a_write_of_the_state_whose_answer_was_lost_is_mended_by_redelivery(world: World) -> None:
-    class Doubtful:
+def test_redelivery_continues_after_a_write_of_the_state_whose_answer_was_lost(world: World) -> None:
+    class RunStoreThatLosesAnAnswer:
         countdown = 3
 
         def __getattr__(self, name: str) -> Any:
@@ -461,7 +461,7 @@ def test_a_write_of_the_state_whose_answer_was_lost_is_mended_by_redelivery(worl
                 raise RetryLater("the answer was lost")
             return saved
 
-    world.ports = replace(world.ports, runs=Doubtful())
+    world.ports = replace(world.ports, runs=RunStoreThatLosesAnAnswer())
 
     world.run()
 
@@ -471,7 +471,7 @@ def test_a_write_of_the_state_whose_answer_was_lost_is_mended_by_redelivery(worl
 # --- hops
 
 
-def test_a_long_run_takes_hops_and_loses_and_repeats_no_row(tmp_path: Path) -> None:
+def test_a_run_of_several_hops_loses_and_repeats_no_row(tmp_path: Path) -> None:
     world = World(tmp_path, rows=21, soft_deadline_seconds=3)
 
     outcome = world.run()
@@ -501,15 +501,15 @@ def test_messages_of_earlier_hops_are_acknowledged_while_a_later_one_works(tmp_p
     world.close()
 
 
-def test_a_run_that_may_not_call_its_next_hop_ends_at_once(tmp_path: Path) -> None:
-    def meet(name: str, effect: Callable[[], Any]) -> Any:
+def test_a_run_that_may_not_publish_its_next_message_fails_at_once(tmp_path: Path) -> None:
+    def hook(name: str, effect: Callable[[], Any]) -> Any:
         if name == "continuations.publish":
             raise ConfigInvalid("the topic", [])
         return effect()
 
     world = World(tmp_path, rows=21, soft_deadline_seconds=3)
 
-    outcome = world.deliver(world.trigger(), intercept(world.ports, meet))
+    outcome = world.deliver(world.trigger(), intercept(world.ports, hook))
 
     assert statuses(outcome)[Table.CONVERSATIONS] == (JobStatus.FAILED, "config_invalid")
     assert world.staging() == []
@@ -526,7 +526,7 @@ def test_a_run_of_four_hundred_hops_gives_up(tmp_path: Path) -> None:
     world.close()
 
 
-def test_a_change_of_the_schema_between_two_hops_starts_the_table_anew(tmp_path: Path) -> None:
+def test_a_change_of_the_schema_between_two_hops_starts_the_table_over(tmp_path: Path) -> None:
     world = World(tmp_path, rows=21, soft_deadline_seconds=6)
     world.deliver(world.trigger())
     state = world.runs.fetch(ACME)
@@ -545,7 +545,7 @@ def test_a_configuration_that_newer_code_refuses_between_two_hops_ends_the_run(t
     world.deliver(world.trigger())
     state = world.runs.fetch(ACME)
     assert state is not None
-    world.runs.save(replace(state, document={**state.document, "rate_share": "as it once was"}))
+    world.runs.save(replace(state, document={**state.document, "rate_share": "an older form"}))
 
     outcome = world.run(world.queue.messages.popleft())
 
@@ -553,7 +553,7 @@ def test_a_configuration_that_newer_code_refuses_between_two_hops_ends_the_run(t
     world.close()
 
 
-# --- messages that cross
+# --- concurrent messages
 
 
 def test_a_trigger_that_arrives_while_a_run_works_is_skipped(world: World) -> None:
@@ -568,7 +568,7 @@ def test_a_trigger_that_arrives_while_a_run_works_is_skipped(world: World) -> No
     assert_complete(world)
 
 
-def test_the_same_message_delivered_twice_at_once_stops_the_first_and_goes_on_under_a_message_of_its_own(
+def test_a_second_delivery_of_the_same_message_stops_the_first_and_continues_with_a_new_message(
     world: World,
 ) -> None:
     message = world.trigger()
@@ -592,7 +592,7 @@ def test_the_same_message_delivered_twice_at_once_stops_the_first_and_goes_on_un
     assert world.deliver(message).reason == "finished"
 
 
-def test_a_newer_trigger_closes_a_dead_run_and_starts_its_own(world: World) -> None:
+def test_a_newer_trigger_closes_a_dead_run_and_starts_a_new_one(world: World) -> None:
     failures = iter([KeyboardInterrupt()])
 
     def die(table: Table, page: int) -> None:
@@ -614,7 +614,7 @@ def test_a_newer_trigger_closes_a_dead_run_and_starts_its_own(world: World) -> N
     assert world.deliver(dead).reason == "superseded"
 
 
-def test_a_stalled_invocation_that_wakes_up_after_a_newer_run_publishes_nothing(world: World) -> None:
+def test_a_stalled_invocation_that_resumes_after_a_newer_run_publishes_nothing(world: World) -> None:
     stalled = world.trigger()
     seen: list[str] = []
 
@@ -649,7 +649,7 @@ def test_ctrl_c_leaves_the_live_tables_and_closes_the_source(world: World) -> No
     assert world.organisation.opened == 0
 
 
-def test_a_column_unticked_in_mid_run_counts_from_the_next_run_on(tmp_path: Path) -> None:
+def test_a_column_deselected_during_a_run_is_gone_after_the_next_run(tmp_path: Path) -> None:
     world = World(tmp_path, rows=21, soft_deadline_seconds=6)
     world.deliver(world.trigger())
     world.configure({"conversations": {"columns": {"attributes": False}}})
@@ -682,13 +682,13 @@ def test_a_schedule_and_a_forced_run_in_the_same_second_are_one_run(world: World
     assert world.deliver(schedule).reason == "superseded"
 
 
-# --- a person ends it
+# --- a person stops a run
 
 
-def test_a_run_that_a_person_interrupts_is_ended_with_the_reason_and_publishes_nothing(world: World) -> None:
+def test_an_interrupted_run_ends_with_the_reason_and_publishes_nothing(world: World) -> None:
     message = world.trigger()
     with pytest.raises(Killed):
-        world.deliver(message, intercept(world.ports, Strike(at=12)))
+        world.deliver(message, intercept(world.ports, FaultAt(at=12)))
 
     state = stop(message, world.ports, limits=world.limits, reason="interrupted")
 
@@ -700,7 +700,7 @@ def test_a_run_that_a_person_interrupts_is_ended_with_the_reason_and_publishes_n
     assert [world.live(table) for table in TABLES] == [None, None]
 
 
-def test_there_is_nothing_to_interrupt_before_a_run_and_after_it(world: World) -> None:
+def test_stop_does_nothing_before_a_run_and_after_it(world: World) -> None:
     message = world.trigger()
     assert stop(message, world.ports, limits=world.limits, reason="interrupted") is None
     state = world.run(message).state
@@ -710,7 +710,7 @@ def test_there_is_nothing_to_interrupt_before_a_run_and_after_it(world: World) -
     assert {job.status for job in state.jobs} == {JobStatus.SUCCEEDED}
 
 
-def test_a_document_that_is_deleted_in_mid_run_stops_it(world: World) -> None:
+def test_deleting_the_document_during_a_run_stops_it(world: World) -> None:
     def delete(_table: Table, page: int) -> None:
         if page == 2:
             world.delete()

@@ -1,4 +1,4 @@
-"""A job that failed for a reason that time may cure runs once more on the same day, by the trigger `retry`."""
+"""The trigger `retry` runs a job again on the same day, if the reason of its failure may have passed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ERROR, WARNING, INFO = events.Severity.ERROR, events.Severity.WARNING, events.Se
 
 
 def run_with(world: World, error: NeedsPerson, *, trigger: Trigger = Trigger.SCHEDULE) -> Outcome:
-    """Run while Kustomer's conversations end in an error, then let it pass."""
+    """Run while reading conversations fails with an error. Afterwards reading works again."""
 
     def fail(table: Table, page: int) -> None:
         if table is Table.CONVERSATIONS and page == 2:
@@ -43,16 +43,16 @@ def run_with(world: World, error: NeedsPerson, *, trigger: Trigger = Trigger.SCH
 
 
 def severities(world: World) -> list[events.Severity]:
-    """How loud the last run ended: its conversations, and the run itself."""
+    """List the severities of the last job and of the last run."""
     return [world.emitted(events.JobFinished)[-1].severity, world.emitted(events.RunFinished)[-1].severity]
 
 
-def test_what_time_may_cure_is_a_short_list() -> None:
+def test_four_error_codes_may_pass() -> None:
     assert {"truncated", "broken_page", "retries_exhausted", "abandoned"} == CODES_THAT_MAY_PASS
 
 
 @pytest.mark.parametrize("error", [Truncated("cut"), BrokenPage("odd"), RetriesExhausted("503"), Abandoned("left")])
-def test_only_the_table_that_failed_runs_once_more(world: World, error: NeedsPerson) -> None:
+def test_only_the_failed_table_runs_again(world: World, error: NeedsPerson) -> None:
     first = run_with(world, error)
 
     outcome = world.run(world.trigger(Trigger.RETRY))
@@ -66,13 +66,13 @@ def test_only_the_table_that_failed_runs_once_more(world: World, error: NeedsPer
 
 
 @pytest.mark.parametrize("error", [KeyRejected("no"), RoleMissing("no"), RowRejected("no")])
-def test_what_only_a_person_cures_is_not_tried_again(world: World, error: NeedsPerson) -> None:
+def test_an_error_that_needs_a_person_is_not_retried(world: World, error: NeedsPerson) -> None:
     run_with(world, error)
 
     assert world.run(world.trigger(Trigger.RETRY)).reason == "nothing_to_retry"
 
 
-def test_after_a_good_run_there_is_nothing_to_retry(world: World) -> None:
+def test_after_a_successful_run_there_is_nothing_to_retry(world: World) -> None:
     world.run()
 
     assert world.run(world.trigger(Trigger.RETRY)).reason == "nothing_to_retry"
@@ -83,21 +83,21 @@ def test_before_any_run_there_is_nothing_to_retry(world: World) -> None:
     assert world.run(world.trigger(Trigger.RETRY)).reason == "nothing_to_retry"
 
 
-def test_a_paused_integration_is_not_tried_again(world: World) -> None:
+def test_a_paused_integration_is_not_retried(world: World) -> None:
     run_with(world, Truncated("cut"))
     world.configure(status="PAUSED")
 
     assert world.run(world.trigger(Trigger.RETRY)).reason == "paused"
 
 
-def test_a_table_that_was_deselected_meanwhile_is_not_tried_again(world: World) -> None:
+def test_a_table_that_was_deselected_since_is_not_retried(world: World) -> None:
     run_with(world, Truncated("cut"))
     world.configure({"conversations": {"selected": False}})
 
     assert world.run(world.trigger(Trigger.RETRY)).reason == "nothing_to_retry"
 
 
-def test_a_run_that_died_is_closed_and_its_tables_are_tried_again(world: World) -> None:
+def test_a_dead_run_is_closed_and_its_tables_are_retried(world: World) -> None:
     def die(table: Table, page: int) -> None:
         if table is Table.CONVERSATIONS and page == 2:
             raise KeyboardInterrupt
@@ -115,7 +115,7 @@ def test_a_run_that_died_is_closed_and_its_tables_are_tried_again(world: World) 
 
 
 @pytest.mark.parametrize(
-    ("trigger", "error", "loud"),
+    ("trigger", "error", "expected"),
     [
         (Trigger.SCHEDULE, Truncated("cut"), [WARNING, WARNING]),
         (Trigger.SCHEDULE, KeyRejected("no"), [ERROR, ERROR]),
@@ -123,11 +123,11 @@ def test_a_run_that_died_is_closed_and_its_tables_are_tried_again(world: World) 
     ],
 )
 def test_a_failure_with_a_second_chance_is_a_warning(
-    world: World, trigger: Trigger, error: NeedsPerson, loud: list[events.Severity]
+    world: World, trigger: Trigger, error: NeedsPerson, expected: list[events.Severity]
 ) -> None:
     run_with(world, error, trigger=trigger)
 
-    assert severities(world) == loud
+    assert severities(world) == expected
 
 
 def test_the_second_failure_is_an_error(world: World) -> None:
@@ -139,7 +139,7 @@ def test_the_second_failure_is_an_error(world: World) -> None:
     assert severities(world) == [ERROR, ERROR]
 
 
-def test_a_schedule_on_which_all_goes_well_says_nothing_of_second_chances(world: World) -> None:
+def test_a_successful_run_has_no_second_chance(world: World) -> None:
     world.run()
 
     assert severities(world) == [INFO, INFO]
@@ -159,7 +159,7 @@ def test_a_failure_beside_one_without_a_second_chance_is_an_error(world: World) 
     assert world.emitted(events.RunFinished)[-1].severity is ERROR
 
 
-def test_a_second_chance_of_one_table_does_not_take_the_other_for_switched_off(world: World) -> None:
+def test_a_retry_of_one_table_does_not_report_the_other_as_deselected(world: World) -> None:
     run_with(world, Truncated("cut"))
 
     world.run(world.trigger(Trigger.RETRY))

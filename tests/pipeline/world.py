@@ -1,7 +1,7 @@
-"""A whole installation in memory: the laptop adapters, a virtual clock, an organisation that tests can change.
+"""`World`: one installation in memory, with the laptop adapters, a virtual clock and a scripted Kustomer.
 
-Only time and Kustomer are scripted: `Organisation` serves its records as pages of two, without HTTP, so a run takes
-milliseconds. The real source has suites of its own in `tests/contract`.
+Only time and Kustomer are fakes. `Organisation` serves its records as pages of two, without HTTP, so a run takes
+milliseconds. `tests/contract` tests the real source.
 """
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ NEW_SINCE_0_1_0 = (
     "columns_removed", "custom_names",
 )  # fmt: skip
 MAX_DELIVERIES = 30
-"""Of one message, as infra/messages.tf sets it; then it is a dead letter."""
+"""Deliveries of one message before it becomes a dead letter, as in infra/messages.tf."""
 TABLES = (Table.SATISFACTION, Table.CONVERSATIONS)
-"""What is selected unless somebody says otherwise."""
+"""The tables that are selected by default."""
 SETTINGS: dict[Table, dict[str, Any]] = {Table.SATISFACTION: {}, Table.CONVERSATIONS: {"max_drop_percent": 50}}
-"""One of seven conversations may be deleted without the guard's objection."""
+"""The guard accepts that half of the conversations are deleted."""
 _PAGE = 2
 _DUMPER: Any = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
 _KEPT = {"name", "createdAt", "updatedAt"}
 
 
 def narrow_columns(table: Table) -> dict[str, Any]:
-    """Deselect all but a few columns: narrow tables are quick tables."""
+    """Deselect all but a few columns, which makes runs fast."""
     attributes = next(item for item in load_schema(table) if item.name == "attributes")
     return {
         "attributes": {item.name: item.name in _KEPT for item in attributes.fields},
@@ -76,18 +76,18 @@ def narrow_columns(table: Table) -> dict[str, Any]:
 
 
 def ids_only(table: Table) -> dict[str, Any]:
-    """Deselect all that can be: the quickest tables of all."""
+    """Deselect every column that can be deselected, which makes runs fastest."""
     return {item.name: False for item in load_schema(table) if item.name not in ALWAYS_SELECTED}
 
 
 def ids_and_ages(table: Table) -> dict[str, Any]:
-    """Deselect all but what tells how old a record is."""
+    """Deselect every column but the time of creation."""
     attributes = next(item for item in load_schema(table) if item.name == "attributes")
     return {**ids_only(table), "attributes": {item.name: item.name == "createdAt" for item in attributes.fields}}
 
 
 def to_record(number: int, *, version: int = 0) -> dict[str, Any]:
-    """Build the record of this number; the same for both tables."""
+    """Build record number `number`. Both tables use the same form."""
     return {
         "id": f"{number:024x}",
         "attributes": {
@@ -100,13 +100,13 @@ def to_record(number: int, *, version: int = 0) -> dict[str, Any]:
 
 @dataclass
 class Organisation:
-    """Kustomer, scripted. Each page takes `page_seconds` of virtual time.
+    """A scripted Kustomer. Each page takes `page_seconds` of virtual time.
 
     Attributes:
         fail: Called with table and page number before a page is served; may raise.
-        evidence: On every page.
-        lost: Ids that the list does not have, though they are there.
-        looked_up: Ids that were asked for one by one, a set for each time.
+        evidence: The evidence of every page.
+        lost: Ids of records that exist, but that the list leaves out.
+        looked_up: The ids of each call of `find_existing`.
     """
 
     clock: VirtualClock
@@ -150,7 +150,7 @@ class Organisation:
 
 @dataclass
 class Queue:
-    """Implements `ports.Continuations`; holds what was published, each under an id and a time of its own."""
+    """Implements `ports.Continuations`: keeps published messages, each with its own id and time."""
 
     clock: VirtualClock
     messages: deque[Message] = field(default_factory=deque)
@@ -164,17 +164,17 @@ class Queue:
 
 
 class AnyWarehouse(Warehouse, Activations, Protocol):
-    """What an installation of the laptop's parts needs."""
+    """The protocols that the laptop's parts need of a warehouse."""
 
 
 class BareWorld:
     """One installation with the integration `acme`, on any warehouse.
 
     Args:
-        folder: Where the configuration file lies.
-        rows: Conversations at first; there are three surveys.
-        soft_deadline_seconds: Small ones make hops: a page takes a second.
-        columns: What is selected of a table.
+        folder: The folder of the configuration file.
+        rows: The number of conversations at first. There are three surveys.
+        soft_deadline_seconds: A small deadline causes hops, because a page takes a second.
+        columns: Returns the selected columns of a table.
     """
 
     def __init__(
@@ -223,17 +223,17 @@ class BareWorld:
         self.write({"org": "acme", "tables": chosen, **changes})
 
     def write(self, document: dict[str, Any]) -> None:
-        """Write the configuration document whole."""
+        """Replace the whole configuration document."""
         self._file.write_text(yaml.dump({"integrations": {"acme": document}}, Dumper=_DUMPER))
 
     def delete(self) -> None:
-        """Delete the configuration document; another integration has its own."""
+        """Delete the configuration document. Another integration keeps its own."""
         self._file.write_text("integrations: {other: {org: other}}")
 
     def deploy_other_columns(self) -> None:
-        """Deploy code by which every table of the present run has other columns: it counts from a take-over on.
+        """Deploy code that gives every table of the current run other columns. The next take-over uses them.
 
-        A holder goes on with the code it has, and writes the state as it knows it.
+        An invocation that holds the run continues with its own code, and writes the state that it knows.
         """
         state = self.runs.fetch(ACME)
         if state is None or not state.document:
@@ -245,7 +245,7 @@ class BareWorld:
         self.runs._states[ACME] = replace(state, document=document)
 
     def upgrade(self) -> None:
-        """Take the state for one that release 0.1.0 has written, if nobody holds it."""
+        """Replace the state by the one that release 0.1.0 would have written, unless an invocation holds the run."""
         state = self.runs.fetch(ACME)
         if state is None or state.lease_until is not None:
             return
@@ -256,7 +256,7 @@ class BareWorld:
         self.runs._states[ACME] = parse_state_document(ACME, document, version=state.version)
 
     def trigger(self, trigger: Trigger = Trigger.SCHEDULE) -> Message:
-        """Publish a trigger now; nobody has received it yet."""
+        """Publish a trigger now, without delivering it."""
         number = next(self._numbers)
         return Message(integration=ACME, trigger=trigger, message_id=f"m{number}", published_at=self.clock.now())
 
@@ -265,7 +265,7 @@ class BareWorld:
         return execute(message, ports or self.ports, limits=self.limits)
 
     def run(self, message: Message | None = None) -> Outcome:
-        """Deliver a message and all that follows from it, again and again until everything is acknowledged."""
+        """Deliver a message and all messages that follow from it, until all are acknowledged."""
         waiting = deque([message or self.trigger()])
         outcome = Outcome()
         while waiting:
@@ -280,19 +280,19 @@ class BareWorld:
         return outcome
 
     def emitted(self, event: type[Event]) -> list[Event]:
-        """All events of a kind."""
+        """List all events of a class."""
         return [entry for _, entry in self.log.entries if isinstance(entry, event)]
 
 
 class World(BareWorld):
-    """One installation on the laptop's own warehouse, in memory. Close it after use."""
+    """One installation on the laptop's own warehouse, DuckDB, in memory. Close it after use."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.warehouse = DuckDbWarehouse.open(":memory:")
         super().__init__(folder, self.warehouse, **options)
 
     def live(self, table: Table) -> list[tuple[str, str]] | None:
-        """Read the live table as people would: id and name, sorted; None if there is none."""
+        """Read id and name of the live table's rows, sorted. None if there is no table."""
         if self.warehouse.count_published(ACME, table) is None:
             return None
         attributes = "attributes[1]" if table is Table.CONVERSATIONS else "attributes"
@@ -300,12 +300,12 @@ class World(BareWorld):
         return self.warehouse.query(f'SELECT id, {attributes}."name" FROM kustomer.{name} ORDER BY ALL')
 
     def expected(self, table: Table) -> list[tuple[str, str]]:
-        """What a complete extract has now."""
+        """List what a complete extract would have now."""
         records: list[JsonObject] = list(self.organisation.records[table])
         return sorted({(record["id"], record["attributes"]["name"]) for record in records})  # type: ignore[index, call-overload, misc] # JSON
 
     def staging(self) -> list[str]:
-        """Name the tables that lie in staging."""
+        """List the tables in staging."""
         rows = self.warehouse.query("SELECT table_name FROM duckdb_columns() WHERE column_name = '_chunk' ORDER BY 1")
         return [name for (name,) in rows]
 
