@@ -185,7 +185,8 @@ def _set_selected_alike(field: Field, chosen: bool, *, personal_data: bool) -> F
     return _set_selected(field, chosen, personal_data=personal_data)
 
 
-def _keep_selected(fields: Sequence[Field]) -> tuple[Field, ...]:
+@lru_cache(maxsize=4096)
+def _keep_selected(fields: tuple[Field, ...]) -> tuple[Field, ...]:
     kept = (replace(field, fields=_keep_selected(field.fields)) for field in fields if field.is_selected)
     return tuple(field for field in kept if field.fields or field.type != "RECORD")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ def _build_parser() -> argparse.ArgumentParser:
         description="Kustomer's conversations and satisfaction surveys, complete, in DuckDB or BigQuery.",
         epilog="Begin with: kustomer-extract init",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {read_version()}")
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     place = _build_place()
 
@@ -117,8 +116,17 @@ def _read_limit(text: str) -> int:
     return int(text)
 
 
+class _ShowVersion(argparse.Action):
+    """Looks the release up only when somebody asks: the look-up takes longer than the rest of the parser."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.exit(message=f"{parser.prog} {read_version()}\n")
+
+
 def read_version() -> str:
     """Say which release this is."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see `_ShowVersion`
+
     try:
         return version("kustomer-extract")
     except PackageNotFoundError:

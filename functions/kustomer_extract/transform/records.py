@@ -20,6 +20,7 @@ from kustomer_extract.transform.values import (
     convert_id,
     parse_timestamp,
     to_rfc3339,
+    to_utc,
 )
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ CHANNEL_COUNT = ("channel", "count")
 _UNSET: tuple[JsonValue, ...] = ([], "")
 """The API sends these in place of an object that has no value (docs/kustomer-api.md)."""
 
-_PLAIN = {"STRING": str, "INTEGER": int, "FLOAT": float, "BOOLEAN": bool}
-"""The Python types of values that usually go into the row unchanged."""
+_PLAIN = {"STRING": str, "INTEGER": int, "FLOAT": float, "BOOLEAN": bool, "TIMESTAMP": str}
+"""The Python types of usual values. They go into the row without a call of their converter, and most unchanged."""
 
 _SINGLE = {"STRING": str, "RECORD": dict}
 """Where the API sends one value instead of an array, a value of this type becomes an array of one."""
@@ -145,30 +146,27 @@ def _column(field: Field, choice: Choice, aliases: Mapping[str, str]) -> Convert
 def _object(fields: Sequence[Field], converters: Mapping[str, Convert]) -> Convert:
     """Compile an object. The converted object has its fields in schema order."""
     known = {field.name for field in fields}
-    columns: list[tuple[str, Any, Convert]] = [  # name, type of the values that need no conversion, converter
-        (field.name, _PLAIN.get(field.type) if field.mode != "REPEATED" else None, converters[field.name])
-        for field in fields
-        if field.is_selected
-    ]
+    columns = _list_columns(fields, converters)
 
     def convert(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
         if not isinstance(value, dict):
-            if value not in _UNSET:
-                mismatches.rescue(value, place)
+            _rescue_unless_unset(value, place, mismatches)
             return None
         row: Row = {}
         known_members = 0
-        for name, plain, convert_field in columns:
+        for name, plain, is_time, convert_field in columns:
             item = value.get(name)
             if item is None:
                 continue
             known_members += 1
-            if type(item) is plain and (
-                item.isascii() if plain is str else plain is bool or -INTEGER_AS_TEXT < item < INTEGER_AS_TEXT
-            ):
-                row[name] = item
-                continue
-            fitted = convert_field(item, (place, name), mismatches)
+            if type(item) is not plain:
+                fitted = convert_field(item, (place, name), mismatches)
+            elif is_time:
+                fitted = to_utc(item) or convert_field(item, (place, name), mismatches)
+            elif item.isascii() if plain is str else plain is bool or -INTEGER_AS_TEXT < item < INTEGER_AS_TEXT:
+                fitted = item
+            else:
+                fitted = convert_field(item, (place, name), mismatches)
             if fitted is not None:
                 row[name] = fitted
         if known_members < len(value):  # the other members are unknown, deselected, or null
@@ -176,6 +174,26 @@ def _object(fields: Sequence[Field], converters: Mapping[str, Convert]) -> Conve
         return row or None
 
     return convert
+
+
+def _rescue_unless_unset(value: JsonValue, place: Place, mismatches: Mismatches) -> None:
+    """Rescue what came in place of an object, unless it says that there is none."""
+    if value not in _UNSET:
+        mismatches.rescue(value, place)
+
+
+def _list_columns(fields: Sequence[Field], converters: Mapping[str, Convert]) -> list[tuple[str, Any, bool, Convert]]:
+    """List the selected fields: name, type of usual values, whether it is a time, converter."""
+    return [
+        (
+            field.name,
+            _PLAIN.get(field.type) if field.mode != "REPEATED" else None,
+            field.type == "TIMESTAMP",
+            converters[field.name],
+        )
+        for field in fields
+        if field.is_selected
+    ]
 
 
 def _merge_aliases(convert: Convert, aliases: Mapping[str, str]) -> Convert:
@@ -217,12 +235,18 @@ def _array(convert_item: Convert, *, single: type | None) -> Convert:
 
     def convert(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
         if isinstance(value, list):
+            if not value:
+                return None
+            if single is str and all([type(item) is str and item.isascii() for item in value]):  # noqa: C419 - faster
+                return value
             items = [convert_item(item, (place, at), mismatches) for at, item in enumerate(value) if item is not None]
             return [item for item in items if item is not None] or None
         if single and isinstance(value, single):
             item = convert_item(value, place, mismatches)
             return None if item is None else [item]
-        if single is not dict or value not in _UNSET:
+        if single is dict:
+            _rescue_unless_unset(value, place, mismatches)
+        else:
             mismatches.rescue(value, place)
         return None
 

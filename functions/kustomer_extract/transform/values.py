@@ -100,7 +100,7 @@ def convert_timestamp(value: JsonValue, place: Place, mismatches: Mismatches) ->
     if isinstance(value, str):
         if not value:
             return None
-        text = _to_utc(value)
+        text = to_utc(value)
         if text is not None:
             return text
     mismatches.rescue(value, place)
@@ -118,7 +118,7 @@ CONVERTERS: Mapping[str, Convert] = {
 
 
 @lru_cache(maxsize=4_000)  # a record repeats the same time in several fields
-def _to_utc(text: str) -> str | None:
+def to_utc(text: str) -> str | None:
     """Write a time as RFC 3339 in UTC. A time in Kustomer's usual form stays as it is."""
     if len(text) == _USUAL_LENGTH and text[4:20:3] == "--T::." and text[23] == "Z" and "T24" not in text:
         try:
