@@ -1,4 +1,4 @@
-"""Integrations for tests: what a document with little more than `org` in it comes to."""
+"""Integrations for tests, read from a document with `org`, `status` and a few settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from kustomer_extract.config import Integration, parse_integration
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
-"""When runs start, where a test does not say."""
+"""The default start of runs."""
 
 
 def build_integration(name: str = "acme", /, **settings: object) -> Integration:

@@ -1,4 +1,4 @@
-"""What every suite shares: where Google's emulators are installed, the tests that need them must run, not skip."""
+"""Shared by all suites. If Google's emulators are installed, the tests that need them run; none is skipped."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import pytest
 
 
-hypothesis.settings.register_profile("fast", max_examples=15)  # of `make test-fast`; the others try a hundred
+hypothesis.settings.register_profile("fast", max_examples=15)  # for `make test-fast`; the default is 100
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the emulator tests where there are no emulators; `pytest_terminal_summary` says so."""
+    """Deselect the emulator tests if there are no emulators. `pytest_terminal_summary` reports that."""
     if emulators.available():
         return
     left_out = [item for item in items if item.get_closest_marker("emulator")]
@@ -27,11 +27,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in one line what this machine could not show."""
+    """Print a line if tests were left out."""
     if not emulators.available():
         terminalreporter.write_line("left out: the tests on Google's Firestore and Pub/Sub emulators (gcloud, java)")
 
 
 def pytest_report_header() -> Sequence[str]:
-    """Say what Firestore is."""
-    return [f"Google's emulators: {'installed, demanded' if emulators.available() else 'not installed'}"]
+    """Print whether the emulators are installed."""
+    return [f"Google's emulators: {'installed, required' if emulators.available() else 'not installed'}"]

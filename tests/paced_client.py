@@ -1,4 +1,4 @@
-"""A client of Kustomer that keeps the pace, and its server, on a virtual clock: minutes take milliseconds."""
+"""A simulated client that uses the pace, and a simulated server with a rate limit. The clock is virtual."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EPOCH = 1_800_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """When requests were answered well, how many were refused, and how many were open at most."""
+    """When requests succeeded, how many were refused, and how many were open at most."""
 
     good: list[float]
     refused: int
@@ -35,7 +35,7 @@ class Record:
         return self.refused / len(self.good)
 
 
-def simulate(  # one loop over arrivals, answers and starts, in order of time
+def simulate(  # one loop over starts, arrivals and answers, in order of time
     rule: RateLimit,
     *,
     latency: float,
@@ -45,12 +45,12 @@ def simulate(  # one loop over arrivals, answers and starts, in order of time
     later: RateLimit | None = None,
     stated: str | None = None,
 ) -> Record:
-    """Let the pace work on a virtual clock against a server that counts like the sandbox's.
+    """Simulate a client that uses the pace, against a server that counts requests like the sandbox.
 
     Args:
-        requests: So many good answers are the end.
+        requests: End after this many successful requests.
         later: The limit from 100 s on.
-        stated: What answers say of the limit, instead of what the server thinks.
+        stated: The limit that responses state, if it differs from the server's.
     """
     rng, clock = Random(7), [0.0]
     limits = Limits(rule, lambda: _EPOCH + clock[0])
@@ -62,7 +62,7 @@ def simulate(  # one loop over arrivals, answers and starts, in order of time
         can_start = len(open_requests) < pace.to_in_flight(state, clock[0])
         start = clock[0] + pace.to_wait_seconds(state, clock[0]) if can_start else math.inf
         if not coming or start < coming[0][0]:
-            clock[0] = start + rng.uniform(0, 0.002)  # threads wake late
+            clock[0] = start + rng.uniform(0, 0.002)  # threads wake up late
             began, state, number = pace.mark(state, clock[0]), pace.start(state, clock[0]), number + 1
             half = latency * rng.uniform(0.4, 0.6)
             open_requests.add(number)

@@ -1,4 +1,4 @@
-"""docs/queries.md as data: each question with its two queries, its answer, and how much of a row it reads."""
+"""docs/queries.md as data: each question with its two queries, its answer, and the bytes it reads of a row."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_questions() -> list[Question]:
 
 
 def rewrite(title: str, *, answer: str, read_bytes: int) -> None:
-    """Write a question's answer anew."""
+    """Replace the answer of a question."""
 
     def fill_in(match: re.Match[str]) -> str:
         if match["title"] != title:
@@ -58,7 +58,7 @@ def rewrite(title: str, *, answer: str, read_bytes: int) -> None:
 
 
 def to_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Write an answer as a table of text."""
+    """Format an answer as a text table."""
     lines = [list(columns), *([_to_cell(value) for value in row] for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     return "".join(

@@ -1,8 +1,8 @@
-"""What a row must be for BigQuery to load it and for readers to find it the same every time. Stricter than a load job.
+"""The rules for a row: BigQuery can load it, and its form is always the same.
 
-A load job refuses unknown fields, null in arrays, wrong types and numbers out of range. Beyond that, a row has its keys
-in schema order, leaves out what has no value, and writes each type in one way: text for integers that a double may not
-hold, RFC 3339 in UTC for timestamps.
+A load job refuses unknown fields, null in arrays, wrong types and numbers out of range. These rules are stricter. The
+keys of a row are in schema order, columns without a value are left out, and each type has one form: text for integers
+that a double cannot hold, RFC 3339 in UTC for timestamps.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3}|\.\d{6})?Z", re
 
 
 def iter_faults(row: Any, fields: Sequence[Field], path: str = "") -> Iterator[str]:
-    """Say what is wrong with a row, or with a RECORD of one; nothing, if all is well."""
+    """Yield each fault of a row, or of a RECORD in it."""
     if type(row) is not dict or not row:
-        yield f"{path}: no object, or an empty one"
+        yield f"{path}: not an object, or empty"
         return
     known = {field.name: field for field in fields}
     for name in row.keys() - known.keys():
@@ -39,7 +39,7 @@ def _iter_column_faults(value: Any, field: Field, path: str) -> Iterator[str]:
     if field.mode != "REPEATED":
         yield from _iter_value_faults(value, field, path)
     elif type(value) is not list or not value:
-        yield f"{path}: no array, or an empty one"
+        yield f"{path}: not an array, or empty"
     else:
         for item in value:
             yield from _iter_value_faults(item, field, f"{path}/*")

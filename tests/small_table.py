@@ -1,4 +1,4 @@
-"""A table with one column of each kind, so that an example or a property meets all of them."""
+"""A table with one column of each kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hypothesis builders: JSON with everything that it can hold, records in the shape of a schema, selections over it."""
+"""Hypothesis strategies: any JSON, records of a schema, selections of its columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kustomer_extract.schema import Field, Selection
 
 steady = settings(deadline=None, derandomize=True)
-"""Decorates a property: the same examples every time, however busy the machine."""
+"""Decorates a property test: it uses the same examples every time, and has no deadline."""
 
 TEXTS = st.sampled_from(["", "0", "a", "~/", "€", "\ud83d", "a\udc00€", "\ufffd"]) | st.text(max_size=8)
 """Any text that a Python string can hold, lone surrogates included."""
@@ -25,7 +25,7 @@ NUMBERS = st.one_of(
     st.integers(min_value=-9, max_value=9).map(float),
     st.floats(),
 )
-"""Integers around every limit, whole and other floats, infinities and NaN."""
+"""Integers around every limit, floats with and without a fraction, infinities and NaN."""
 
 JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,
@@ -40,7 +40,7 @@ TIMESTAMPS = st.one_of(
     st.datetimes(timezones=_OFFSETS).map(datetime.isoformat),
     st.sampled_from(["", "2031-07-04", "0000-01-01T00:00:00.000Z", "2031-07-04T07:00:00.1234567Z", "soon"]),
 )
-"""Times as Kustomer writes them, times with an offset, and what is none."""
+"""Times in Kustomer's format, times with an offset, and texts that are no time."""
 
 _FITTING: dict[str, st.SearchStrategy[Any]] = {
     "BOOLEAN": st.booleans(),
@@ -57,8 +57,8 @@ _ONE_IN_FOUR = st.sampled_from([False, False, False, True])
 
 @st.composite
 def records(draw: st.DrawFn, fields: Sequence[Field]) -> dict[str, Any]:
-    """Objects with some of a schema's fields, mostly of the right type, and now and then an unknown one."""
-    least, most = (4, 6) if len(fields) > 8 else (0, 2)  # of attributes many, of all else few
+    """Draw an object with some of a schema's fields. Most values have the right type. A few fields are unknown."""
+    least, most = (4, 6) if len(fields) > 8 else (0, 2)  # many attributes, few of anything else
     some = draw(st.lists(st.sampled_from(fields), min_size=least, max_size=most, unique_by=lambda field: field.name))
     record = {field.name: draw(_values(field)) for field in some}
     return record | (draw(st.dictionaries(TEXTS, JSON_VALUES, max_size=1)) if draw(_ONE_IN_FOUR) else {})
@@ -66,7 +66,7 @@ def records(draw: st.DrawFn, fields: Sequence[Field]) -> dict[str, Any]:
 
 @st.composite
 def _values(draw: st.DrawFn, field: Field) -> Any:
-    """A value for a field: fitting three times out of four, else any."""
+    """Draw a value for a field. Three of four have the right type."""
     if draw(_ONE_IN_FOUR):
         return draw(JSON_VALUES)
     one = records(field.fields) if field.fields else _FITTING[field.type]
@@ -80,7 +80,7 @@ IDENTIFIERS = TEXTS.filter(bool) | st.integers()
 
 @st.composite
 def api_objects(draw: st.DrawFn, fields: Sequence[Field]) -> dict[str, Any]:
-    """What an element of the API's ``data`` may be: any object with a usable id, mostly one with attributes."""
+    """Draw an element of the API's ``data``: an object with a valid id, mostly with attributes."""
     sent = [field for field in fields if field.name not in {"id", "_batch_id", "_batch_runtime"}]
     attributes = [field for field in sent if field.name == "attributes"]
     record = draw(records(sent)) | {field.name: draw(_values(field)) for field in attributes}
@@ -89,7 +89,7 @@ def api_objects(draw: st.DrawFn, fields: Sequence[Field]) -> dict[str, Any]:
 
 @st.composite
 def selections(draw: st.DrawFn, fields: Sequence[Field]) -> Selection:
-    """True, False, or a map of some of the fields to selections of their own."""
+    """Draw a selection: true, false, or a map from some of the fields to their own selections."""
     if draw(st.booleans()):
         return draw(st.booleans())
     some = draw(st.lists(st.sampled_from(fields), max_size=5, unique_by=lambda field: field.name))

@@ -120,7 +120,7 @@ class MemoryTables:
         return sorted(self.warehouse.staging)
 
     def create_view(self, name: str) -> None:
-        self.warehouse.strangers.add(name)
+        self.warehouse.foreign_views.add(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Servers that stand in for the outside: Kustomer and Google Cloud."""
+"""Stand-ins: servers that the tests use in place of Kustomer and Google Cloud."""

@@ -1,4 +1,4 @@
-"""Clocks for tests: one that only moves when it is told to or when somebody sleeps, and one that hurries."""
+"""Clocks for tests: a virtual one, and a real one that runs faster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _START = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 
 class HurriedClock:
-    """Implements `ports.Clock`: real time, so many times as fast. For threads that wait for each other."""
+    """Implements `ports.Clock`: real time, `speed` times as fast. For threads that wait for each other."""
 
     def __init__(self, speed: float) -> None:
         self._speed = speed
@@ -27,7 +27,7 @@ class HurriedClock:
 
 
 class VirtualClock:
-    """Implements `ports.Clock`; safe to use from several threads."""
+    """Implements `ports.Clock`. Time passes only in `sleep` and `advance`. Safe to use from several threads."""
 
     def __init__(self, start: datetime = _START) -> None:
         self._start = start

@@ -1,4 +1,4 @@
-"""An event log that keeps what it is given, for tests to look at."""
+"""An event log that keeps its events."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class RecordedLog:
 
     @property
     def names(self) -> list[str]:
-        """The events' names in order, without the page by page ones."""
+        """List the names of the events in order, without those of single pages."""
         return [event.name for _, event in self.entries if event.name != "page_read"]
 
     def find(self, name: str) -> list[Event]:
-        """All events of a name."""
+        """List all events with a name."""
         return [event for _, event in self.entries if event.name == name]

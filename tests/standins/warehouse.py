@@ -1,9 +1,8 @@
-"""The weakest warehouse that keeps the promises of its port: what BigQuery may do to a run, without BigQuery.
+"""A warehouse in memory that keeps what its port promises, and no more. It is as strict as BigQuery, but fast.
 
-Staging tables are copies that outlive whoever made them until somebody drops them, a publish takes effect once per run,
-table and columns, and whatever is not there is refused. DuckDB is kinder: it forgets all of staging at the next
-opening. Runs take milliseconds here, so thousands of them can go wrong in a test. It goes through the port's contract
-suite like the other two; `docs/adr/0007-a-warehouse-in-memory.md` says why it is there.
+Staging tables stay until they are dropped, a publish takes effect once per run, table and columns, and a missing table
+is an error. DuckDB is less strict: it drops all staging tables when it is opened again. The contract suite of the port
+tests this warehouse like the other two. `docs/adr/0007-a-warehouse-in-memory.md` says why it exists.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ class MemoryWarehouse:
     """Implements `Warehouse` and `Activations`.
 
     Attributes:
-        live, staging: Rows by the names of their tables.
+        live, staging: Rows, by the name of the table.
         jobs: The rows of `_jobs`, in order.
-        descriptions: Of the live tables and their columns.
-        strangers: Views in the place of live tables.
+        descriptions: The descriptions of the live tables and their columns.
+        foreign_views: Views of other people that have the names of live tables.
         columns: The columns of the live tables.
-        published: What was published of which run, and stays published when it is published again.
+        published: The rows that each run published. Publishing them again has no effect.
     """
 
     def __init__(self) -> None:
@@ -53,7 +52,7 @@ class MemoryWarehouse:
         self.columns: dict[str, frozenset[str]] = {}
         self.published: dict[tuple[RunId, Table, str], list[Row]] = {}
         self.descriptions: dict[str, tuple[str, dict[str, str]]] = {}
-        self.strangers: set[str] = set()
+        self.foreign_views: set[str] = set()
         self._active: set[IntegrationName] = set()
 
     def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> ChunkLoad:
@@ -91,7 +90,7 @@ class MemoryWarehouse:
 
     def _check_place(self, integration: IntegrationName, table: Table) -> str:
         name = to_live_name(integration, table)
-        if name in self.strangers:
+        if name in self.foreign_views:
             raise WarehouseRefused(f"{name} is a view: rename it")
         return name
 
@@ -170,13 +169,13 @@ def _to_update(row: Row) -> datetime:
 
 
 def _first(row: Row) -> Row:
-    """The attributes, which are an array of one or plain."""
+    """Get the attributes, which may be an array with one element."""
     attributes = row.get("attributes") or {}
     first: Row = attributes[0] if isinstance(attributes, list) else attributes
     return first
 
 
 def _is_since(row: Row, moment: datetime | None) -> bool:
-    """Whether a row tells that it was created since then; all are, if there is no such moment."""
+    """Whether a row was created since then. Without a moment, every row counts."""
     created_at = _first(row).get("createdAt")
     return moment is None or (created_at is not None and datetime.fromisoformat(created_at) >= moment)

@@ -1,10 +1,10 @@
-"""Write what the present release stores, as test data of the releases after it.
+"""Write what this release stores, as test data for later releases.
 
 ::
 
-    python -m tests.stored       once a release, before its version is raised; writes tests/stored/<version>/
+    python -m tests.stored       once in a release, before its version is raised; writes tests/stored/<version>/
 
-Times are ``{"timestamp": RFC 3339}``: JSON has none. `tests/contract/test_stored.py` reads every folder there is.
+Times are ``{"timestamp": RFC 3339}``, because JSON has none. `tests/contract/test_stored.py` reads every folder.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CURSOR = Progress(page=401, rows=40_000, expected=("5f0a1b2c3d4e5f6a7b8c9d0e",),
 
 
 def main() -> None:
-    """Write every form."""
+    """Write every kind of stored data."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     folder = Path(__file__).parent / version
     folder.mkdir(exist_ok=True)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def build_configuration() -> dict[str, Any]:
-    """Build the document as infra/config.tf seeds it: every boolean, to two levels."""
+    """Build the first document as infra/config.tf writes it: a boolean for every column and field."""
     limits = {Table.SATISFACTION: 90, Table.CONVERSATIONS: 50}
     return {
         "org": "acme",
@@ -77,7 +77,7 @@ def build_configuration() -> dict[str, Any]:
 
 
 def build_running() -> RunState:
-    """Build the state between two hops: one table has ended, the other is under way."""
+    """Build the state between two hops: one table has ended, the other is in progress."""
     integration = parse_integration(ACME, build_configuration(), now=START)
     done, reading = (build_job(table, config_hash(integration)) for table in (Table.SATISFACTION, Table.CONVERSATIONS))
     done = replace(
@@ -137,7 +137,7 @@ def build_job(table: Table, digest: str) -> Job:
 
 
 def read_duckdb(state: RunState) -> dict[str, Any]:
-    """Let the laptop's warehouse write the jobs, and read its tables as they are in the file."""
+    """Write the jobs with the laptop's warehouse, and read its tables as they are in the file."""
     with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
         warehouse.append_jobs(state.jobs)
         warehouse.mark_active(ACME)

@@ -1,4 +1,4 @@
-"""A person at the console: each slip of `tests/slips.py` through the function, and by the command line."""
+"""A person at the console: each mistake of `tests/mistakes.py` through the function, and by the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 from google.logging.type.log_severity_pb2 import LogSeverity  # type: ignore[import-untyped]  # there are no stubs
 
 from kustomer_extract.cli import main
-from tests import slips
+from tests import mistakes
 from tests.system.installation import Installation
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from google.cloud.logging_v2.types import LogEntry
 
-    from tests.slips import Slip
+    from tests.mistakes import Mistake
 
 _NUMBERS = itertools.count(1)
 PAGE = Path(__file__).parents[2] / "docs" / "console.md"
@@ -79,9 +79,9 @@ def console(shared: Installation) -> Console:
     return Console(shared, f"acme{next(_NUMBERS)}")
 
 
-@pytest.mark.parametrize("slip", slips.REFUSED, ids=lambda slip: slip.title)
-def test_a_mistake_is_refused_with_its_path_and_the_cure(console: Console, slip: Slip) -> None:
-    console.edit(slip.make())
+@pytest.mark.parametrize("mistake", mistakes.REFUSED, ids=lambda mistake: mistake.title)
+def test_a_mistake_is_refused_with_its_path_and_the_remedy(console: Console, mistake: Mistake) -> None:
+    console.edit(mistake.make())
 
     console.run()
 
@@ -89,54 +89,54 @@ def test_a_mistake_is_refused_with_its_path_and_the_cure(console: Console, slip:
     for table in ("conversations", "satisfaction"):
         told = console.last_run["tables"][table]
         assert (told["status"], told["error_code"], told["rows"]) == ("FAILED", "config_invalid", 0)
-        assert f"- {slip.problem}" in told["error"]
+        assert f"- {mistake.problem}" in told["error"]
         assert not console.is_published(table)
-    assert {name: value for name, value in console.document.items() if name != "_last_run"} == slip.make()
+    assert {name: value for name, value in console.document.items() if name != "_last_run"} == mistake.make()
 
 
-@pytest.mark.parametrize("slip", slips.READ_KINDLY, ids=lambda slip: slip.title)
-def test_a_console_habit_is_read_kindly_and_told(console: Console, slip: Slip) -> None:
-    console.edit(slip.make())
+@pytest.mark.parametrize("mistake", mistakes.ACCEPTED, ids=lambda mistake: mistake.title)
+def test_a_harmless_mistake_is_accepted_with_a_warning(console: Console, mistake: Mistake) -> None:
+    console.edit(mistake.make())
 
     console.run()
 
     assert console.last_run["colour"] == "green"
-    assert console.find("config_loaded").json_payload["warnings"] == [slip.warning]
+    assert console.find("config_loaded").json_payload["warnings"] == [mistake.warning]
 
 
-@pytest.mark.parametrize("slip", slips.COMES_BACK, ids=lambda slip: slip.title)
-def test_what_comes_back_is_a_warning_with_its_name(console: Console, slip: Slip) -> None:
-    console.edit(slips.DOCUMENT)
+@pytest.mark.parametrize("mistake", mistakes.SELECTED_AGAIN, ids=lambda mistake: mistake.title)
+def test_a_column_that_is_selected_again_is_a_warning_with_its_name(console: Console, mistake: Mistake) -> None:
+    console.edit(mistakes.DOCUMENT)
     console.run()
     assert "preview" not in console.columns()
-    console.edit(slip.make())
+    console.edit(mistake.make())
 
     console.run()
 
     assert "preview" in console.columns()
     entry = console.find("selection_changed")
     assert entry.severity == LogSeverity.Value("WARNING")
-    assert str(slip.warning) in entry.json_payload["message"]
+    assert str(mistake.warning) in entry.json_payload["message"]
     assert entry.json_payload["content_added"] == ["attributes.preview"]
     assert console.last_run["tables"]["conversations"]["columns_added"] == ["attributes.preview"]
 
 
-@pytest.mark.parametrize("slip", slips.COMES_BACK, ids=lambda slip: slip.title)
-def test_without_personal_data_nothing_that_customers_wrote_comes_back(console: Console, slip: Slip) -> None:
-    console.edit({**slips.DOCUMENT, "personal_data": False})
+@pytest.mark.parametrize("mistake", mistakes.SELECTED_AGAIN, ids=lambda mistake: mistake.title)
+def test_without_personal_data_no_words_of_customers_are_selected_again(console: Console, mistake: Mistake) -> None:
+    console.edit({**mistakes.DOCUMENT, "personal_data": False})
     console.run()
     before = console.columns()
-    console.edit({**slip.make(), "personal_data": False})
+    console.edit({**mistake.make(), "personal_data": False})
 
     console.run()
 
     assert "preview" not in before | console.columns()
 
 
-def test_a_table_that_is_deleted_is_off_and_stays_published_and_both_are_told(console: Console) -> None:
-    console.edit(slips.DOCUMENT)
+def test_a_deleted_table_stays_published_and_both_are_logged(console: Console) -> None:
+    console.edit(mistakes.DOCUMENT)
     console.run()
-    console.edit(slips.SWITCHED_OFF.make())
+    console.edit(mistakes.SWITCHED_OFF.make())
 
     console.run()
 
@@ -148,11 +148,11 @@ def test_a_table_that_is_deleted_is_off_and_stays_published_and_both_are_told(co
 
 
 def test_a_paused_integration_whose_status_is_deleted_does_not_start(console: Console, shared: Installation) -> None:
-    console.edit({**slips.DOCUMENT, "status": "PAUSED"})
+    console.edit({**mistakes.DOCUMENT, "status": "PAUSED"})
     console.run()
     assert console.find("run_skipped").json_payload["reason"] == "paused"
     requests = len(shared.kustomer.requests)
-    console.edit({name: value for name, value in slips.DOCUMENT.items() if name != "status"})
+    console.edit({name: value for name, value in mistakes.DOCUMENT.items() if name != "status"})
 
     console.run()
 
@@ -160,9 +160,9 @@ def test_a_paused_integration_whose_status_is_deleted_does_not_start(console: Co
     assert len(shared.kustomer.requests) == requests
 
 
-def test_the_document_says_how_the_run_went_and_the_function_touches_nothing_else(console: Console) -> None:
+def test_last_run_has_the_result_and_the_rest_of_the_document_is_unchanged(console: Console) -> None:
     document = {
-        **slips.DOCUMENT,
+        **mistakes.DOCUMENT,
         "status": "PENDING",
         "note": "ours",
         "history_start": datetime(2019, 1, 1, tzinfo=UTC),
@@ -183,41 +183,49 @@ def test_the_document_says_how_the_run_went_and_the_function_touches_nothing_els
 # --- the same documents by the command line
 
 
-@pytest.mark.parametrize("slip", [slip for slip in slips.REFUSED if not slip.only_in_firestore], ids=lambda s: s.title)
-def test_the_command_line_refuses_the_same(slip: Slip, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = write(tmp_path, slip)
+@pytest.mark.parametrize(
+    "mistake", [mistake for mistake in mistakes.REFUSED if not mistake.only_in_firestore], ids=lambda s: s.title
+)
+def test_the_command_line_refuses_the_same(
+    mistake: Mistake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, mistake)
 
     exit_code = main(["tables", "--config", str(file), "--warehouse", str(tmp_path / "w.duckdb")], environment={})
 
     error = capsys.readouterr().err
     assert exit_code == 2
     assert error.startswith(f"kustomer-extract: {file}, integrations.acme: 1 problem(s)")
-    assert f"- {slip.problem}" in error
+    assert f"- {mistake.problem}" in error
 
 
-@pytest.mark.parametrize("slip", [*slips.READ_KINDLY, *slips.COMES_BACK, slips.SWITCHED_OFF], ids=lambda s: s.title)
-def test_the_command_line_reads_the_same(slip: Slip, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = write(tmp_path, slip)
+@pytest.mark.parametrize(
+    "mistake", [*mistakes.ACCEPTED, *mistakes.SELECTED_AGAIN, mistakes.SWITCHED_OFF], ids=lambda s: s.title
+)
+def test_the_command_line_accepts_the_same(
+    mistake: Mistake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, mistake)
 
     exit_code = main(["tables", "--config", str(file), "--warehouse", str(tmp_path / "w.duckdb")], environment={})
 
     rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
     assert exit_code == 0
-    assert ["satisfaction", "no" if slip is slips.SWITCHED_OFF else "yes"] in rows
+    assert ["satisfaction", "no" if mistake is mistakes.SWITCHED_OFF else "yes"] in rows
     assert ["conversations", "yes"] in rows
 
 
-def write(folder: Path, slip: Slip) -> Path:
+def write(folder: Path, mistake: Mistake) -> Path:
     file = folder / "kustomer.yaml"
-    file.write_text(yaml.safe_dump({"integrations": {"acme": slip.make()}}))
+    file.write_text(yaml.safe_dump({"integrations": {"acme": mistake.make()}}))
     return file
 
 
 # --- the page
 
 
-@pytest.mark.parametrize("slip", slips.ALL, ids=lambda slip: slip.title)
-def test_the_page_tells_what_each_slip_gives(slip: Slip) -> None:
-    (row,) = [line for line in PAGE.read_text().splitlines() if line.startswith(f"| {slip.title} |")]
+@pytest.mark.parametrize("mistake", mistakes.ALL, ids=lambda mistake: mistake.title)
+def test_the_page_tells_what_each_slip_gives(mistake: Mistake) -> None:
+    (row,) = [line for line in PAGE.read_text().splitlines() if line.startswith(f"| {mistake.title} |")]
 
-    assert all(f"`{text}" in row or text in row for text in (slip.problem, slip.warning) if text)
+    assert all(f"`{text}" in row or text in row for text in (mistake.problem, mistake.warning) if text)

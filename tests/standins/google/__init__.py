@@ -1,1 +1,1 @@
-"""Small servers that Google's own client libraries talk to, over their real wire protocols."""
+"""Stand-ins for Google's services. Google's own client libraries use them over the real wire protocols."""

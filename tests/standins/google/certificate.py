@@ -1,4 +1,4 @@
-"""A throw-away certificate for `localhost`, so that gRPC clients talk TLS to a stand-in as they do to Google."""
+"""A temporary certificate for `localhost`, because gRPC clients use TLS with a stand-in, as with Google."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def build_certificate() -> tuple[bytes, bytes]:
-    """Make a self-signed certificate, good for two days.
+    """Build a self-signed certificate that is valid for two days.
 
     Returns:
         The private key and the certificate, both PEM.

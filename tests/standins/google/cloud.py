@@ -1,4 +1,4 @@
-"""All Google services that the product talks to, on one machine, under one roof.
+"""Stand-ins for all Google services that the product uses, in one context manager.
 
 ::
 
@@ -7,9 +7,9 @@
         subprocess.run(…, env={**os.environ, **cloud.environment})
 
 Google's libraries read two of the variables only once per process: the root certificates (gRPC) and the metadata
-server's address (google-auth). So both are made once per process and shared by all its clouds, and clients may be
-built in this very process too, with `environment` put into `os.environ` before the first of them. So is the Firestore
-emulator, since it takes seconds to start; there, give each cloud a project of its own.
+server's address (google-auth). So all clouds of a process share both. To build clients in the same process, set
+`environment` in `os.environ` before the first client. The clouds also share the Firestore emulator, because it takes
+seconds to start. With the emulator, give each cloud a different project.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Cloud:
     """BigQuery, Firestore, Secret Manager and the metadata server; a context manager.
 
     Attributes:
-        bigquery: ``.catalog .jobs .calls .faults`` to look at and to order.
+        bigquery: ``.catalog .jobs .calls`` to read, ``.faults`` to order failures.
         secrets: ``.add(name, value) .secrets .calls .faults``.
         firestore: ``.documents .calls .faults``; None on the emulator.
-        environment: Variables under which Google's clients find all of it.
+        environment: The variables with which Google's clients find these services.
     """
 
     def __init__(self, project: str = "demo-project", *, firestore: Literal["standin", "emulator"] = "standin") -> None:
@@ -65,7 +65,7 @@ class Cloud:
             "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(certificate_path),
             "GCE_METADATA_HOST": metadata.address,
             "GCE_METADATA_IP": metadata.address,
-            # A developer's own proxy and credentials stay out of it.
+            # Keeps out the developer's own proxy and credentials.
             "no_proxy": "127.0.0.1,localhost",
             "GOOGLE_APPLICATION_CREDENTIALS": "",
             "CLOUDSDK_CONFIG": str(certificate_path.parent),
@@ -80,7 +80,7 @@ class Cloud:
 
 @functools.cache
 def _certificate() -> tuple[bytes, bytes, Path]:
-    """Make this process's certificate: private key, certificate, and the file that clients read it from."""
+    """Build the certificate of this process: private key, certificate, and the file that clients read."""
     directory = tempfile.TemporaryDirectory(prefix="certificate-")
     atexit.register(directory.cleanup)
     private_key, certificate = build_certificate()

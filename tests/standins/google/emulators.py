@@ -1,4 +1,4 @@
-"""Google's own emulators of Firestore and Pub/Sub, where the gcloud command and java are installed."""
+"""Google's own emulators of Firestore and Pub/Sub. They need gcloud and java."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _PUBSUB_SCRIPT = "platform/pubsub-emulator/bin/cloud-pubsub-emulator"
 
 @functools.cache
 def available() -> bool:
-    """Say whether both emulators can run here."""
+    """Whether both emulators can run on this machine."""
     if not (shutil.which("gcloud") and shutil.which("java")):
         return False
     return (_sdk_root() / _FIRESTORE_JAR).exists() and (_sdk_root() / _PUBSUB_SCRIPT).exists()
 
 
 def start_firestore() -> Emulator:
-    """Start the Firestore emulator, without gcloud around it: one process, and twice as fast."""
+    """Start the Firestore emulator without the gcloud wrapper, which is twice as fast."""
     java = ["java", "-Duser.language=en", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     return Emulator([*java, "-cp", str(_sdk_root() / _FIRESTORE_JAR), _FIRESTORE_CLASS, "start"])
 
 
 def start_pubsub() -> Emulator:
-    """Start the Pub/Sub emulator; it serves gRPC and REST on one port."""
+    """Start the Pub/Sub emulator, which serves gRPC and REST on one port."""
     return Emulator([str(_sdk_root() / _PUBSUB_SCRIPT)])
 
 
 class Emulator:
-    """A process that serves gRPC at `address` until `close`. It need not be reset: use a new project id per test."""
+    """A process that serves gRPC at `address` until `close`. Use a new project id in each test instead of a reset."""
 
     def __init__(self, command: list[str]) -> None:
         port = _find_free_port()
@@ -49,17 +49,17 @@ class Emulator:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # a group of its own, so that its children end with it
+            start_new_session=True,  # its own process group, so that its children end with it
         )
         try:
-            with grpc.insecure_channel(self.address) as channel:  # an open port is not yet a server
+            with grpc.insecure_channel(self.address) as channel:  # an open port does not mean that the server is ready
                 grpc.channel_ready_future(channel).result(timeout=_START_SECONDS)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """End the process and all it started."""
+        """End the process and its children."""
         for how in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, how)
@@ -69,13 +69,13 @@ class Emulator:
 
 
 def find_sdk() -> Path | None:
-    """Find Google's SDK; None where it is not installed."""
+    """Find Google's SDK. None if it is not installed."""
     return _sdk_root() if shutil.which("gcloud") else None
 
 
 @functools.cache
 def _sdk_root() -> Path:
-    """Find Google's SDK: around the command itself, or, where that is a mere wrapper, where it says."""
+    """Find Google's SDK: from the path of gcloud, or, if that is only a wrapper, from its output."""
     command = shutil.which("gcloud") or "gcloud"
     around = Path(command).resolve().parents[1]
     if (around / "platform").is_dir():

@@ -1,7 +1,7 @@
-"""Firestore in native mode, as far as documents with preconditions go: gRPC, with the client's own message types.
+"""A stand-in for Firestore in native mode: documents with preconditions, over gRPC, with the client's message types.
 
 Serves get, create, set, update, delete, and the listing of one collection. Transactions, transforms and filters are
-UNIMPLEMENTED on purpose: the product does without them.
+UNIMPLEMENTED, because the product does not use them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Firestore:
         self.calls, self.faults, self.close = self._server.calls, self._server.faults, self._server.close
 
     def _now(self) -> Timestamp:
-        """Read the clock in microseconds, as Firestore does; never the same twice, so that versions differ."""
+        """Read the clock in microseconds, as Firestore does. No time is returned twice, so that versions differ."""
         self._last_ns = max(self._last_ns + 1000, time.time_ns() // 1000 * 1000)
         now = Timestamp()
         now.FromNanoseconds(self._last_ns)
@@ -75,7 +75,7 @@ class Firestore:
             return types.WriteResult.pb()()
         document = _merge(current, write) if write.HasField("update_mask") else _copy(write.update)
         _check_document(document)
-        unchanged = current and current.fields == document.fields  # that is no new version
+        unchanged = current and current.fields == document.fields  # not a new version
         document.create_time.CopyFrom(current.create_time if current else now)
         document.update_time.CopyFrom(current.update_time if current and unchanged else now)
         self.documents[name] = document
@@ -91,7 +91,7 @@ class Firestore:
                 yield response(found=found, read_time=now) if found else response(missing=name, read_time=now)
 
     def _run_query(self, request: Any) -> Iterator[Any]:
-        """List a collection: the documents that exist, by name."""
+        """List the existing documents of a collection, by name."""
         query, response = request.structured_query, types.RunQueryResponse.pb()
         used = {field.name for field, _ in query.ListFields()}
         if not used <= {"from_", "select", "limit"} or query.from_[0].all_descendants:
@@ -105,7 +105,7 @@ class Firestore:
         yield from [response(document=document, read_time=now) for document in found] or [response(read_time=now)]
 
     def _list_documents(self, request: Any) -> Any:
-        """List a collection; with `show_missing` also names that only have documents below them, without times."""
+        """List a collection. With `show_missing`, also list names that only have documents below them."""
         collection = f"{request.parent}/{request.collection_id}/"
         with self._lock:
             found = {document.name: document for document in self._list_children(collection[:-1])}
@@ -123,7 +123,7 @@ class Firestore:
 
 
 def _unimplemented(what: str) -> RpcRefused:
-    return RpcRefused(grpc.StatusCode.UNIMPLEMENTED, f"this stand-in serves no {what}")
+    return RpcRefused(grpc.StatusCode.UNIMPLEMENTED, f"this stand-in does not serve {what}")
 
 
 def _refuse_transactions(transaction: object) -> None:
@@ -175,7 +175,7 @@ def _copy(document: Any) -> Any:
 
 
 def _merge(current: Any, write: Any) -> Any:
-    """Take the masked fields from the write (absent there: removed), all others from the stored document."""
+    """Take the masked fields from the write, and all others from the stored document. A masked field may be removed."""
     merged = _copy(current) if current else _Document(name=write.update.name)
     for path in write.update_mask.field_paths:
         _put(merged.fields, _to_keys(path), _find(write.update.fields, _to_keys(path)))
@@ -183,7 +183,7 @@ def _merge(current: Any, write: Any) -> Any:
 
 
 def _project(document: Any, paths: Sequence[str]) -> Any:
-    """Keep only some of a document's fields."""
+    """Copy a document with only some of its fields."""
     shown = _copy(document)
     shown.ClearField("fields")
     for path in paths:

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server on a free loopback port: one function answers every request. Knows nothing of Google."""
+"""An HTTP/1.1 server on a free loopback port. One function answers every request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What came in; `path` is decoded and has no query, `headers` ignore case."""
+    """A request. `path` is decoded and has no query. `headers` ignore case."""
 
     method: str
     path: str
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes out."""
+    """A response."""
 
     status: int = 200
     body: bytes = b""
@@ -43,7 +43,7 @@ Respond: TypeAlias = Callable[[Request], Answer]
 
 
 class ConnectionDropped(Exception):
-    """Raised by the answering function: the client sees its connection end without an answer."""
+    """The answering function raises this to close the connection without a response."""
 
 
 def json_answer(content: object, *, status: int = 200) -> Answer:
@@ -65,7 +65,7 @@ class HttpServer:
         self._thread.join()
         self._server.server_close()
         for connection in tuple(self._server.connections):
-            with contextlib.suppress(OSError):  # its thread was faster
+            with contextlib.suppress(OSError):  # its thread has closed it already
                 connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -85,13 +85,13 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent: a client that hung up is no news."""
+        """Print nothing if a client has closed its connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     respond: ClassVar[Respond]
     protocol_version = "HTTP/1.1"
-    # Nagle's algorithm against delayed acknowledgements costs 40 ms an answer: send each answer as one piece, at once.
+    # Nagle's algorithm with delayed acknowledgements costs 40 ms a response: send each at once, in one piece.
     wbufsize = -1
     disable_nagle_algorithm = True
 
@@ -115,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - the base class wants these names
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - the base class needs these names
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Write no access log."""

@@ -1,7 +1,7 @@
-"""What Cloud Logging makes of a line on stdout: special fields are lifted out of the JSON object, the rest is payload.
+"""Parse a line on stdout as Cloud Logging does: special fields of the JSON object become fields of the entry.
 
-The outcome is parsed into the real protobuf message, which judges types and names. Where Cloud Logging would only look
-away (unknown severity, a trace that leads nowhere), this raises.
+The entry is the real protobuf message, which checks types and names. Where Cloud Logging silently ignores a mistake (an
+unknown severity, an invalid trace), this raises.
 Source: https://cloud.google.com/logging/docs/structured-logging#special-payload-fields, read 2026-11-23.
 """
 
@@ -32,23 +32,23 @@ _SEVERITIES = {"DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT
 
 
 class BadLogLine(ValueError):
-    """The line would not show as it was meant."""
+    """Cloud Logging would not show the line as intended."""
 
 
 def parse_log_line(line: str) -> LogEntry:
-    """Turn one line into the entry that Logs Explorer shows.
+    """Convert a line to the entry that Logs Explorer shows.
 
     Raises:
-        BadLogLine: it is not one JSON object, has no severity or message, or a special field is not what it must be.
+        BadLogLine: The line is not one JSON object, has no severity or message, or has an invalid special field.
     """
     if len(line.encode()) > _MAX_LINE_BYTES:
         raise BadLogLine("longer than 256 KiB: it would be split")
     try:
         payload = json.loads(line)
     except ValueError as error:
-        raise BadLogLine(f"no JSON, so it becomes text of severity DEFAULT: {line[:80]!r}") from error
+        raise BadLogLine(f"not JSON, so it becomes text of severity DEFAULT: {line[:80]!r}") from error
     if not isinstance(payload, dict):
-        raise BadLogLine(f"no JSON object, so it becomes text of severity DEFAULT: {line[:80]!r}")
+        raise BadLogLine(f"not a JSON object, so it becomes text of severity DEFAULT: {line[:80]!r}")
     entry: dict[str, Any] = {field: payload.pop(key) for key, field in _SPECIAL.items() if key in payload}
     if entry.get("severity") not in _SEVERITIES:
         raise BadLogLine(f"severity {entry.get('severity')!r} is none of {', '.join(sorted(_SEVERITIES))}")

@@ -1,6 +1,6 @@
-"""The metadata server of Cloud Run: where Google's clients find their credentials, by `GCE_METADATA_HOST`.
+"""A stand-in for the metadata server of Cloud Run, where Google's clients get their credentials (`GCE_METADATA_HOST`).
 
-google-auth reads that variable once per process, at its first look for credentials: keep one server per process.
+google-auth reads that variable once per process, when it first needs credentials. So use one server per process.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import time
 
 from tests.standins.google.http_server import Answer, HttpServer, Request
 
-# For the address of a real service account, google-auth would ask Google for its regional access boundary.
+# With the address of a real service account, google-auth would request its regional access boundary from Google.
 ACCOUNT = "extract@localhost"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _V1 = "/computeMetadata/v1"
 
 
 class MetadataServer:
-    """Hands out tokens that nobody checks. `paths` has every path asked for, in order."""
+    """Returns tokens that nobody checks. `paths` has the path of every request, in order."""
 
     def __init__(self) -> None:
         self._texts = {
@@ -59,7 +59,7 @@ def _answer(content: str | dict[str, object]) -> Answer:
 
 
 def _build_identity_token(audience: str) -> str:
-    """Build a JSON Web Token of the right shape, for this audience; its signature is none."""
+    """Build a JSON Web Token for this audience, with an invalid signature."""
     now = int(time.time())
     claims = {"aud": audience, "email": ACCOUNT, "iat": now, "exp": now + 3600, "iss": "https://accounts.google.com"}
     pieces = (json.dumps({"alg": "RS256", "typ": "JWT"}).encode(), json.dumps(claims).encode(), b"unsigned")

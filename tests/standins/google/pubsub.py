@@ -1,4 +1,4 @@
-"""A topic: takes what is published over REST and keeps it, for the test to deliver when, and as often as, it likes."""
+"""A stand-in for a Pub/Sub topic: it keeps what is published over REST, and the test delivers it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.standins.google.http_server import Answer, ConnectionDropped, HttpSer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A message on the topic; `body` is its data, decoded."""
+    """A message on the topic. `body` is its decoded data."""
 
     message_id: str
     published_at: datetime
     body: Any = field(repr=False)
 
     def to_push(self) -> bytes:
-        """Write the request of a push subscription."""
+        """Build the request of a push subscription."""
         data = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
         message = {
             "data": base64.b64encode(data).decode(),
@@ -36,8 +36,8 @@ class PubSub:
     """Serves ``POST /v1/{topic}:publish``.
 
     Attributes:
-        waiting: What was published and not yet taken by the test, in order.
-        faults: Statuses that the next publishes end with, after or before their effect; ``drop`` ends the connection.
+        waiting: Messages that were published and not yet taken by the test, in order.
+        faults: The statuses of the next publishes, before or after their effect. ``drop`` closes the connection.
     """
 
     def __init__(self) -> None:
@@ -73,6 +73,6 @@ class PubSub:
         ]
         with self._lock:
             self.waiting.extend(messages)
-        if fault == "drop":  # published, but nobody hears of it
+        if fault == "drop":  # published, but the client gets no response
             raise ConnectionDropped
         return json_answer({"messageIds": [message.message_id for message in messages]})

@@ -1,4 +1,4 @@
-"""A gRPC service made of plain functions: request message in, answer message (or several) out, refusals raised."""
+"""A gRPC service made of functions that get a request message and return one or several responses, or raise."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Fault:
 
 
 class RpcFaults:
-    """The failures that a test orders from one service."""
+    """The failures that a test has ordered from a service."""
 
     def __init__(self) -> None:
         self._orders: list[_Fault] = []
@@ -44,8 +44,9 @@ class RpcFaults:
         times: int = 1,
         after_effect: bool = False,
     ) -> None:
-        """Let the next `times` calls of ``Commit``, ``AccessSecretVersion`` … fail: before they have any effect,
-        or after it, so that only the answer is lost.
+        """Let the next `times` calls of a method, for example ``Commit``, fail.
+
+        They fail before they have an effect, or after it, so that only the response is lost.
         """
         self._orders.append(_Fault(method=method, code=code, times=times, after_effect=after_effect))
 
@@ -62,13 +63,13 @@ class RpcFaults:
 
 
 class RpcServer:
-    """Serves one service from construction until `close`; `calls` has the methods called, in order.
+    """Serves one service from construction until `close`. `calls` has the names of called methods, in order.
 
     Args:
         service: Its full name, with the package.
-        types: Where the client library keeps its message types: ``<Method>Request`` and ``<Method>Response``.
+        types: The module with the client library's message types: ``<Method>Request`` and ``<Method>Response``.
         methods: Handlers by name. They get and return raw protobuf messages.
-        streams: The names of those whose answers are many; they are collected before the first is sent.
+        streams: The names of methods that return several responses. All are collected before the first is sent.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class RpcServer:
         self._pool.shutdown()
 
     def _wrap(self, name: str, handler: Handler, *, streams: bool) -> Callable[[Any, grpc.ServicerContext], Any]:
-        """Count the call, let it fail if a test ordered that, and turn a refusal into its status."""
+        """Record the call, let it fail if a test has ordered that, and convert a refusal to its status."""
 
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
             self.calls.append(name)

@@ -1,4 +1,4 @@
-"""Secret Manager, as far as reading a secret goes: gRPC over TLS, with the client's own message types."""
+"""A stand-in for Secret Manager that serves reading a secret: gRPC over TLS, with the client's message types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ State = types.SecretVersion.State
 
 @dataclass(slots=True, kw_only=True)
 class SecretVersion:
-    """One value of a secret; tests may change it at any time. `corrupted`: its checksum does not fit."""
+    """A version of a secret. Tests may change it at any time. `corrupted`: its checksum is wrong."""
 
     value: bytes
     state: int = State.ENABLED
@@ -26,14 +26,14 @@ class SecretVersion:
 
 @dataclass(slots=True, kw_only=True)
 class Secret:
-    """Its versions, number 1 first. `denied`: the caller lacks the right to read it."""
+    """A secret with its versions, number 1 first. `denied`: the caller may not read it."""
 
     versions: list[SecretVersion] = field(default_factory=list)
     denied: bool = False
 
 
 class SecretManager:
-    """Serves `secrets`, by their short names, from construction until `close`; every project has the same."""
+    """Serves `secrets`, by their short names, from construction until `close`. Every project has the same ones."""
 
     def __init__(self, private_key: bytes, certificate: bytes) -> None:
         self.secrets: dict[str, Secret] = {}

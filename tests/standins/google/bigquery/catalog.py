@@ -1,4 +1,4 @@
-"""All datasets and tables: found, created, changed, dropped, expired, and seen as they were."""
+"""All datasets and tables: find, create, change, drop, let expire, and read earlier versions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Catalog:
     """Every change is made under `lock`.
 
     Attributes:
-        directory: Where the files of rows lie.
+        directory: The folder of the files with rows.
         denied: Ids of datasets to which every access is refused.
         oldest_reachable: Time travel to before this moment is refused.
-        ahead: How far this server's clock runs ahead, so that tests can let tables expire.
+        ahead: How far the server's clock is ahead. With it, tests let tables expire.
     """
 
     directory: Path
@@ -44,7 +44,7 @@ class Catalog:
         return int((time.time() + self.ahead.total_seconds()) * 1000)
 
     def name_file(self) -> Path:
-        """Name a file of rows that does not exist yet."""
+        """Return the path of a new file for rows."""
         return self.directory / f"{next(self._numbers)}.json.gz"
 
     def create_dataset(self, project: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Catalog:
         return self._datasets[project, name]
 
     def dataset(self, project: str, name: str, *, location: str | None = None) -> dict[str, Any]:
-        """Look a dataset up; a job sees only those in its own location."""
+        """Look up a dataset. A job finds only those in its own location."""
         if name in self.denied:
             right = f"Permission bigquery.datasets.get denied on dataset {project}:{name} (or it may not exist)."
             raise Refusal("accessDenied", f"Access Denied: Dataset {project}:{name}: {right}")
@@ -68,7 +68,7 @@ class Catalog:
         return found
 
     def find(self, ref: TableRef, *, location: str | None = None) -> Table | None:
-        """Look up a table that need not be there, in a dataset that must."""
+        """Look up a table; None if it does not exist. Its dataset must exist."""
         self.dataset(ref.project, ref.dataset, location=location)
         with self.lock:
             table = self._tables.get(ref)
@@ -79,7 +79,7 @@ class Catalog:
             return table
 
     def table(self, ref: TableRef, *, location: str | None = None) -> Table:
-        """Look up a table that must be there."""
+        """Look up a table that must exist."""
         table = self.find(ref, location=location)
         if table is None:
             raise not_found(f"Table {ref}")
@@ -92,7 +92,7 @@ class Catalog:
         return [table for ref in refs if (table := self.find(ref))]
 
     def create_table(self, ref: TableRef, body: dict[str, Any]) -> Table:
-        """Create an empty table, or a view. The dataset's default expiration holds unless the body has one."""
+        """Create an empty table or a view. It gets the dataset's default expiration unless the body has one."""
         dataset = self.dataset(ref.project, ref.dataset)
         with self.lock:
             if self.find(ref):
@@ -111,7 +111,7 @@ class Catalog:
             return table
 
     def patch_table(self, ref: TableRef, body: dict[str, Any], *, if_match: str | None) -> Table:
-        """Change metadata: null removes, labels are merged, the others replaced."""
+        """Change metadata: null removes a field, labels are merged, other fields are replaced."""
         if "schema" in body:
             raise unsupported("changing a schema by a patch")
         with self.lock:
@@ -131,7 +131,7 @@ class Catalog:
             del self._tables[self.table(ref).ref]
 
     def find_target(self, ref: TableRef, *, location: str, options: dict[str, Any]) -> Table | None:
-        """Look up what a job wants to write to, and see whether it may; None if it has to be created."""
+        """Look up the destination of a job, and check that the job may write to it. None if it does not exist yet."""
         table = self.find(ref, location=location)
         if table is None and options.get("createDisposition") == "CREATE_NEVER":
             raise not_found(f"Table {ref}")
@@ -142,14 +142,14 @@ class Catalog:
         return table
 
     def commit(self, table: Table, schema: Schema, files: tuple[Rows, ...]) -> None:
-        """Replace a table's schema and rows, in one step. Versions are a millisecond apart at least."""
+        """Replace a table's schema and rows in one step. Versions are at least a millisecond apart."""
         with self.lock:
             time_ms = max(self.now_ms(), table.latest.time_ms + 1)
             table.versions.append(Version(time_ms=time_ms, schema=schema, files=files))
             table.etag = self._new_etag()
 
     def version_at(self, table: Table, time_ms: int) -> Version:
-        """See a table as it was."""
+        """Get the version of a table at a time."""
         oldest = max(table.versions[0].time_ms, int(self.oldest_reachable.timestamp() * 1000))
         if time_ms < oldest:
             reason = f"Cannot read before {oldest}."

@@ -1,4 +1,4 @@
-"""Copy jobs: one or many tables, now or as they were (``table@milliseconds``), into one; free and atomic."""
+"""Copy jobs: copy one or many tables, or earlier versions (``table@milliseconds``), into one table, atomically."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SERVED = frozenset({"createDisposition", "destinationTable", "sourceTable", "so
 
 
 def run_copy(job: Job, catalog: Catalog, _: bytes) -> None:
-    """Copy schema and rows; description, labels and expiry of the destination stay as they are."""
+    """Copy schema and rows. The destination keeps its description, labels and expiration."""
     options = {"writeDisposition": "WRITE_EMPTY", **job.options}
     refuse_unsupported(options, _SERVED, "copy jobs")
     ref = TableRef.parse(options["destinationTable"])

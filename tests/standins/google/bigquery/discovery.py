@@ -1,7 +1,7 @@
-"""BigQuery's own discovery document, which gcloud brings along: it judges every request that the stand-in serves.
+"""Check requests against BigQuery's discovery document, which gcloud contains.
 
-It knows methods, paths, parameters, fields of bodies with their types, and the values of enumerations. Where gcloud is
-not installed, nothing is judged.
+The document has methods, paths, parameters, fields of bodies with their types, and the values of enumerations. If
+gcloud is not installed, requests are not checked.
 Source of its format: https://developers.google.com/discovery/v1/reference/apis, read 2026-11-27.
 """
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 _DOCUMENT = "platform/bq/discovery_next/bigquery.json"
 _BASE = re.compile(r"(/(?:resumable/)?upload)?/bigquery/v2/")
 _BESIDES = {
-    "projection",  # Google's own client sends it with every look at a job
+    "projection",  # Google's own client sends it with every request for a job
     "upload_id",  # https://cloud.google.com/bigquery/docs/reference/api-uploads
 }
-"""Parameters that the API takes though the document does not have them."""
+"""Parameters that the API accepts although they are not in the document."""
 _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "boolean": (bool,),
@@ -36,7 +36,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 @functools.cache
 def read() -> Mapping[str, Any] | None:
-    """Read the document; None where gcloud is not installed."""
+    """Read the document. None if gcloud is not installed."""
     root = emulators.find_sdk()
     if root is None or not (root / _DOCUMENT).exists():
         return None
@@ -45,7 +45,7 @@ def read() -> Mapping[str, Any] | None:
 
 
 def find_faults(http_method: str, path: str, query: Mapping[str, str], body: object) -> Iterator[str]:
-    """Say what BigQuery's API would not know of a request; `body` is its JSON, None if it has none."""
+    """Find everything in a request that BigQuery's API does not know. `body` is its JSON, or None."""
     document = read()
     if document is None:
         return
@@ -60,7 +60,7 @@ def find_faults(http_method: str, path: str, query: Mapping[str, str], body: obj
         elif value not in known.get(name, {}).get("enum", [value]):
             yield f"{method['id']}: {name} cannot be {value}"
     if isinstance(body, dict) and "request" in method:
-        yield from _find_misfits(method["request"], body, method["id"])
+        yield from _compare(method["request"], body, method["id"])
     elif body:
         yield f"{method['id']} takes no such body"
 
@@ -88,8 +88,8 @@ def _to_pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path))
 
 
-def _find_misfits(schema: Mapping[str, Any], value: Any, place: str) -> Iterator[str]:
-    """Compare a value with its schema, and all that lies in it."""
+def _compare(schema: Mapping[str, Any], value: Any, place: str) -> Iterator[str]:
+    """Compare a value, and all values in it, with its schema."""
     if "$ref" in schema:
         schema = (read() or {})["schemas"][schema["$ref"]]
     kind = schema.get("type")
@@ -102,11 +102,11 @@ def _find_misfits(schema: Mapping[str, Any], value: Any, place: str) -> Iterator
         yield f"{place} cannot be {value}"
     elif kind == "array":
         for at, element in enumerate(value):
-            yield from _find_misfits(schema["items"], element, f"{place}[{at}]")
+            yield from _compare(schema["items"], element, f"{place}[{at}]")
     elif kind == "object":
         for name, member in value.items():
             inner = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
             if inner is None:
                 yield f"{place} has no field {name}"
             else:
-                yield from _find_misfits(inner, member, f"{place}.{name}")
+                yield from _compare(inner, member, f"{place}.{name}")

@@ -1,4 +1,4 @@
-"""The life of a job: its id is its own, it runs beside the requests, and takes effect at its end or not at all."""
+"""Jobs: each has a unique id, runs in a thread, and takes effect at its end or not at all."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Job:
 
     Attributes:
         kind: ``load``, ``copy`` or ``query``.
-        statistics: Of its kind, as the resource shows them; set by the work.
-        result: What a SELECT found; set by the work.
+        statistics: The statistics of its kind, as in the resource. The job sets them.
+        result: The result of a SELECT. The job sets it.
         error: Why it failed.
-        polls_left: Looks at which it still is RUNNING, because a test holds it.
-        hidden_left: Looks at which it is not found, because a test hides it.
+        polls_left: For so many more requests it stays RUNNING, because a test holds it.
+        hidden_left: For so many more requests it is not found, because a test hides it.
     """
 
     project: str
@@ -54,7 +54,7 @@ class Job:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The configuration of its kind."""
+        """Get the part of the configuration for its kind."""
         options: dict[str, Any] = self.configuration[self.kind]
         return options
 
@@ -63,7 +63,7 @@ class Job:
         return {"projectId": self.project, "jobId": self.id, "location": self.location}
 
     def to_resource(self) -> dict[str, Any]:
-        """Show it as it stands."""
+        """Build the resource in its current state."""
         done, created = self.done.is_set(), str(self.created_ms)
         status: dict[str, Any] = {"state": "DONE" if done else "RUNNING"}
         statistics: dict[str, Any] = {"creationTime": created, "startTime": created}
@@ -82,7 +82,7 @@ class Job:
 
 
 class Jobs:
-    """All jobs, by id, in the order of their insertion."""
+    """All jobs by id, in the order of their insertion."""
 
     def __init__(self, catalog: Catalog, faults: Faults) -> None:
         self.all: dict[str, Job] = {}
@@ -93,11 +93,11 @@ class Jobs:
         self._pool = futures.ThreadPoolExecutor(4)
 
     def close(self) -> None:
-        """Wait for the jobs that run; those that are held never do."""
+        """Wait for the running jobs. Held jobs never run."""
         self._pool.shutdown()
 
     def insert(self, project: str, body: dict[str, Any], upload: bytes = b"") -> dict[str, Any]:
-        """Start a job and show it, still RUNNING; refuse an id that is taken."""
+        """Start a job and return its resource, still RUNNING. Refuse an id that exists."""
         job = self._build(project, body)
         fault = self._faults.find(job=job.kind)
         if fault.refusal:
@@ -120,10 +120,10 @@ class Jobs:
         return resource
 
     def look(self, project: str, job_id: str, location: str | None, *, wait_seconds: float = 10.0) -> Job:
-        """Look at a job, by its id and location (which only in a multi-region may be left out).
+        """Get a job by its id and location. The location may be left out only in a multi-region.
 
-        A look waits for the job's end, which is a matter of milliseconds, where the client would sleep for a second;
-        unless a test holds the job.
+        This waits for the job's end, which takes milliseconds, because the client would sleep for a second between two
+        requests. It does not wait if a test holds the job.
         """
         job = self.all.get(job_id)
         if job is None or job.project != project or location not in {job.location, *_elsewhere(job)}:
@@ -141,7 +141,7 @@ class Jobs:
         return job
 
     def cancel(self, job: Job) -> None:
-        """Stop a job that a test holds; any other is done already."""
+        """Cancel a job that a test holds. Any other is done already."""
         if self._held.pop(job.id, None):
             job.polls_left = 0
             job.error = Refusal("stopped", "Job execution was cancelled: User requested cancellation")
@@ -162,7 +162,7 @@ class Jobs:
         )
 
     def _locate(self, options: dict[str, Any]) -> str:
-        """Find the location of a job that names none: that of the dataset it writes to, else US."""
+        """Find the location of a job that has none: that of the dataset it writes to, else US."""
         target = options.get("destinationTable") or options.get("defaultDataset")
         if not target:
             return "US"
@@ -177,12 +177,12 @@ class Jobs:
                 _WORK[job.kind](job, self._catalog, upload)
         except Refusal as refusal:
             job.error = refusal
-        except Exception as bug:  # noqa: BLE001 - a job never ends without a word
+        except Exception as bug:  # noqa: BLE001 - every failure becomes the error of the job
             job.error = unsupported(f"this job: {bug!r}")
         finally:
             job.done.set()
 
 
 def _elsewhere(job: Job) -> set[str | None]:
-    """The locations, beside its own, under which a job is found."""
+    """List the other locations under which a job is also found."""
     return {None} if job.location in _MULTI_REGIONS else set()

@@ -1,4 +1,4 @@
-"""Load jobs: newline-delimited JSON, plain or gzip-compressed, with an explicit schema; all rows or none."""
+"""Load jobs: newline-delimited JSON, plain or gzip-compressed, with an explicit schema. They load all rows or none."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SERVED = frozenset({
 
 
 def run_load(job: Job, catalog: Catalog, upload: bytes) -> None:
-    """Check the rows and put them into the table. A truncating load replaces the schema and leaves other metadata."""
+    """Check the rows and load them into the table. A truncating load replaces the schema and keeps other metadata."""
     options = job.options
     refuse_unsupported(options, _SERVED, "load jobs")
     if options.get("sourceFormat") != "NEWLINE_DELIMITED_JSON":
@@ -47,7 +47,7 @@ def run_load(job: Job, catalog: Catalog, upload: bytes) -> None:
 
 
 def _store(upload: bytes, schema: Schema, *, path: Path) -> Rows:
-    """Check rows and keep them in a file."""
+    """Check rows and write them to a file."""
     compressed = upload.startswith(b"\x1f\x8b")
     try:
         count = check_rows(gzip.decompress(upload) if compressed else upload, schema)

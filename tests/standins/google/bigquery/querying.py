@@ -1,6 +1,6 @@
-"""Query jobs: one SELECT, INSERT … SELECT or CREATE VIEW, in GoogleSQL; sqlglot translates it, DuckDB runs it.
+"""Query jobs: one SELECT, INSERT … SELECT or CREATE VIEW in GoogleSQL. sqlglot translates it, and DuckDB runs it.
 
-The outcome of a query is a file of rows like any other.
+The result of a query is a file of rows, like that of a load.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SERVED = frozenset({
 
 
 def run_query(job: Job, catalog: Catalog, _: bytes) -> None:
-    """Run the statement; an INSERT takes effect as a whole, at its end."""
+    """Run the statement. An INSERT takes effect as a whole, at its end."""
     options = job.options
     refuse_unsupported(options, _SERVED, "query jobs")
     statement = _parse(options["query"])
@@ -67,7 +67,7 @@ def _cast(kind: dict[str, Any], value: dict[str, Any]) -> exp.Expression:
         raise unsupported(f"parameters of type {name}")
     text = value.get("value")
     if text is not None and name in {"INT64", "FLOAT64"}:
-        return exp.Literal.number(text)  # LIMIT takes nothing else
+        return exp.Literal.number(text)  # LIMIT accepts nothing else
     return exp.cast(exp.null() if text is None else exp.Literal.string(text), name, dialect="bigquery")
 
 
@@ -80,7 +80,7 @@ def _fill_in(node: exp.Expression, parameters: dict[str, exp.Expression]) -> exp
 
 
 class _Query:
-    """One statement on its way through DuckDB."""
+    """One statement, run with DuckDB."""
 
     def __init__(self, *, job: Job, catalog: Catalog, connection: duckdb.DuckDBPyConnection) -> None:
         self._job = job
@@ -89,14 +89,14 @@ class _Query:
         self._numbers = itertools.count()
 
     def select(self, statement: exp.Expression) -> None:
-        """Put the rows into a file, and that into the job's result."""
+        """Write the rows to a file, and set the job's result."""
         schema = self._prepare(statement)
         rows = self._write(schema)
         self._job.result = Version(time_ms=self._catalog.now_ms(), schema=schema, files=(rows,))
         self._job.statistics = {"statementType": "SELECT", "cacheHit": False}
 
     def insert(self, statement: exp.Insert) -> None:
-        """Append the rows of the inner SELECT to the table: by position, with the same types."""
+        """Append the rows of the inner SELECT to the table. Columns match by position, with the same types."""
         if not isinstance(statement.this, exp.Table):
             raise unsupported("INSERT with a list of columns")
         table = self._catalog.table(self._to_ref(statement.this), location=self._job.location)
@@ -110,7 +110,7 @@ class _Query:
         self._job.statistics = {"statementType": "INSERT", "numDmlAffectedRows": str(rows.count)}
 
     def create_view(self, statement: exp.Create) -> None:
-        """Make a view, or replace one, with its descriptions and labels; what it reads must be there."""
+        """Create or replace a view, with its descriptions and labels. The tables that it reads must exist."""
         if statement.args["kind"] != "VIEW" or not statement.args.get("replace"):
             raise unsupported("CREATE other than CREATE OR REPLACE VIEW")
         target, query = statement.this, statement.expression.sql("bigquery")
@@ -130,14 +130,14 @@ class _Query:
         self._job.statistics = {"statementType": "CREATE_VIEW", "ddlOperationPerformed": "REPLACE"}
 
     def _prepare(self, statement: exp.Expression) -> Schema:
-        """Make the view `outcome` of a SELECT and describe it."""
+        """Create the view `outcome` from a SELECT, and return its schema."""
         self._bind(statement)
         self._connection.execute(f"CREATE VIEW outcome AS {statement.sql('duckdb')}")
         columns = self._connection.execute("SELECT * FROM outcome LIMIT 0").description or []
         return [from_duckdb_type(name, kind) for name, kind, *_ in columns]
 
     def _bind(self, statement: exp.Expression) -> None:
-        """Put views of their rows in the place of all tables that a SELECT names."""
+        """Replace each table that a SELECT names by a view of its rows."""
         common = {table.alias for table in statement.find_all(exp.CTE)}
         for table in list(statement.find_all(exp.Table)):
             if table.db or table.name not in common:
@@ -147,7 +147,7 @@ class _Query:
         _name_columns(statement)
 
     def _write(self, schema: Schema) -> Rows:
-        """Write the view `outcome` into a file, its columns named as in `schema`."""
+        """Write the view `outcome` to a file, with the columns of `schema`."""
         path = self._catalog.name_file()
         names = ", ".join(f'"{field["name"]}"' for field in schema)
         copy = f"COPY (SELECT * FROM outcome AS outcome({names})) TO {_quote(path)} (FORMAT json, COMPRESSION gzip)"
@@ -155,7 +155,7 @@ class _Query:
         return Rows(path=path, count=count)
 
     def _make_view(self, name: str, table: exp.Table) -> None:
-        """Make a view of a table's files, as they are or were."""
+        """Create a view of a table's files, of the latest version or an earlier one."""
         stored = self._catalog.table(self._to_ref(table), location=self._job.location)
         if "view" in stored.metadata:
             inner: Any = sqlglot.parse_one(stored.metadata["view"]["query"], read="bigquery")
@@ -179,7 +179,7 @@ class _Query:
         return int(time_ms)
 
     def _to_ref(self, table: exp.Table) -> TableRef:
-        """Complete a table's name from the default dataset and the job's project."""
+        """Complete a table's name with the default dataset and the job's project."""
         parts = ".".join(part.name for part in table.parts).split(".")
         default: dict[str, Any] = self._job.options.get("defaultDataset") or {}
         if len(parts) == 1 and default:
@@ -192,7 +192,7 @@ class _Query:
 
 
 def _name_columns(statement: exp.Expression) -> None:
-    """Name the columns that have no name as BigQuery does: f0_, f1_ …"""
+    """Name columns without a name as BigQuery does: f0_, f1_ …"""
     unnamed = (column for column in statement.expressions if not column.output_name and not column.is_star)
     for number, column in enumerate(list(unnamed)):
         column.replace(exp.alias_(column.copy(), f"f{number}_"))
@@ -203,7 +203,7 @@ def _read_options(node: exp.Expression) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for found in node.find_all(exp.Property):
         if found.find_ancestor(exp.ColumnDef) not in {None, node}:
-            continue  # a column's own
+            continue  # of a column
         if found.name == "labels":
             options["labels"] = {
                 pair.expressions[0].name: pair.expressions[1].name for pair in found.args["value"].expressions

@@ -1,4 +1,4 @@
-"""What the server says instead of doing: as an HTTP status, or as the error of a job that is done."""
+"""Refusals of the server: the error of a response, or of a failed job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Refusal(Exception):
 
     Args:
         reason: ``notFound``, ``invalid`` …
-        status: Of the HTTP answer; by default what belongs to the reason, else 400.
+        status: The HTTP status. The default follows from the reason, else 400.
         details: More errors of a job, each ``{"reason", "message"}``.
     """
 
@@ -27,34 +27,34 @@ class Refusal(Exception):
 
     @property
     def error(self) -> dict[str, str]:
-        """The error as a job shows it."""
+        """Build the error of a job."""
         return {"reason": self.reason, "message": str(self)}
 
     @property
     def body(self) -> dict[str, Any]:
-        """The body of the HTTP answer."""
+        """Build the body of the response."""
         return {
             "error": {"code": self.status, "message": str(self), "errors": [{**self.error, "domain": "global"}]},
         }
 
 
 def invalid(message: str) -> Refusal:
-    """Build the refusal of something malformed."""
+    """Build the refusal of a malformed request."""
     return Refusal("invalid", message)
 
 
 def not_found(what: str) -> Refusal:
-    """Build the refusal of something that is not there."""
+    """Build the refusal for something that does not exist."""
     return Refusal("notFound", f"Not found: {what}")
 
 
 def unsupported(what: str) -> Refusal:
-    """Build the refusal of what BigQuery can do and this stand-in cannot. 501: clients retry a 500 for ten minutes."""
+    """Build the refusal of what is not served here. It is a 501, because clients retry a 500 for ten minutes."""
     return Refusal("notImplemented", f"this stand-in does not serve {what}")
 
 
 def refuse_unsupported(configuration: dict[str, Any], served: frozenset[str], what: str) -> None:
-    """Refuse any option that is set and not served, so that none is silently ignored."""
+    """Refuse every option that is set but not served, so that none is silently ignored."""
     unknown = sorted(name for name, value in configuration.items() if value and name not in served)
     if unknown:
         raise unsupported(f"{what} with {', '.join(unknown)}")

@@ -1,7 +1,7 @@
-"""Rows as load jobs take them and as answers show them: newline-delimited JSON checked against a schema, and cells.
+"""Rows in load jobs (newline-delimited JSON, checked against a schema) and in responses (cells).
 
-The check is as strict as BigQuery's, and stricter where the two would be hard to tell apart: keys match their case,
-a TIMESTAMP is text, a BOOLEAN is true, false or their text.
+The check is at least as strict as BigQuery's. It is stricter in three points: keys must match in case, a TIMESTAMP
+must be text, and a BOOLEAN must be true, false or their text.
 Source: https://cloud.google.com/bigquery/docs/loading-data-cloud-storage-json, read 2026-11-23.
 """
 
@@ -25,14 +25,14 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class RowError(Exception):
-    """A value does not fit; the message is BigQuery's."""
+    """A value does not match its column. The message is BigQuery's."""
 
 
 def check_rows(content: bytes, schema: Schema) -> int:
-    """Check newline-delimited JSON, line by line; return the number of rows.
+    """Check newline-delimited JSON line by line. Return the number of rows.
 
     Raises:
-        RowError: for the first row that does not fit, with its byte position.
+        RowError: For the first row that does not match, with its byte position.
     """
     check = _build_record_check(schema, "")
     position = count = 0
@@ -125,13 +125,13 @@ _FITS: dict[str, Callable[[Any], bool]] = {
 
 
 def _to_microseconds(text: str) -> int:
-    """Convert the text of a TIMESTAMP to microseconds since 1970; without a zone it is UTC."""
+    """Convert the text of a TIMESTAMP to microseconds since 1970. Without a zone it is UTC."""
     moment = dt.datetime.fromisoformat(text)
     return (moment.replace(tzinfo=moment.tzinfo or dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
 
 
 def to_cells(row: dict[str, Any], schema: Schema) -> dict[str, Any]:
-    """Show a row as answers do: ``{"f": [{"v": cell}, …]}``, in the schema's order; numbers as text."""
+    """Convert a row to the form of responses: ``{"f": [{"v": cell}, …]}``, in schema order, with numbers as text."""
     return {"f": [{"v": _to_cell(row.get(field["name"]), field)} for field in schema]}
 
 

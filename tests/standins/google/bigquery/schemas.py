@@ -1,4 +1,4 @@
-"""Table schemas in BigQuery's JSON format: normalised, compared, and grown."""
+"""Table schemas in BigQuery's JSON format: normalise, compare, and add columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DUCKDB_TYPES = {
 
 
 def normalise(fields: Schema) -> Schema:
-    """Check a schema and put it into the form the server answers with; descriptions and policy tags stay."""
+    """Check a schema and convert it to the form of responses. Descriptions and policy tags stay."""
     names = [field["name"] for field in fields]
     for name in names:
         if not re.fullmatch(r"[A-Za-z_]\w{0,299}", name, re.ASCII):
@@ -51,7 +51,7 @@ def to_shape(schema: Schema) -> list[Any]:
 
 
 def merge(old: Schema, new: Schema, *, table: object, may_grow: bool) -> Schema:
-    """Append rows of schema `new` to a table of schema `old`: columns may be missing, and be more only if allowed."""
+    """Merge the schema `new` of appended rows into a table's schema `old`. New columns need `may_grow`."""
     merged = {field["name"]: field for field in old}
     mismatch = f"Provided Schema does not match Table {table}."
     for field in new:
@@ -71,7 +71,7 @@ def merge(old: Schema, new: Schema, *, table: object, may_grow: bool) -> Schema:
 
 
 def to_duckdb_type(field: Field) -> str:
-    """Name the DuckDB type of a column."""
+    """Return the DuckDB type of a column."""
     if field["type"] == "RECORD":
         children = ", ".join(f'"{child["name"]}" {to_duckdb_type(child)}' for child in field["fields"])
         name = f"STRUCT({children})"

@@ -1,4 +1,4 @@
-"""The REST interface: routes, uploads, pages of rows. What the product does not use is answered with 501.
+"""The REST API: routes, uploads, pages of rows. What the product does not use gets a 501.
 
 Source of all paths and shapes: https://cloud.google.com/bigquery/docs/reference/rest, read 2026-11-23.
 """
@@ -40,7 +40,7 @@ Route: TypeAlias = Callable[..., Answer]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request that came in, and the status of its answer; None: the connection was dropped."""
+    """A request and the status of its response. None: the connection was dropped."""
 
     method: str
     path: str
@@ -84,7 +84,7 @@ class BigQuery:
         self._directory.cleanup()
 
     def table(self, name: str) -> Table:
-        """Look at a table, ``project.dataset.table``, without a request: its ``rows``, ``metadata``, ``latest`` …"""
+        """Get a table, ``project.dataset.table``, without a request, for its ``rows``, ``metadata`` or ``latest``."""
         return self.catalog.table(TableRef(*name.split(".")))
 
     def _respond(self, request: Request) -> Answer:
@@ -103,7 +103,7 @@ class BigQuery:
         return answer
 
     def _dispatch(self, request: Request, ordered: Refusal | None) -> Answer:
-        """Find the route and go it. A bug of this server is a 501 too: clients repeat a 500 for ten minutes."""
+        """Find the route and call it. A bug here is a 501, too, because clients repeat a 500 for ten minutes."""
         refusal = ordered or unsupported(f"{request.method} {request.path}")
         try:
             for method, pattern, route in () if ordered else self._routes:
@@ -115,7 +115,7 @@ class BigQuery:
             refusal = refused
         except ConnectionDropped:
             raise
-        except Exception as bug:  # noqa: BLE001 - without an answer the client would repeat this too
+        except Exception as bug:  # noqa: BLE001 - without a response the client would repeat the request
             refusal = unsupported(f"this request: {bug!r}")
         return json_answer(refusal.body, status=refusal.status)
 
@@ -170,7 +170,7 @@ class BigQuery:
         return json_answer(_to_results(job, request.query))
 
     def _query(self, request: Request, project: str) -> Answer:
-        """Insert a query job and answer with its results."""
+        """Insert a query job and return its results."""
         body = request.json()
         refuse_unsupported(body, _QUERY_OPTIONS | _PAGE_OPTIONS | {"labels", "timeoutMs"}, "jobs.query")
         configuration = {"query": {name: body[name] for name in _QUERY_OPTIONS & body.keys()}}
@@ -190,12 +190,12 @@ class BigQuery:
         return Answer(headers={"Location": location})
 
     def _continue_upload(self, request: Request, project: str) -> Answer:
-        """Take a piece; the job is inserted with the last one, so that is where a taken id is noticed."""
+        """Receive a piece. The last piece inserts the job, so only it is refused if the job's id exists."""
         session = request.query["upload_id"]
         if session not in self._uploads:
             raise not_found("upload session")
         body, content = self._uploads[session]
-        # ``bytes 0-99/200``; ``bytes 0-99/*`` if more is to come; ``bytes */200`` asks how far it came
+        # ``bytes 0-99/200``; ``bytes 0-99/*`` if more pieces follow; ``bytes */200`` asks how much has arrived
         given = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", request.headers.get("Content-Range", ""))
         if given is None or int(given[1] or 0) > len(content):
             raise invalid("the piece does not continue the upload")
@@ -209,7 +209,7 @@ class BigQuery:
 
 
 def _judge(request: Request) -> None:
-    """Refuse what BigQuery's discovery document does not know; the pieces of an upload are no part of it."""
+    """Refuse what is not in BigQuery's discovery document. It does not have the pieces of an upload."""
     if request.method == "PUT":
         return
     is_multipart = request.query.get("uploadType") == "multipart"
@@ -219,7 +219,7 @@ def _judge(request: Request) -> None:
 
 
 def _split_multipart(request: Request) -> tuple[bytes, bytes]:
-    """Take the two parts out of a ``multipart/related`` body."""
+    """Split a ``multipart/related`` body into its two parts."""
     boundary = re.search(r'boundary="?([^";]+)', request.headers.get("Content-Type", ""))
     if boundary is None:
         raise invalid("multipart upload without a boundary")
@@ -229,10 +229,10 @@ def _split_multipart(request: Request) -> tuple[bytes, bytes]:
 
 
 def _to_results(job: Job, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a query's outcome; that of a failed one is its error."""
+    """Build the response with a query's results, or raise its error."""
     results: dict[str, Any] = {"kind": "bigquery#queryResponse", "jobReference": job.reference}
     if not job.done.is_set():
-        time.sleep(0.05)  # the client asks again at once
+        time.sleep(0.05)  # the client repeats the request at once
         return {**results, "jobComplete": False}
     if job.error:
         raise job.error
@@ -242,7 +242,7 @@ def _to_results(job: Job, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _to_page(version: Version, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a stretch of the rows."""
+    """Build one page of the rows."""
     start = int(options.get("pageToken") or options.get("startIndex") or 0)
     end = start + int(options.get("maxResults") or 10_000)
     wanted = options.get("selectedFields", "").split(",")

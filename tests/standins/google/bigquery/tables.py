@@ -1,6 +1,6 @@
-"""What a table is: metadata, and a list of versions, each a schema and immutable files of rows.
+"""Tables: metadata, and a list of versions. A version is a schema and immutable files of rows.
 
-So a commit is one step that readers see whole or not at all, a copy costs nothing, and earlier versions stay readable.
+So a commit is atomic, a copy costs nothing, and earlier versions stay readable.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class TableRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """A file of checked rows: gzip-compressed newline-delimited JSON. Never changed."""
+    """A file of checked rows: gzip-compressed newline-delimited JSON. It never changes."""
 
     path: Path
     count: int
@@ -54,7 +54,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """What a table held from `time_ms` (since 1970) on."""
+    """The content of a table from `time_ms` (since 1970) on."""
 
     time_ms: int
     schema: Schema
@@ -71,7 +71,7 @@ class Version:
 
 @dataclass(slots=True, kw_only=True)
 class Table:
-    """A table, or a view: what people set on it, and its versions, oldest first."""
+    """A table or a view: its metadata, and its versions, oldest first."""
 
     ref: TableRef
     location: str
@@ -85,7 +85,7 @@ class Table:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """All rows as they were loaded, for tests to look at."""
+        """All rows as they were loaded, for tests."""
         return list(self.latest.iter_rows())
 
     def refuse_if_view(self) -> None:
@@ -93,7 +93,7 @@ class Table:
             raise invalid(f"{self.ref} is not allowed for this operation because it is currently a VIEW.")
 
     def to_summary(self) -> dict[str, Any]:
-        """Show it as lists do: without schema and counts."""
+        """Build its entry in a list: without schema and counts."""
         return {
             **{name: value for name, value in self.metadata.items() if name in {"labels", "expirationTime", "view"}},
             "kind": "bigquery#table",
@@ -104,7 +104,7 @@ class Table:
         }
 
     def to_resource(self) -> dict[str, Any]:
-        """Show it whole."""
+        """Build its whole resource."""
         return {
             **self.metadata,
             **self.to_summary(),

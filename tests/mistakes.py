@@ -1,6 +1,6 @@
-"""What people do to a configuration document by mistake, and what each mistake gives: the table in docs/console.md.
+"""Common mistakes in a configuration document, and the effect of each: the table in docs/console.md.
 
-Every slip starts from `DOCUMENT`: the document of a good integration, whose person dropped `preview` on purpose.
+Each mistake is an edit of `DOCUMENT`, a valid document in which `preview` is deselected.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ DOCUMENT: Document = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slip:
+class Mistake:
     """One mistake.
 
     Attributes:
-        title: As the page calls it.
-        edit: Makes it.
-        problem: What the error says, where the run fails.
-        warning: What the log warns of, where it does not.
-        only_in_firestore: A laptop's file is read otherwise.
+        title: Its name on the page.
+        edit: Makes the mistake in a document.
+        problem: The problem in the error, if the run fails.
+        warning: The warning in the log, if the run does not fail.
+        only_in_firestore: In a laptop's file this is not a mistake.
     """
 
     title: str
@@ -66,34 +66,34 @@ def _rename(holder: Document, old: str, new: str) -> None:
 
 
 REFUSED = (
-    Slip(
+    Mistake(
         title="A field set to null",
         edit=lambda document: _attributes(document).update(preview=None),
         problem="tables.conversations.columns.attributes.preview: found null, allowed: true or false",
     ),
-    Slip(
+    Mistake(
         title="`status` deleted",
         edit=lambda document: document.pop("status"),
         problem="status: found nothing, allowed: PENDING, ACTIVE, PAUSED, DELETED",
         only_in_firestore=True,
     ),
-    Slip(
+    Mistake(
         title="A misspelt name",
         edit=lambda document: _rename(_attributes(document), "preview", "previw"),
         problem="tables.conversations.columns.attributes.previw: found an unknown name (did you mean preview?)",
     ),
-    Slip(
+    Mistake(
         title="A path with dots as one name",
         edit=lambda document: document["tables"]["conversations"]["columns"].update({"attributes.preview": False}),
         problem="tables.conversations.columns.attributes.preview: found a name with a dot, "
         "allowed: one name a level: write it nested, a map attributes with preview in it",
     ),
-    Slip(
+    Mistake(
         title="An address as `org`",
         edit=lambda document: document.update(org="https://acme.kustomerapp.com"),
         problem='org: found "https://acme.kustomerapp.com", allowed: letters, digits and hyphens only',
     ),
-    Slip(
+    Mistake(
         title="`history_start` in words, or in the future",
         edit=lambda document: document.update(history_start="last year"),
         problem='history_start: found "last year", allowed: a date or a timestamp in the past',
@@ -103,38 +103,38 @@ REFUSED = (
 
 _AS_TEXT = "A number as text, or a status in small letters"
 
-READ_KINDLY = (
-    Slip(
+ACCEPTED = (
+    Mistake(
         title=_AS_TEXT,
         edit=lambda document: document.update(rate_share="0.5"),
         warning='rate_share: "0.5" was read as 0.5',
     ),
-    Slip(
+    Mistake(
         title=_AS_TEXT,
         edit=lambda document: document.update(status="active"),
         warning='status: "active" was read as "ACTIVE"',
     ),
 )
-"""The run does what can only be meant."""
+"""The meaning is clear, so the run accepts the value with a warning."""
 
-COMES_BACK = (
-    Slip(
+SELECTED_AGAIN = (
+    Mistake(
         title="A column deleted, or `columns` emptied",
         edit=lambda document: _attributes(document).pop("preview"),
         warning="added: attributes.preview",
     ),
-    Slip(
+    Mistake(
         title="`tables` deleted",
         edit=lambda document: document.pop("tables"),
         warning="added: attributes.preview",
     ),
 )
-"""What was dropped is selected again, because what is not named is: new columns arrive that way. It is told loudly."""
+"""A deselected column is selected again, with a warning: columns that are not named are selected."""
 
-SWITCHED_OFF = Slip(
+SWITCHED_OFF = Mistake(
     title="A table deleted",
     edit=lambda document: document["tables"].pop("satisfaction"),
 )
-"""A table that is not named is off."""
+"""A table that is not named is not selected."""
 
-ALL = (*REFUSED, *READ_KINDLY, *COMES_BACK, SWITCHED_OFF)
+ALL = (*REFUSED, *ACCEPTED, *SELECTED_AGAIN, SWITCHED_OFF)
