@@ -185,7 +185,7 @@ def test_an_old_time_of_an_import_does_not_end_a_list_that_is_read_newest_first(
     clock = VirtualClock()
     with open_sandbox(clock, conversations=950) as sandbox:
         for _ in range(150):  # the newest page and a half by id, the oldest of all by their time
-            sandbox.organisation.bring_in("2011-01-01T00:00:00.000Z")
+            sandbox.organisation.import_old("2011-01-01T00:00:00.000Z")
         reader = Reader(clock, sandbox, history_start="2024-12-01")
 
         found = set(take(reader.read()))
@@ -261,7 +261,7 @@ def test_imports_deletions_and_changes_during_a_search_are_no_loss(seed: int) ->
 
     def live_on(organisation: Organisation) -> None:
         clock.sleep(rng.random() * 30)
-        organisation.bring_in(f"2026-0{rng.randrange(1, 10)}-01T00:00:00.000Z")
+        organisation.import_old(f"2026-0{rng.randrange(1, 10)}-01T00:00:00.000Z")
         away = rng.randrange(800)
         gone.add(organisation.conversations[away]["id"])
         organisation.delete(away)

@@ -1,1 +1,1 @@
-"""A sandbox that speaks the two list endpoints of Kustomer, well or badly, as it is told; see README.md."""
+"""The Kustomer sandbox: a stand-in for Kustomer's API that misbehaves on demand. See README.md."""

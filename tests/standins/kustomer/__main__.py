@@ -1,5 +1,5 @@
-# ruff: noqa: T201 - a command talks
-"""Run the sandbox by itself, until Ctrl-C; what it prints first leads a client to it."""
+# ruff: noqa: T201 - a command prints
+"""Run the sandbox as a process, until Ctrl-C. It first prints the settings that a client needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.standins.kustomer.options import build_sandbox
 
 
 def main() -> int:
-    """Serve until interrupted, then say how often each status was answered."""
+    """Serve until interrupted, then print how often each status was answered."""
     sandbox = build_sandbox()
     try:
         sandbox.__enter__()

@@ -1,4 +1,4 @@
-"""What the API answers to a good request: a page, a search, one conversation, or what the key may do."""
+"""The normal responses of the API: a page, a search, one conversation, or the key check."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tests.standins.kustomer.server import Sandbox
 
 
-def answer_well(served: Sandbox, asked: Asked, body: bytes) -> Answer:
-    """Answer a request whose key is good and whose turn it is."""
+def answer_normally(served: Sandbox, asked: Asked, body: bytes) -> Answer:
+    """Answer a request that the key and the rate limit allow."""
     if asked.table is None:
         return refuse(404, "No such path")
-    if asked.table == "token":  # no documentation shows this body: clients should look at the status only
+    if asked.table == "token":  # no documentation shows this body, so clients should read the status only
         roles = [role for name, role in ROLES.items() if name not in served.missing_roles]
         token = {"type": "token", "id": "6a01f0c2b7d3e94410aa0900", "attributes": {"roles": roles}}
         return Answer(status=200, body=orjson.dumps({"data": token}))

@@ -1,4 +1,4 @@
-"""When customers write, and when somebody is there to answer: two years that end on 2026-11-23. All times are UTC."""
+"""When customers write, and when agents work: two years that end on 2026-11-23. All times are UTC."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from functools import lru_cache
 from itertools import accumulate
 
 START_MS = int(datetime(2024, 11, 25, tzinfo=UTC).timestamp()) * 1000  # a Monday
-END_MS = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp()) * 1000  # nothing that is made happens later
+END_MS = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp()) * 1000  # no synthetic event is later
 _DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000, 3_600_000, 60_000
 _HOURS = (END_MS - START_MS) // _HOUR_MS
 _BY_WEEKDAY = (1.3, 1.15, 1.05, 1.0, 0.95, 0.45, 0.3)
 _BY_HOUR = (*(0.15, 0.1, 0.1, 0.1, 0.1, 0.2), *(0.4, 0.8, 1.3, 1.6, 1.7, 1.6), *(1.3, 1.4, 1.5, 1.4, 1.3, 1.1),
             *(1.0, 1.0, 0.9, 0.7, 0.5, 0.3))  # fmt: skip
-_GROWTH = 0.6  # more at the end than at the beginning, as a part of that
+_GROWTH = 0.6  # how much more at the end than at the beginning, as a fraction
 _SEASON = {11: 1.3, 12: 1.5, 8: 0.8}
 _OPEN = {**dict.fromkeys(range(5), (8, 18)), 5: (9, 14)}  # weekday → hours
 
 
-def place(share: float) -> int:
-    """Epoch milliseconds of the moment before which this share of all conversations began, from 0 to 1."""
+def find_moment(share: float) -> int:
+    """Return the moment (epoch milliseconds) before which this share of all conversations, from 0 to 1, began."""
     marks = _MARKS
     hour = min(bisect_right(marks, share) - 1, _HOURS - 1)
     within = (share - marks[hour]) / (marks[hour + 1] - marks[hour])
@@ -28,14 +28,14 @@ def place(share: float) -> int:
 
 
 def wait_ms(epoch_ms: int) -> int:
-    """How long after a moment somebody is there."""
+    """Return how long after a moment an agent works again. 0 during working hours."""
     hour, within = divmod(epoch_ms - START_MS, _HOUR_MS)
     hours = _WAITS[hour % 168]
     return hours * _HOUR_MS - within if hours else 0
 
 
 def to_iso(epoch_ms: int) -> bytes:
-    """As ``2031-07-04T07:00:00.000Z``."""
+    """Format a time as ``2031-07-04T07:00:00.000Z``."""
     day, rest = divmod(epoch_ms, _DAY_MS)
     minute, ms = divmod(rest, _MINUTE_MS)
     return _to_day(day) + _MINUTES[minute] + _SECONDS[ms]

@@ -1,4 +1,4 @@
-"""Faults by name, for the command line and for tests that go through all of them."""
+"""Faults by name, for the command line, and for tests of all faults."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _OTHER_POD = (
 _NO_ORG = b'{"errors":[{"code":"not_found","message":"organization not found","meta":{}}]}'
 
 GROUPS: Mapping[str, Mapping[str, Fault]] = {
-    "errors in Kustomer's first shape": {f"status-{status}": Fault(status=status) for status in _STATUSES},
+    "errors in Kustomer's first form": {f"status-{status}": Fault(status=status) for status in _STATUSES},
     "the first request of each page is refused": {
         f"status-{status}-once": Fault(status=status, attempt=1) for status in _REFUSALS
     },
-    "an error in Kustomer's second shape; one with no body; one from a proxy": {
+    "an error in Kustomer's second form; with an empty body; from a proxy": {
         "detail-500": Fault(status=500, error="detail"),
         "empty-502": Fault(status=502, error="empty"),
         "text-503": Fault(status=503, error="text"),
     },
-    "60 answers with 503; none at all for 30 seconds": {
+    "60 responses with 503; no response for 30 seconds": {
         "outage": Fault(status=503, times=60),
         "outage-30s": Fault(cut="before", lasts_seconds=30),
     },
-    "the key belongs to another region; nobody knows the organisation": {
+    "the key belongs to another region; the organisation is unknown": {
         "other-pod": Fault(status=401, body=_OTHER_POD),
         "unknown-org": Fault(status=404, body=_NO_ORG),
     },
@@ -50,7 +50,7 @@ GROUPS: Mapping[str, Mapping[str, Fault]] = {
         "ends-early-once": Fault(keeps=10, ends=True, attempt=1),
         "ends-empty-once": Fault(keeps=0, ends=True, attempt=1),
     },
-    "200, but no page": {
+    "200, but not a page": {
         "error-200": Fault(status=200, error="message"),
         "html-200": Fault(body=b"<html>Sign in</html>", headers={"Content-Type": "text/html"}),
         "not-json": Fault(body=b'{"data": [oops'),
@@ -63,7 +63,7 @@ GROUPS: Mapping[str, Mapping[str, Fault]] = {
         "octet-type": Fault(headers={"Content-Type": "application/octet-stream"}),
         "huge-integer": Fault(digits=5000),
     },
-    "Retry-After on a good answer": {
+    "Retry-After on a successful response": {
         "retry-after-0": Fault(headers={"Retry-After": "0"}),
         "retry-after-1": Fault(headers={"Retry-After": "1"}),
         "retry-after-minus-1": Fault(headers={"Retry-After": "-1"}),
@@ -77,33 +77,33 @@ GROUPS: Mapping[str, Mapping[str, Fault]] = {
         "link-kustomer": Fault(next_link="https://api.prod2.kustomerapp.com" + _LATER_PAGE),
         "link-foreign": Fault(next_link="https://evil.example" + _LATER_PAGE),
     },
-    "answers that break off": {
+    "responses that are cut off": {
         "reset-before": Fault(cut="before"),
         "reset-in-body": Fault(cut="reset"),
         "close-in-body": Fault(cut="close"),
         "half-json": Fault(cut="json"),
     },
-    "gzip in name only; half of it": {
+    "gzip only in the header; half of the compressed body": {
         "gzip-lie": Fault(gzip="lie"),
         "gzip-truncated": Fault(gzip="truncated"),
     },
-    "to this host; to `localhost`, which is the same server": {
+    "a redirect to this host; to `localhost`, which is the same server": {
         "redirect-here": Fault(status=302, headers={"Location": _FIRST_PAGE}),
         "redirect-elsewhere": Fault(status=302, headers={"Location": "{other}" + _FIRST_PAGE}),
     },
-    "256 MB; 64 bytes every 0.1 s; 5 s": {
+    "256 MB; 64 bytes every 0.1 s; a pause of 5 s": {
         "huge": Fault(padding_mb=256),
         "trickle": Fault(trickle_bytes=64, trickle_seconds=0.1),
         "slow": Fault(wait_seconds=5.0),
     },
-    "the organisation changes before the answer": {
+    "the organisation changes before the response": {
         "insert": Fault(does=Organisation.insert),
         "update": Fault(does=Organisation.update),
         "delete": Fault(does=Organisation.delete),
     },
-    "the server goes away": {"dies": Fault(dies=True)},
+    "the server ends": {"dies": Fault(dies=True)},
 }
-"""What they do → name → fault."""
+"""Faults by name, grouped by what they do."""
 
 CATALOGUE: Mapping[str, Fault] = {name: fault for group in GROUPS.values() for name, fault in group.items()}
 

@@ -1,6 +1,6 @@
-"""What differs from one kind of conversation to the next: who writes on which channel about what, and who answers.
+"""Kinds of conversations: who writes on which channel about what, and who answers.
 
-Some hundreds of kinds are drawn by chance, the frequent ones often; a conversation is one of them with its own times.
+Some hundreds of kinds are drawn at random, frequent ones more often. A conversation has one of them, and its own times.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from random import Random
 
 Phase: TypeAlias = Literal["new", "open", "fresh", "settled", "reopened"]
-"""Unanswered; answered; done, with the survey still to come; done for good; open again."""
+"""Unanswered; answered; done before the survey; done; open again."""
 
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
-_CHANNEL_MARKS = (45, 67, 79, 87, 92, 95, 98, 100)  # percent, summed up
+_CHANNEL_MARKS = (45, 67, 79, 87, 92, 95, 98, 100)  # cumulated percent
 _FIRST, _ORDERS, _PHONE, _SOCIAL, _BILLING = TEAMS
 _TEAMS: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
     "email": ((_FIRST, _ORDERS, _BILLING), (6, 3, 1)),
@@ -30,7 +30,7 @@ _TEAMS: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
     **dict.fromkeys(("whatsapp", "sms"), ((_FIRST,), (1,))),
     **dict.fromkeys(("instagram", "facebook"), ((_SOCIAL,), (1,))),
 }
-_PACE: Mapping[str, tuple[int, int, int]] = {  # median to the first answer and on to the end, and what is promised
+_PACE: Mapping[str, tuple[int, int, int]] = {  # medians to the first answer and from it to the end, and the promise
     "email": (2 * _HOUR, 20 * _HOUR, 8 * _HOUR),
     "chat": (45_000, 14 * _MINUTE, 3 * _MINUTE),
     "voice": (25_000, 7 * _MINUTE, 2 * _MINUTE),
@@ -62,20 +62,20 @@ class Kind:
     """One kind of conversation.
 
     Attributes:
-        is_sparse: Nothing was ever written: a call that was missed, a form without text.
+        is_sparse: It has no text: a missed call, or an empty form.
         is_outbound: The agent wrote first.
-        is_important: Of a customer who is.
-        is_automated: Answered by a machine.
+        is_important: The customer is important.
+        is_automated: A machine answered.
         is_wordy: Its record has more fields than most.
-        response_ms, handling_ms: To the first answer while somebody is there, and from it to the end: medians.
-        promised_ms: To the first answer, by the service level.
-        rating_ms: From the survey to its answer: a median.
-        again_ms: From the end to a second one, of those that are reopened; 0: of the others.
-        inbound, outbound, notes: Messages and notes by the end.
-        responder: Who answered first; `agent` is who is responsible.
-        survey: None: none is sent.
-        rating: On the scale of the survey; None: unrated.
-        answer: To the question after the rating; empty: none.
+        response_ms, handling_ms: Medians of the time to the first answer (in working hours), and from it to the end.
+        promised_ms: The time to the first answer that the service level promises.
+        rating_ms: The median of the time from the survey to its answer.
+        again_ms: The time from the first end to the second. 0: it is not reopened.
+        inbound, outbound, notes: The numbers of messages and notes at the end.
+        responder: Who answered first. `agent` is the person responsible.
+        survey: The survey that is sent. None: none.
+        rating: The rating on the survey's scale. None: unrated.
+        answer: The answer to the question after the rating. Empty: none.
     """
 
     is_sparse: bool
@@ -109,7 +109,7 @@ class Kind:
 
 
 def draw_kind(rng: Random, surveys: Sequence[Mapping[str, Any]], *, share: float) -> Kind:
-    """Draw a kind by chance; `share`, from 0 to 1, decides the channel, so that each gets its part."""
+    """Draw a kind at random. `share`, from 0 to 1, decides the channel, so that each channel gets its part."""
     channel = CHANNELS[bisect_right(_CHANNEL_MARKS, share * _CHANNEL_MARKS[-1])]
     [team] = rng.choices(*_TEAMS[channel])
     members = MEMBERS[team]
@@ -157,7 +157,7 @@ def _fits(survey: Mapping[str, Any], channel: str) -> bool:
 def _draw_rating(
     rng: Random, team: str, surveys: Sequence[Mapping[str, Any]]
 ) -> tuple[Mapping[str, Any] | None, str, int | None]:
-    """Draw the survey, what became of it, and the rating on its scale."""
+    """Draw the survey, its status, and the rating on its scale."""
     if not surveys or rng.random() < 0.15:
         return None, "", None
     survey = rng.choice(surveys)

@@ -1,4 +1,4 @@
-"""`make demo`: the bundled sandbox, replicated into a DuckDB file by the command that a user would run."""
+"""`make demo`: replicate the bundled sandbox into a DuckDB file with the command that users run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _QUESTIONS = ("How long does the first response take, by team?", "How satisfied 
 
 
 def run_demo(warehouse: Path, *, conversations: int = 5000, surveys: int = 12) -> int:
-    """Replicate the sandbox into `warehouse` and show what came of it; return the command's exit code."""
+    """Replicate the sandbox into `warehouse` and show the result. Return the command's exit code."""
     ultimate_plan = RateLimit(requests=2000)
     with (
         Sandbox(conversations=conversations, surveys=surveys, latency_seconds=0.05, limit=ultimate_plan) as sandbox,

@@ -1,4 +1,4 @@
-"""Which endpoint a request is for, what it asks there, and which role that needs.
+"""The endpoints: what a request asks for, and which role it needs.
 
 Source: docs/kustomer-api.md, sections 2, 4.5 and 4.6.
 """
@@ -22,10 +22,10 @@ ROLES: Mapping[str, str] = {
     "teams": "org.permission.team.read",
     "search": "org.permission.search.create",
 }
-"""By what `Sandbox.missing_roles` calls them."""
+"""The roles, by their names in `Sandbox.missing_roles`."""
 
 LARGEST_PAGES = {"satisfaction": LARGEST_PAGE, "conversations": LARGEST_PAGE, "users": 500, "teams": 500}
-"""What is documented; `Paging.accepted_page` may allow more."""
+"""The documented limits. `Paging.accepted_page` may allow more."""
 
 _MOST = 1000
 _SEARCHES = {"/v1/customers/search": "search", "/v1/customers/archive/search": "archive"}
@@ -38,10 +38,10 @@ class Asked:
 
     Attributes:
         table: As in `Request`.
-        query: The page; None if a parameter is out of bounds, or where there are no pages.
-        rows: Of which list, as `Organisation.rows` calls it.
-        identifier: Of one conversation.
-        ids_only: A search for ids alone.
+        query: The page. None if a parameter is out of bounds, or if the endpoint has no pages.
+        rows: The list, by its name in `Organisation.rows`.
+        identifier: The id of one conversation.
+        ids_only: Whether a search asks for ids only.
     """
 
     table: str | None
@@ -52,7 +52,7 @@ class Asked:
 
     @property
     def role(self) -> str | None:
-        """Which of `ROLES` it needs."""
+        """The role of `ROLES` that it needs."""
         role = {"archive": "search", "conversation": "conversations"}.get(self.table or "", self.table)
         return role if role in ROLES else None
 

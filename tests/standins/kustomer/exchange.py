@@ -1,4 +1,4 @@
-"""One request and its answer, as values; the bodies of errors."""
+"""A request and its response as values, and the bodies of errors."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ErrorBody = Literal["message", "detail", "empty", "text"]
-"""The two shapes of docs/kustomer-api.md section 6, nothing at all, and what a proxy in between would say."""
+"""The two forms in docs/kustomer-api.md section 6, an empty body, and the text of a proxy."""
 
 Cut = Literal["before", "reset", "close", "json"]
-"""Reset before the answer; reset in mid-body; orderly close in mid-body; half of the body as if it were all of it."""
+"""Reset before the response; reset within the body; close within the body; half of the body with its own length."""
 
 _CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limit_exceeded"}
 
 
 @dataclass(slots=True, kw_only=True)
 class Request:
-    """What a client asked for, and what became of it. Times are monotonic seconds.
+    """A request of a client, and its result. Times are monotonic seconds.
 
     Attributes:
-        path: With its query.
+        path: The path with its query.
         table: ``conversations``, ``satisfaction``, ``users`` or ``teams``; ``conversation``, one by its id;
             ``search`` or ``archive``; ``token`` (the key check); None for any other path.
-        page: None where there are no pages, or their parameters are out of bounds.
-        last_page: Of the list, when it was asked for; 0 where there is none.
-        descending: Asked with ``sort=desc``.
-        body: Of a search.
-        attempt: 1 for the first request of this page in this order, 2 for the next one, …; of a search likewise.
+        page: None if the endpoint has no pages, or if its parameters are out of bounds.
+        last_page: The last page of the list at that time. 0 if there is none.
+        descending: Whether it has ``sort=desc``.
+        body: The body of a search.
+        attempt: 1 for the first request of this page in this order, or of this search; 2 for the next one, …
         host: The `Host` header.
         at: When it arrived.
-        started: When its answer started to go out; None before.
-        ended: When the answer was out, or given up; None before.
-        status: Of the answer; None before, and for good if the connection was cut before the status.
+        started: When sending the response began. None before that.
+        ended: When the response was sent, or given up. None before that.
+        status: The status of the response. None before it, and if the connection was cut before the status.
     """
 
     path: str
@@ -55,16 +55,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes over the wire, and how.
+    """A response, and how it is sent.
 
     Attributes:
         is_page: The body is a page of records.
-        headers: Besides `Date` and the length of the body.
-        wait_seconds: Silence before the first byte.
-        padding_mb: Blanks streamed before the body, without a `Content-Length`.
-        trickle_bytes, trickle_seconds: Size of a piece and pause after it; 0 bytes: all at once.
-        cut: How the answer breaks off.
-        dies: The server goes away instead of answering.
+        headers: The headers except `Date` and the length of the body.
+        wait_seconds: The pause before the first byte.
+        padding_mb: Blanks that are streamed before the body, without a `Content-Length`.
+        trickle_bytes, trickle_seconds: The size of a piece, and the pause after it. 0 bytes: all at once.
+        cut: How the response is cut off.
+        dies: The server ends instead of answering.
     """
 
     status: int
@@ -80,7 +80,7 @@ class Answer:
 
 
 def build_error(status: int, message: str, *, shape: ErrorBody = "message") -> bytes:
-    """The body of an error, in one of its shapes."""
+    """Build the body of an error in one of its forms."""
     code = _CODES.get(status, "error")
     match shape:
         case "message":
@@ -95,5 +95,5 @@ def build_error(status: int, message: str, *, shape: ErrorBody = "message") -> b
 
 
 def refuse(status: int, message: str) -> Answer:
-    """Answer with an error."""
+    """Build an error response."""
     return Answer(status=status, body=build_error(status, message))

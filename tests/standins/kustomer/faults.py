@@ -1,4 +1,4 @@
-"""Misbehaviour: which requests are struck, and what becomes of their answers. By name: catalogue.py."""
+"""Faults: which requests they affect, and what happens to the responses. catalogue.py has faults by name."""
 
 from __future__ import annotations
 
@@ -21,37 +21,38 @@ Place = Literal["first", "middle", "last"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A rule: the first group of fields says which requests are struck, the second what happens to them.
+    """A rule. The first group of fields selects requests, the second says what happens to them.
 
-    Only requests that would have been answered well are struck: key, role and rate limit come before. Several faults
-    may strike the same request.
+    A fault affects only requests that the key, its role and the rate limit allow. Several faults may affect the same
+    request.
 
     Attributes:
-        table: As in `Request`; None: any.
-        page: A number; or the first, the middle or the last page that there is when it is asked for; None: any.
-        descending, attempt: As in `Request`; None: any. ``attempt=1`` fails each page once.
-        after: So many matching requests pass first.
-        times: So many are struck; None: all that follow.
-        lasts_seconds: Requests are struck until so long after the first one was, by the server's clock; None: for ever.
-        probability: By seed, path and attempt, so that it does not depend on the order of arrival.
+        table: As in `Request`. None: any.
+        page: A number, or the first, the middle or the last page at the time of the request. None: any.
+        descending, attempt: As in `Request`. None: any. ``attempt=1`` fails each page once.
+        after: This many matching requests pass first.
+        times: This many requests are affected. None: all that follow.
+        lasts_seconds: How long the fault lasts after its first request, by the server's clock. None: for ever.
+        probability: Decided by seed, path and attempt, so that it does not depend on the order of arrival.
 
-        does: Called with the organisation before the page is made: it changes while it is paged.
-        wait_seconds: Silence before the answer.
-        status: With an error body from 300 on, unless there is a `body`.
-        error: The shape of the error body; with status 200, an error that looks like success.
-        body: Instead of the page.
-        keeps: Only the first so many rows of the page, which has its links all the same.
-        fewer: So many rows are missing at the end of the page, which has its links all the same.
+        does: Called with the organisation before the page is built, so that it changes while it is read.
+        wait_seconds: The pause before the response.
+        status: From 300 on with an error body, unless there is a `body`.
+        error: The form of the error body. With status 200: an error that looks like success.
+        body: The body in place of the page.
+        keeps: The page has only its first rows, this many. Its links stay.
+        fewer: This many rows are missing at the end of the page. Its links stay.
         ends: The page says that it is the last one.
-        next_link: Instead of `links.next`.
-        total_off: So much is added to `meta.total` of a search.
-        digits: The first record has an attribute, an integer of so many digits.
-        headers: Added, replaced or, when None, removed; ``{other}`` is this server under another host name.
-        gzip: ``lie``: only the header says so; ``truncated``: half of the compressed body.
-        padding_mb: So many MB of blanks before the body, streamed: a valid page, and a huge one.
-        trickle_bytes, trickle_seconds: Size of a piece and pause after it; the connection closes after 1000 pieces.
+        next_link: The link in place of `links.next`.
+        total_off: This number is added to `meta.total` of a search.
+        digits: The first record has an integer attribute with this many digits.
+        headers: Headers to add, to replace or, if None, to remove. ``{other}`` is this server under another host name.
+        gzip: ``lie``: only the header says gzip; ``truncated``: half of the compressed body.
+        padding_mb: This many MB of blanks are streamed before the body. The page is valid, but huge.
+        trickle_bytes, trickle_seconds: The size of a piece, and the pause after it. After 1000 pieces the connection
+            closes.
         cut: See `Cut`.
-        dies: The server closes its port and all connections, without an answer.
+        dies: The server closes its port and all connections, without a response.
     """
 
     table: str | None = None
@@ -83,16 +84,16 @@ class Fault:
     dies: bool = False
 
     def matches(self, request: Request) -> bool:
-        """Whether the rule is about such a request."""
+        """Whether the rule selects this request."""
         places = {"first": 1, "middle": (request.last_page + 1) // 2, "last": request.last_page}
         page = places[self.page] if isinstance(self.page, str) else self.page
         wanted = (self.table, page, self.descending, self.attempt)
         given = (request.table, request.page, request.descending, request.attempt)
         return all(want is None or want == have for want, have in zip(wanted, given, strict=True))
 
-    def spoil(self, answer: Answer) -> Answer:
-        """Make of a good answer what the fault wants."""
-        status, body = self.status or answer.status, self._spoil_body(answer)
+    def apply(self, answer: Answer) -> Answer:
+        """Apply the fault to a normal response."""
+        status, body = self.status or answer.status, self._change_body(answer)
         headers: dict[str, str | None] = {**answer.headers}
         if self.error == "text":
             headers["Content-Type"] = "text/plain"
@@ -113,14 +114,14 @@ class Fault:
             dies=self.dies or answer.dies,
         )
 
-    def _spoil_body(self, answer: Answer) -> bytes:
+    def _change_body(self, answer: Answer) -> bytes:
         status, body = self.status or answer.status, answer.body
         if self.body is not None:
             body = self.body
         elif self.error or status >= 300:
             body = build_error(status, "the sandbox was told to fail", shape=self.error or "message")
         elif answer.is_page and (self.keeps is not None or self.fewer or self.ends or self.next_link or self.total_off):
-            body = self._spoil_page(json.loads(body))
+            body = self._change_page(json.loads(body))
         if self.digits:
             body = body.replace(b'"attributes":{', b'"attributes":{"hugeNum":%b,' % (b"9" * self.digits), 1)
         if self.gzip == "truncated":
@@ -128,8 +129,8 @@ class Fault:
             body = body[: len(body) // 2]
         return body
 
-    def _spoil_page(self, page: dict[str, Any]) -> bytes:
-        """Take rows and links away from a page, or miscount."""
+    def _change_page(self, page: dict[str, Any]) -> bytes:
+        """Remove rows and links from a page, or change its total."""
         rows = page["data"]
         kept = len(rows) if self.keeps is None else self.keeps
         page["data"] = rows[: max(0, min(kept, len(rows) - self.fewer))]
@@ -145,16 +146,16 @@ class _Rule:
     """A fault in force.
 
     Attributes:
-        matched: Requests so far that it is about.
-        until: When it ends, once it has begun and if it does.
+        matched: The number of matching requests so far.
+        until: When it ends. None before its first request, and if it never ends.
     """
 
     fault: Fault
     matched: int = 0
     until: float | None = None
 
-    def strikes(self, now: float) -> bool:
-        """Count a request that the rule is about; tell whether it is struck."""
+    def affects(self, now: float) -> bool:
+        """Count a matching request. Return whether it is affected."""
         self.matched += 1
         number = self.matched - self.fault.after
         if number <= 0 or (self.fault.times is not None and number > self.fault.times):
@@ -165,7 +166,7 @@ class _Rule:
 
 
 class Faults:
-    """The rules in force, in the order they were added, and how many requests each has matched."""
+    """The rules in force, in the order in which they were added, and how many requests each has matched."""
 
     def __init__(self, seed: int, clock: Callable[[], float]) -> None:
         self._seed = seed
@@ -174,22 +175,22 @@ class Faults:
         self._rules: list[_Rule] = []
 
     def add(self, fault: Fault) -> None:
-        """Put a rule in force."""
+        """Add a rule."""
         with self._lock:
             self._rules.append(_Rule(fault))
 
     def clear(self) -> None:
-        """Drop all rules."""
+        """Remove all rules."""
         with self._lock:
             self._rules.clear()
 
-    def strike(self, request: Request) -> list[Fault]:
-        """The faults that this request meets."""
+    def find(self, request: Request) -> list[Fault]:
+        """Find the faults that affect this request."""
         with self._lock:
-            rules = [rule for position, rule in enumerate(self._rules) if self._happens(rule.fault, position, request)]
-            return [rule.fault for rule in rules if rule.strikes(self._clock())]
+            rules = [rule for position, rule in enumerate(self._rules) if self._is_drawn(rule.fault, position, request)]
+            return [rule.fault for rule in rules if rule.affects(self._clock())]
 
-    def _happens(self, fault: Fault, position: int, request: Request) -> bool:
+    def _is_drawn(self, fault: Fault, position: int, request: Request) -> bool:
         if not fault.matches(request) or fault.probability >= 1:
             return fault.matches(request)
         what = f"{self._seed} {position} {request.path} {request.body.decode()} {request.attempt}"

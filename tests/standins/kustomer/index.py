@@ -1,7 +1,7 @@
-"""What search sees of the conversations: by times of creation and update, some seconds late if it is told to.
+"""The search index: it finds conversations by their times of creation and update, if wanted with a delay.
 
-Synthetic conversations are found in sorted arrays of times. Those that were changed, or that somebody looked at, are
-kept beside them, each with its history.
+Synthetic conversations are found in sorted arrays of times. Those that a test has changed or read are kept beside the
+arrays, each with its history.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
     from tests.standins.kustomer.rows import Entry, Rows
 
 Sort: TypeAlias = tuple[str, bool]
-"""``created`` or ``updated``, and whether the latest comes first."""
+"""``created`` or ``updated``, and whether the order is descending."""
 
 
 class Timed(Protocol):
-    """Synthetic conversations: the times of each number; those of creation never fall."""
+    """The times of synthetic conversations, by number. Times of creation are in ascending order."""
 
     def created_ms(self, number: int) -> int:
-        """When it was created, in epoch milliseconds."""
+        """Return the time of creation in epoch milliseconds."""
 
     def updated_ms(self, number: int) -> int:
-        """When it was last changed."""
+        """Return the time of the last change."""
 
     def number_of(self, identifier: str) -> int | None:
-        """Which number has this id."""
+        """Return the number with this id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Epoch milliseconds from `start` to `stop`, not included; `is_unset`: no time at all instead."""
+    """Epoch milliseconds from `start` to `stop` (not included). `is_unset`: it selects records without this time."""
 
     start: float = -inf
     stop: float = inf
     is_unset: bool = False
 
     def narrow(self, other: Span) -> Span:
-        """What is in both."""
+        """Return the part that is in both."""
         return Span(
             start=max(self.start, other.start),
             stop=min(self.stop, other.stop),
@@ -56,7 +56,7 @@ class Span:
         )
 
     def holds(self, epoch_ms: int | None) -> bool:
-        """Whether a time is in it; an unset one is, if nothing is asked."""
+        """Whether a time is in it. A missing time is in it if `is_unset`, or if it has no limits."""
         if epoch_ms is None:
             return self.is_unset or (self.start == -inf and self.stop == inf)
         return not self.is_unset and self.start <= epoch_ms < self.stop
@@ -81,7 +81,7 @@ class Index:
         sort: Sort | None = None,
         late_seconds: float = 0.0,
     ) -> Sequence[Entry]:
-        """Find what is in both spans, as it was `late_seconds` ago; without `sort`, in no order to rely on."""
+        """Find what is in both spans, as of `late_seconds` ago. Without `sort` the order is not defined."""
         with self._lock:
             if self._arrays is None:
                 self._arrays = _Arrays(self._made, self._count)
@@ -104,7 +104,7 @@ class Index:
             self._histories[identifier].append((self._clock(), entry))
 
     def _record_look(self, identifier: str, entry: Entry | None) -> None:
-        """What becomes an object is found as it is, whenever it changes."""
+        """Record a record that became an object. From now on it is found in its current state."""
         with self._lock:
             if not self._histories[identifier]:
                 self._histories[identifier].append((-inf, entry))
@@ -134,7 +134,7 @@ class _Arrays:
         self._updates = array("q", map(self._updated.__getitem__, self._by_update))
 
     def find(self, created: Span, updated: Span) -> Sequence[int]:
-        """Numbers in ascending order."""
+        """Find numbers, in ascending order."""
         if created.is_unset or updated.is_unset:
             return []
         first, last = bisect_left(self._created, created.start), bisect_left(self._created, created.stop)
@@ -149,13 +149,13 @@ class _Arrays:
 
 
 def to_ms(moment: str) -> int:
-    """Epoch milliseconds of ``2031-07-04T07:00:00.000Z``, or of a day."""
+    """Convert ``2031-07-04T07:00:00.000Z``, or a date, to epoch milliseconds."""
     at = datetime.fromisoformat(moment)
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _look_back(history: list[tuple[float, Entry | None]], known: float) -> tuple[Entry | None] | None:
-    """What was so at that time; None: nothing that differs from the arrays."""
+    """Return the entry at that time. None: it did not differ from the arrays."""
     states = [entry for at, entry in history if at <= known]
     return (states[-1],) if states else None
 

@@ -1,6 +1,6 @@
-"""The rate limit: how many requests a window admits, and what the headers say about it.
+"""The rate limit: how many requests a window admits, and its headers.
 
-Header names and habits: docs/kustomer-api.md section 5.
+Source of the headers: docs/kustomer-api.md, section 5.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _ABSURD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """The plan of the organisation.
+    """A rate limit of the organisation.
 
     Attributes:
-        requests: Admitted per window.
-        window: ``fixed`` starts with the first request after the last one ended; ``sliding`` looks back from now.
-        headers: Limit and remaining on every answer, on 429 only, never, or with values that mean nothing.
-        retry_after: What a 429 says in `Retry-After`; None: it has none.
-        reset: What a 429 says in `x-ratelimit-reset`: UTC epoch seconds, seconds from now, or nothing.
-        changes_after, changes_to: After so many admitted requests, `requests` is another number; None: never.
-        others_per_second: What other consumers of the organisation's budget spend.
+        requests: The number of requests that a window admits.
+        window: ``fixed`` starts with the first request after the last window; ``sliding`` ends now.
+        headers: Limit and remaining on every response, on 429 only, never, or with absurd values.
+        retry_after: The form of `Retry-After` on a 429. None: no such header.
+        reset: The form of `x-ratelimit-reset` on a 429: UTC epoch seconds, or seconds from now. None: no such header.
+        changes_after, changes_to: After this many admitted requests, `requests` changes. None: never.
+        others_per_second: The requests a second of other consumers of the organisation's limit.
     """
 
     requests: int = 1000
@@ -49,26 +49,26 @@ class RateLimit:
 
 
 class Limits:
-    """Counts requests against a `RateLimit`; `rule` may be replaced at any time."""
+    """Counts requests against a `RateLimit`. A test may replace `rule` at any time."""
 
     def __init__(self, rule: RateLimit, clock: Callable[[], float]) -> None:
         self.rule = rule
         self._clock = clock
         self._lock = Lock()
         self._spent: deque[float] = deque()
-        self._start = -inf  # of a fixed window; of a sliding one, its oldest request
+        self._start = -inf  # start of a fixed window, or the oldest request in a sliding one
         self._admitted = 0
         self._asked = 0
 
     def take(self, requests: int) -> None:
-        """Spend a part of the budget now, as another consumer would."""
+        """Use a part of the limit now, as another consumer would."""
         with self._lock:
             now = self._clock()
             self._forget(now)
             self._spent.extend([now] * requests)
 
     def admit(self) -> tuple[bool, dict[str, str]]:
-        """Decide on one request: whether it is admitted, and the headers of its answer."""
+        """Decide whether a request is admitted. Return that, and the headers of its response."""
         with self._lock:
             now = self._clock()
             self._forget(now)
@@ -81,7 +81,7 @@ class Limits:
             return admitted, self._headers(now, limit, max(0, left - 1), admitted=admitted)
 
     def _forget(self, now: float) -> None:
-        """Drop what no longer counts."""
+        """Remove requests that no longer count."""
         if self.rule.window == "sliding":
             while self._spent and self._spent[0] <= now - self.rule.window_seconds:
                 self._spent.popleft()

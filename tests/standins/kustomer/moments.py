@@ -1,4 +1,4 @@
-"""The parts of a conversation that tell what happened when: messages, ends, survey and service level, with gaps."""
+"""The parts of a conversation's JSON with times: messages, ends, survey, service level. They have placeholders."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 CREATED = "%created%"
 DONE = {"fresh", "settled"}
-"""Phases in which it is done."""
+"""The phases in which the conversation is done."""
 
 
 def build_messages(kind: Kind, phase: Phase) -> dict[str, Any]:
-    """The first and the last messages, the first answer, and what waits for one."""
+    """Build the first and last messages, the first answer, and what waits for an answer."""
     channel = kind.channels[0]
     first: dict[str, Any] = {"id": "%stem%01", "channel": channel, "sentAt": CREATED, "createdAt": CREATED}
     last_in = {"id": "%stem%03", "channel": channel, "sentAt": "%last_in%", "createdAt": "%last_in%"}
@@ -54,7 +54,7 @@ def build_messages(kind: Kind, phase: Phase) -> dict[str, Any]:
 
 
 def build_ends(kind: Kind, phase: Phase) -> dict[str, Any]:
-    """When it was done, the first time and the last."""
+    """Build the first and the last end."""
     if phase in {"new", "open"}:
         return {"firstDone": None, "lastDone": []}
     messages = kind.inbound + kind.outbound
@@ -84,7 +84,7 @@ def build_ends(kind: Kind, phase: Phase) -> dict[str, Any]:
 
 
 def build_level(kind: Kind, phase: Phase) -> dict[str, Any]:
-    """What became of the survey; a rating stands only where it was sent."""
+    """Build the status of the survey. Only a survey that was sent has a rating."""
     if kind.survey is None or phase not in DONE or kind.is_outbound:
         return {"sentByTeams": []}
     level: dict[str, Any] = {
@@ -109,7 +109,7 @@ def build_level(kind: Kind, phase: Phase) -> dict[str, Any]:
 
 
 def build_sla(kind: Kind, phase: Phase) -> dict[str, Any]:
-    """What was promised of the first answer: ``breachAt`` is a deadline, also where it was met."""
+    """Build the promise for the first answer. ``breachAt`` is its deadline, whether it was met or not."""
     answered = {"satisfiedAt": "%replied%"} if phase != "new" else {}
     first = {"breachAt": "%promised%", **answered}
     return {

@@ -1,4 +1,4 @@
-"""The options of the command line: one for each setting of the sandbox, its limits, its pages and its search."""
+"""The command line: one option for each setting of the sandbox, its limits, its paging and its search."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _EPILOG = f"""faults, as NAME[:FIELD=VALUE,…]:
 fields: {", ".join(_RULE)}
   table=T        conversations, satisfaction, users, teams, conversation (one by its id), search, archive or token
   page=N         or page=first, page=middle, page=last
-  times=N        so many of those requests; times=1 once, without it always
+  times=N        for N of those requests; times=1: once; without it: always
   attempt=1      the first request of each page
-  after=N        so many of those requests pass first
+  after=N        after N of those requests
   lasts_seconds=S, probability=P
-  keeps=N, fewer=N, total_off=N   what is left of the page, what is missing at its end, what its total is wrong by
+  keeps=N, fewer=N, total_off=N   rows that are left of the page, rows missing at its end, difference of its total
 
 for example: --fault short-page:table=conversations,page=middle,times=1 --fault status-401:after=3,times=1
 """
@@ -54,11 +54,11 @@ _GROUPS: Mapping[str, type[_Settings]] = {
     "paging": Paging,
     "search": Search,
 }
-"""Their options begin with the name; where one name begins another, the longer one comes first."""
+"""Prefixes of options. A prefix that begins with another one must come first."""
 
 
 def parse_fault(text: str) -> Fault:
-    """Read ``NAME[:field=value,…]``: a fault of the catalogue, and which requests it strikes."""
+    """Read ``NAME[:field=value,…]``: a fault of the catalogue, and which requests it affects."""
     name, _, rule = text.partition(":")
     try:
         settings = [setting.partition("=") for setting in rule.split(",") if setting]
@@ -74,32 +74,42 @@ def parse_missing_role(text: str) -> tuple[str, int]:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """All options; README.md describes them."""
+    """Build all options. README.md describes them."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.standins.kustomer",
-        description="Run a Kustomer sandbox until Ctrl-C; it prints the two lines that lead a client to it.",
+        description="Run a Kustomer sandbox until Ctrl-C. It prints the two settings that a client needs.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
     parser.add_argument("--conversations", type=int, default=5000, metavar="N")
     parser.add_argument("--surveys", type=int, default=12, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
-    parser.add_argument("--unknown-every", type=int, default=0, metavar="N", help="an undocumented key in every Nth")
-    parser.add_argument("--hide-every", type=int, default=0, metavar="N", help="every Nth is hidden from the key")
-    parser.add_argument("--burst", type=int, default=0, metavar="N", help="so many are created in one millisecond")
-    parser.add_argument("--port", type=int, default=0, metavar="N", help="0: any free one")
-    parser.add_argument("--latency-seconds", type=float, default=0.0, metavar="S", help="before each answer")
-    parser.add_argument("--jitter-seconds", type=float, default=0.0, metavar="S", help="up to so much more, by seed")
+    parser.add_argument(
+        "--unknown-every", type=int, default=0, metavar="N", help="every Nth conversation has an undocumented key"
+    )
+    parser.add_argument(
+        "--hide-every", type=int, default=0, metavar="N", help="every Nth conversation is hidden from the key"
+    )
+    parser.add_argument(
+        "--burst", type=int, default=0, metavar="N", help="N conversations are created in one millisecond"
+    )
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="0: any free port")
+    parser.add_argument("--latency-seconds", type=float, default=0.0, metavar="S", help="delay of each response")
+    parser.add_argument(
+        "--jitter-seconds", type=float, default=0.0, metavar="S", help="random additional delay, by seed"
+    )
     parser.add_argument("--compress", action="store_true", help="gzip, for clients that accept it")
     parser.add_argument(
-        "--clock-offset-seconds", type=float, default=0.0, metavar="S", help="the server's clock is ahead"
+        "--clock-offset-seconds", type=float, default=0.0, metavar="S", help="how far the server's clock is ahead"
     )
     parser.add_argument("--key", default="sandbox-key")
     parser.add_argument("--expired", action="store_true", help="the key has expired")
     parser.add_argument("--missing-role", type=parse_missing_role, action="append", default=[], metavar="NAME[=403]")
     parser.add_argument("--fault", type=parse_fault, action="append", default=[], metavar="NAME[:FIELD=VALUE,…]")
-    parser.add_argument("--capped", choices=get_args(CapWay), help="the list of conversations ends at its cap, so")
-    parser.add_argument("--capped-pages", type=int, default=100, metavar="N", help="after so many pages")
+    parser.add_argument("--capped", choices=get_args(CapWay), help="how the list of conversations ends at its cap")
+    parser.add_argument(
+        "--capped-pages", type=int, default=100, metavar="N", help="the number of pages at which it is capped"
+    )
     for prefix, kind in _GROUPS.items():
         _add_fields(parser, prefix, kind)
     return parser
@@ -125,7 +135,7 @@ def build_sandbox(arguments: Sequence[str] | None = None) -> Sandbox:
 
 
 def _add_fields(parser: argparse.ArgumentParser, prefix: str, kind: type[_Settings]) -> None:
-    """One option for each field of a data class, ``--limit-window {fixed,sliding}``."""
+    """Add one option for each field of a data class, for example ``--limit-window {fixed,sliding}``."""
     group = parser.add_argument_group(prefix)
     for name, hint in get_type_hints(kind).items():
         option, parts = f"--{prefix}-{name}".replace("_", "-"), (hint, *get_args(hint))
@@ -141,7 +151,7 @@ def _add_fields(parser: argparse.ArgumentParser, prefix: str, kind: type[_Settin
 
 
 def _take_fields(options: dict[str, Any], prefix: str, kind: type[_Settings]) -> dict[str, Any]:
-    """Move what was given for a data class out of the options."""
+    """Remove the options of a data class, and return those that were given."""
     names = [field.name for field in fields(kind) if f"{prefix}_{field.name}" in options]
     given = {name: options.pop(f"{prefix}_{name}") for name in names}
     return {name: None if value == "none" else value for name, value in given.items()}

@@ -1,4 +1,4 @@
-"""One page of a list in Kustomer's envelope, and the ways in which paging may go wrong.
+"""Pages of a list in Kustomer's envelope, and faults of paging.
 
 Source: docs/kustomer-api.md, sections 3 and 4.
 """
@@ -20,26 +20,27 @@ if TYPE_CHECKING:
 LARGEST_PAGE = 100
 
 CapWay = Literal["unlinked", "refused", "repeated", "empty"]
-"""How a list ends at its cap: see `cap_list`."""
+"""How a list ends at its cap. See `cap_list`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paging:
-    """How pages follow each other; the defaults are what Kustomer documents.
+    """How paging works. The defaults are what Kustomer documents.
 
     Attributes:
-        table: The only list that is so; None: all.
-        cap: The last page that is served, whatever the organisation holds; None: as many as it fills.
-        promises_more: The last page, and whatever is beyond it, has a `links.next`.
-        empty_last: If the last page is full, it has a `links.next`, which leads to an empty page, and there it ends.
-        beyond: What pages beyond the last one are: empty, the last one again, or refused.
+        table: The only list that has these settings. None: all lists.
+        cap: The last page that is served, even if there are more records. None: no cap.
+        promises_more: The last page, and pages beyond it, have a `links.next`.
+        empty_last: A full last page has a `links.next` to an empty page, which has none.
+        beyond: Pages beyond the last one are empty, repeat the last one, or are refused.
         refusal_status: The status of refused pages.
-        links: `links.next` as a path, with this host, with another host, as the page's own address; or no `links`.
-        descending: Newest first even without ``sort=desc``.
+        links: `links.next` is a path, or an address of this host, of another host or of the page itself; or there are
+            no `links`.
+        descending: The order is newest first even without ``sort=desc``.
         sort_refused: ``sort=desc`` is answered with 400.
-        sort_ignored: ``sort=desc`` changes nothing.
+        sort_ignored: ``sort=desc`` has no effect.
         accepted_page: The largest `pageSize` that is not refused.
-        largest_page: So many rows a page, whatever is asked for; None: what Kustomer documents.
+        largest_page: The number of rows in a page, whatever the request says. None: what Kustomer documents.
     """
 
     table: Literal["conversations", "satisfaction", "users", "teams"] | None = None
@@ -56,12 +57,12 @@ class Paging:
     largest_page: int | None = None
 
     def of(self, table: str | None) -> Paging:
-        """What holds for a list."""
+        """Get the settings of a list."""
         return self if self.table in {None, table} else Paging()
 
 
 def cap_list(way: CapWay, *, pages: int = 100, table: Literal["conversations", "satisfaction"] | None = None) -> Paging:
-    """Cap a list after so many pages: the last one has no next link, or it leads to a 4xx, to itself, to nothing."""
+    """Cap a list after `pages`: the last page has no next link, or one to a 4xx, to itself, or to empty pages."""
     capped = Paging(table=table, cap=pages)
     if way == "unlinked":
         return capped
@@ -70,10 +71,10 @@ def cap_list(way: CapWay, *, pages: int = 100, table: Literal["conversations", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageQuery:
-    """What a client asks for.
+    """The page that a client asks for.
 
     Attributes:
-        more: Further parameters, as they stand in the address.
+        more: Other parameters, as they are in the address.
     """
 
     path: str
@@ -83,7 +84,7 @@ class PageQuery:
     more: str = ""
 
     def address(self, page: int) -> str:
-        """The path of a page in the same order and size."""
+        """Build the path of a page with the same order and size."""
         order = "&sort=desc" if self.descending else ""
         return f"{self.path}?page={page}&pageSize={self.page_size}{order}{self.more}"
 
@@ -91,7 +92,7 @@ class PageQuery:
 def parse_query(
     path: str, query: Mapping[str, str], *, largest: int = LARGEST_PAGE, more: str = ""
 ) -> PageQuery | None:
-    """Read the parameters; None if one is out of bounds. Unknown ones are ignored."""
+    """Read the parameters. None if one is out of bounds. Unknown ones are ignored."""
     try:
         page, size = int(query.get("page", 1)), int(query.get("pageSize", LARGEST_PAGE))
     except ValueError:
@@ -102,16 +103,16 @@ def parse_query(
 
 
 def count_pages(rows: Rows, query: PageQuery, paging: Paging) -> int:
-    """How many pages there are; at least one."""
+    """Count the pages. There is at least one."""
     filled = -(-len(rows) // _to_size(query, paging))
     return max(1, filled if paging.cap is None else min(paging.cap, filled))
 
 
 def build_page(rows: Rows, query: PageQuery, paging: Paging, *, hosts: Mapping[str, str]) -> Answer:
-    """Answer one page.
+    """Build one page.
 
     Args:
-        hosts: What comes before the path of `links.next`, by `Paging.links`, where anything does.
+        hosts: The hosts in front of the path in `links.next`, by the value of `Paging.links`.
     """
     if query.descending and paging.sort_refused:
         return refuse(400, "sort is not supported")

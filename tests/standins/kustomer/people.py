@@ -1,4 +1,4 @@
-"""Who works at the organisation, and what its tags mean: the ids that stand in conversations, with their names."""
+"""The users, teams and tags of the organisation: ids in conversations, and their names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AGENTS: Mapping[str, str] = {
         start=1,
     )
 }
-"""Id → name. The last one has left."""
+"""Id → name. The last one has left the organisation."""
 
 TEAMS: Mapping[str, str] = {
     f"{_TEAM}{number:02x}": name
@@ -42,7 +42,7 @@ TAGS: Mapping[str, str] = {
         ("delivery", "damaged", "return", "invoice", "account", "advice", "praise", "vip"), start=1
     )
 }
-"""No endpoint of the sandbox lists them."""
+"""Id → name. No endpoint of the sandbox lists tags."""
 
 _IDS, _TEAM_IDS = list(AGENTS), list(TEAMS)
 MEMBERS: Mapping[str, tuple[str, ...]] = {
@@ -52,17 +52,17 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
     _TEAM_IDS[3]: tuple(_IDS[10:12]),
     _TEAM_IDS[4]: (_IDS[3], _IDS[12]),
 }
-"""Team → its agents, the busiest first; some are in two teams."""
+"""Team → its agents, the busiest first. Some are in two teams."""
 
 
 def build_users(*, former: bool) -> list[dict[str, Any]]:
-    """The records of ``GET /v1/users``: all who work there, or who have left."""
+    """Build the records of ``GET /v1/users``: present users, or former ones."""
     present, gone = _IDS[:-1], _IDS[-1:]
     return [_build_user(identifier) for identifier in (gone if former else present)]
 
 
 def build_teams() -> list[dict[str, Any]]:
-    """The records of ``GET /v1/teams``."""
+    """Build the records of ``GET /v1/teams``."""
     return [
         {
             "type": "team",
@@ -102,5 +102,5 @@ def _build_user(identifier: str) -> dict[str, Any]:
 
 
 def relate(kind: str, identifier: str) -> dict[str, Any]:
-    """A relationship to one record."""
+    """Build a relationship to one record."""
     return {"links": {"self": f"/v1/{kind}s/{identifier}"}, "data": {"type": kind, "id": identifier}}

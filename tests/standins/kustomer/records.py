@@ -1,8 +1,8 @@
-"""Synthetic conversations: the same for the same seed, and cheap enough to serve by the million.
+"""Synthetic conversations. The same seed gives the same ones, and they are cheap enough to serve millions.
 
-Each is of one of some hundred kinds (`choices`), whose JSON is made once (`shapes`), with its own times, ids and
-numbers in the gaps. All times follow from when it began: first answer, end, survey; what lies after the end of the two
-years (`calendar`) has not happened yet, so those that began late are the open ones.
+Each has one of some hundred kinds (`choices`). The JSON of a kind is built once (`shapes`); its own times, ids and
+numbers fill the placeholders. The time of creation decides all other times: first answer, end, survey. What would be
+after the end of the two years (`calendar`) has not happened yet, so the latest conversations are open.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ Record: TypeAlias = dict[str, Any]
 
 _DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
 _KINDS = 192
-_SPREAD = [exp(1.1 * NormalDist().inv_cdf((step + 0.5) / 64)) for step in range(64)]  # around a median of 1
+_SPREAD = [exp(1.1 * NormalDist().inv_cdf((step + 0.5) / 64)) for step in range(64)]  # factors around a median of 1
 _LONGEST_SHIFT_MS, _WORKING_SHARE = 10 * _HOUR_MS, 10 / 24
 _SURVEY_MS = _HOUR_MS // 2
 _WAKES = to_iso(calendar.END_MS + _DAY_MS)
 
 
-class Life(NamedTuple):
-    """The times of one conversation in epoch milliseconds; those after `calendar.END_MS` are still to come.
+class Timeline(NamedTuple):
+    """The times of one conversation in epoch milliseconds. Those after `calendar.END_MS` have not happened yet.
 
     Attributes:
-        present: Somebody was there from then on.
-        done, again: When it was done, and when for the last time.
-        updated: The last change that has happened.
+        present: When an agent was first at work after its creation.
+        done, again: When it was done for the first time, and for the last time.
+        updated: When it last changed.
     """
 
     created: int
@@ -57,10 +57,10 @@ class Conversations:
     """Renders the conversation of any number, in ascending order of id and creation.
 
     Args:
-        count: How many there are at first.
-        surveys: The definitions that ratings refer to.
-        unknown_every: Every so many conversations has an attribute that no documentation mentions; 0: none.
-        burst: So many in the middle are created in the same millisecond.
+        count: The number of conversations at first.
+        surveys: The survey definitions to which ratings refer.
+        unknown_every: Every nth conversation has an undocumented attribute. 0: none.
+        burst: This many conversations, in the middle, are created in the same millisecond.
     """
 
     def __init__(
@@ -73,21 +73,21 @@ class Conversations:
         self._burst = range(count // 2, count // 2 + burst)
 
     def created_ms(self, number: int) -> int:
-        """When it was created, in epoch milliseconds."""
+        """Return the time of creation in epoch milliseconds."""
         if number in self._burst:
             number = self._burst.start
-        return calendar.place((number + (self._to_chance(number) & 0xFFF) / 0x1000) / self._count)
+        return calendar.find_moment((number + (self._to_chance(number) & 0xFFF) / 0x1000) / self._count)
 
     def updated_ms(self, number: int) -> int:
-        """When it was last changed."""
-        return self._live(number, self.created_ms(number)).updated
+        """Return the time of the last change."""
+        return self._build_timeline(number, self.created_ms(number)).updated
 
     def identify(self, number: int) -> str:
-        """Its id; like Kustomer's, it begins with the second of creation."""
+        """Build its id. Like Kustomer's, it begins with the second of creation."""
         return f"{self.created_ms(number) // 1000:08x}{self._salt:06x}{number:010x}"
 
     def number_of(self, identifier: str) -> int | None:
-        """Which number has this id; None: no number has."""
+        """Return the number with this id, or None."""
         try:
             number = int(identifier[14:], 16)
         except ValueError:
@@ -95,13 +95,13 @@ class Conversations:
         return number if 0 <= number < self._count and self.identify(number) == identifier else None
 
     def render(self, number: int) -> bytes:
-        """The JSON of one conversation."""
+        """Build the JSON of one conversation."""
         return self.render_new(number, self.created_ms(number))
 
     def render_new(self, number: int, created_ms: int) -> bytes:
-        """The same, of one that is created at another time."""
+        """Build the JSON of one that is created at another time."""
         index = self._to_kind(number)
-        kind, life = self._kinds[index], self._live(number, created_ms)
+        kind, life = self._kinds[index], self._build_timeline(number, created_ms)
         _, phase, present, replied, done, again, sent, updated = life
         promised, until = present + kind.promised_ms, min(done, calendar.END_MS)
         is_breached = min(replied, calendar.END_MS) > promised
@@ -137,10 +137,10 @@ class Conversations:
             }
         )
 
-    def _live(self, number: int, created: int) -> Life:
+    def _build_timeline(self, number: int, created: int) -> Timeline:
         kind, chance = self._kinds[self._to_kind(number)], self._to_chance(number)
         if kind.is_sparse:
-            return Life(created, "settled", created, created, created, created, created, created + 1000)
+            return Timeline(created, "settled", created, created, created, created, created, created + 1000)
         present = created if kind.is_outbound else created + calendar.wait_ms(created)
         replied = present + int(kind.response_ms * _SPREAD[chance & 63])
         done = replied + int(kind.handling_ms * _SPREAD[chance >> 6 & 63])
@@ -148,7 +148,7 @@ class Conversations:
         sent = again + _SURVEY_MS
         settled = sent + int(kind.rating_ms * _SPREAD[chance >> 4 & 63])
         phase, updated = _to_phase(created, replied, done, again, settled)
-        return Life(created, phase, present, replied, done, again, sent, updated)
+        return Timeline(created, phase, present, replied, done, again, sent, updated)
 
     def _find_template(self, index: int, phase: Phase) -> Template:
         if (index, phase) not in self._templates:
@@ -171,7 +171,7 @@ def _build_kinds(seed: int, surveys: bytes) -> list[Kind]:
 
 
 def _to_phase(created: int, replied: int, done: int, again: int, settled: int) -> tuple[Phase, int]:
-    """What has happened by the end of the two years, and when the last of it."""
+    """Return the phase at the end of the two years, and when it began."""
     if settled <= calendar.END_MS:
         return "settled", settled
     if again <= calendar.END_MS:
@@ -182,6 +182,6 @@ def _to_phase(created: int, replied: int, done: int, again: int, settled: int) -
 
 
 def _to_business(start: int, stop: int) -> int:
-    """Roughly the working hours between two moments."""
+    """Estimate the working time between two moments."""
     span = max(0, stop - start)
     return span if span <= _LONGEST_SHIFT_MS else _LONGEST_SHIFT_MS + int((span - _LONGEST_SHIFT_MS) * _WORKING_SHARE)

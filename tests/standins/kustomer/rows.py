@@ -1,4 +1,4 @@
-"""A list of records, of which only those that somebody has looked at exist as objects."""
+"""A list of records. A record becomes an object only when it is read."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any, Protocol, TypeAlias
 from tests.standins.kustomer.records import Record
 
 Entry: TypeAlias = int | bytes | Record
-"""The number of a synthetic record, raw bytes that stand in the page as they are, or a record."""
+"""The number of a synthetic record, raw bytes for the page, or a record."""
 
 _ID = re.compile(rb'"id":\s*"([^"]*)"')
 
 
 class Synthetic(Protocol):
-    """Records that are made from their number."""
+    """Records that are built from their number."""
 
     def render(self, number: int) -> bytes:
-        """The JSON of a record."""
+        """Build the JSON of a record."""
 
     def identify(self, number: int) -> str:
-        """The id of a record, cheaply."""
+        """Build the id of a record, without its JSON."""
 
 
 class Rows(MutableSequence[Record]):
     """The records of a table, in their order.
 
     Attributes:
-        hidden: Ids of records that are there, but that the key may not see.
-        on_change: Called with an id and what stands there now; None: nothing.
-        on_look: The same, when a record becomes an object, which may then change without notice.
+        hidden: Ids of records that exist, but that the key may not see.
+        on_change: Called with an id and its new entry. None: it was deleted.
+        on_look: Called with the same when a record becomes an object, because a test may then change it directly.
     """
 
     def __init__(self, entries: Iterable[Entry], synthetic: Synthetic) -> None:
@@ -71,13 +71,13 @@ class Rows(MutableSequence[Record]):
         self.on_change(self.identify(value), value)
 
     def set_raw(self, index: int, record: bytes) -> None:
-        """Put bytes in the place of a record, valid JSON or not."""
+        """Replace a record by bytes, which need not be valid JSON."""
         self[index] = record
 
     def serialise(self, start: int, stop: int, *, descending: bool = False) -> list[bytes]:
-        """The JSON of the records at positions `start` to `stop` (not included), counted in the order asked for.
+        """Build the JSON of the records at positions `start` to `stop` (not included), counted in the given order.
 
-        Hidden ones are left out: the page is shorter.
+        Hidden records are left out, so the page is shorter.
         """
         if descending:
             length = len(self._entries)
@@ -87,7 +87,7 @@ class Rows(MutableSequence[Record]):
         return [self.to_json(entry) for entry in entries if self.is_visible(entry)]
 
     def identify(self, entry: Entry) -> str:
-        """The id of a record, as text; empty if it has none."""
+        """Return the id of a record as text. Empty if it has none."""
         if isinstance(entry, int):
             return self._synthetic.identify(entry)
         if isinstance(entry, bytes):
@@ -100,18 +100,18 @@ class Rows(MutableSequence[Record]):
         return not self.hidden or self.identify(entry) not in self.hidden
 
     def to_json(self, entry: Entry) -> bytes:
-        """The bytes of a record."""
+        """Return the bytes of a record."""
         if isinstance(entry, int):
             return self._synthetic.render(entry)
         if isinstance(entry, bytes):
             return entry
-        return json.dumps(entry, separators=(",", ":")).encode()  # takes what orjson refuses: 2**70, "\ud800", inf
+        return json.dumps(entry, separators=(",", ":")).encode()  # accepts what orjson refuses: 2**70, "\ud800", inf
 
     def ids(self) -> list[str]:
-        """All ids in order, hidden ones too; keeps no objects, unlike a look at each record."""
+        """List all ids in order, also of hidden records. Unlike reading each record, this creates no objects."""
         return [self.identify(entry) for entry in self._entries]
 
     def find(self, identifier: str) -> bytes | None:
-        """The JSON of the record with this id; None if there is none that the key may see."""
+        """Return the JSON of the record with this id. None if there is none that the key may see."""
         entry = next((entry for entry in self._entries if self.identify(entry) == identifier), None)
         return None if entry is None or not self.is_visible(entry) else self.to_json(entry)

@@ -29,19 +29,19 @@ _EVERYTHING = {"queryContext", "and", "or", "not", "sort", "timeZone", "includeD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """How search behaves; what Kustomer does not document can be switched.
+    """How search works. The settings cover what Kustomer does not document.
 
     Attributes:
-        late_seconds: So long after a change it is found.
-        standard_days: What was updated in so many days is in the standard search, what is older in the archive.
-        not_set_refused: The operator ``not_set`` is answered with 400; else it finds what has no such time.
-        not_set_failing: It is answered with `wide_status`, always.
+        late_seconds: Search finds a change only this long after it.
+        standard_days: The standard search has what was updated in the last days, this many. The archive has the rest.
+        not_set_refused: The operator ``not_set`` is answered with 400. Else it finds records without the time.
+        not_set_failing: The operator ``not_set`` is always answered with `wide_status`.
         sort_refused: ``sort`` is answered with 400.
-        deleted_included: Without ``includeDeleted``, what is marked as deleted is found.
-        wide_rows: A search for more rows than that fails, if it asks for more than one of them; None: never.
-        wide_status: With this status.
-        wide_seconds: After so much silence.
-        promises_less: Page 100 has no next link if there is more; else it has one, to a page that is refused.
+        deleted_included: Records marked as deleted are found even without ``includeDeleted``.
+        wide_rows: A search with more hits than this fails if its page has more than one row. None: never.
+        wide_status: The status of such a failure.
+        wide_seconds: The delay before such a failure.
+        promises_less: Page 100 has no next link even if there is more. Else it has one, to a page that is refused.
     """
 
     late_seconds: float = 0.0
@@ -57,7 +57,7 @@ class Search:
 
 
 class _BadSearchError(Exception):
-    """The body makes no sense here; the text says why."""
+    """The body is invalid. The text says why."""
 
 
 def answer_search(
@@ -73,7 +73,7 @@ def answer_search(
     """Answer one search.
 
     Args:
-        now: Epoch seconds: the two years end here.
+        now: Epoch seconds. `standard_days` are counted back from it.
     """
     try:
         wanted = _parse_body(body)
@@ -138,7 +138,7 @@ def _parse_body(body: bytes) -> dict[str, Any]:
 
 
 def _to_spans(criteria: object, *, not_set_refused: bool) -> dict[str, Span]:
-    """What ``[{attribute: {operator: value}}, …]`` leaves of the two times."""
+    """Convert ``[{attribute: {operator: value}}, …]`` to the spans of the two times."""
     spans = {"created": Span(), "updated": Span()}
     if not isinstance(criteria, list):
         raise _BadSearchError("`and` must be a list")

@@ -1,4 +1,4 @@
-"""The sandbox: Kustomer's lists, its search and its key check, over real HTTP, for whoever has no account.
+"""The sandbox: Kustomer's lists, search and key check, over real HTTP and without an account.
 
 ::
 
@@ -18,7 +18,7 @@ from random import Random
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, Self
 
-from tests.standins.kustomer.answering import answer_well
+from tests.standins.kustomer.answering import answer_normally
 from tests.standins.kustomer.endpoints import ROLES, Asked, parse_target
 from tests.standins.kustomer.exchange import Answer, Request, refuse
 from tests.standins.kustomer.faults import Fault, Faults
@@ -35,32 +35,32 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Sandbox:
-    """One organisation behind one address, from entering its context to leaving it.
+    """One organisation at one address. It serves while its context is open.
 
     `key`, `expired`, `missing_roles`, `latency_seconds`, `jitter_seconds`, `compress`, `paging`, `search` and the
-    limits' `rule` may be assigned in mid-run; the organisation has its own methods for that.
+    limits' `rule` may be assigned while it serves. The organisation has methods for changes of its records.
 
     Attributes:
-        conversations, surveys: How many there are at first.
-        seed: Decides the records, the jitter and which requests improbable faults strike.
-        port: 0: any free one.
-        key: The API key that is good.
-        expired: The key was good once.
-        missing_roles: By the names of `endpoints.ROLES`, what the key may not do, and the status that says so.
-        latency_seconds, jitter_seconds: Before each answer: the first, and a part of the second.
-        compress: Answer in gzip to clients that accept it.
-        unknown_every: Every so many conversations has an undocumented attribute; 0: none.
-        hide_every: Every so many conversations is not shown to this key, which makes pages short; 0: none.
-        burst: So many conversations, in the middle, are created in the same millisecond.
-        limit: The rate limit of everything but search; None: none at all, and no headers.
-        search_limit: The rate limit of search; None: none at all, and no headers.
-        paging: How pages follow each other.
-        search: How search behaves.
-        clock: Epoch seconds as the server sees them: for `Date`, windows, resets, and what happens in mid-run.
-        faults: In force from the start; `add_fault` adds more.
-        requests: What was asked, in order of arrival.
-        organisation: What there is to read.
-        limits, search_limits: The counts against the limits; None without.
+        conversations, surveys: The numbers of records at first.
+        seed: Decides the records, the jitter, and which requests a fault with a probability affects.
+        port: 0: any free port.
+        key: The valid API key.
+        expired: Whether the key has expired.
+        missing_roles: The roles that the key lacks, by their names in `endpoints.ROLES`, with the status of a refusal.
+        latency_seconds, jitter_seconds: The delay of each response: all of the first, and a random part of the second.
+        compress: Use gzip for clients that accept it.
+        unknown_every: Every nth conversation has an undocumented attribute. 0: none.
+        hide_every: Every nth conversation is hidden from the key, which makes pages shorter. 0: none.
+        burst: This many conversations, in the middle, are created in the same millisecond.
+        limit: The rate limit of everything but search. None: no limit and no headers.
+        search_limit: The rate limit of search. None: no limit and no headers.
+        paging: How paging works.
+        search: How search works.
+        clock: The server's epoch seconds, for `Date`, windows, resets, and changes of records.
+        faults: The first faults. `add_fault` adds more.
+        requests: All requests, in order of arrival.
+        organisation: The records.
+        limits, search_limits: The counts against the limits. None without a limit.
     """
 
     conversations: int = 1000
@@ -118,24 +118,24 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Where the API is."""
+        """The address of the API."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def other_url(self) -> str:
-        """The same server, under a name that is not the configured one."""
+        """The address of the same server under another host name."""
         return f"http://localhost:{self.port}"
 
     def add_fault(self, fault: Fault) -> None:
-        """Put a fault in force from the next request on."""
+        """Add a fault. It affects the next request and later ones."""
         self._faults.add(fault)
 
     def clear_faults(self) -> None:
-        """Drop all faults, those of `faults` too."""
+        """Remove all faults, also those of `faults`."""
         self._faults.clear()
 
     def _respond(self, method: str, path: str, headers: Message, body: bytes) -> tuple[Request, Answer]:
-        """Answer one request; called by the thread of its connection."""
+        """Answer one request, in the thread of its connection."""
         asked = parse_target(method, path)
         request = self._record(path, asked, body, host=headers.get("Host", ""))
         answer = self._check_key(asked, headers.get("Authorization", "")) or self._answer(request, asked)
@@ -181,14 +181,14 @@ class Sandbox:
     def _answer(self, request: Request, asked: Asked) -> Answer:
         limits = self.search_limits if asked.role == "search" else self.limits
         admitted, told = limits.admit() if limits else (True, {})
-        struck = self._faults.strike(request) if admitted else []
-        for fault in struck:
+        found = self._faults.find(request) if admitted else []
+        for fault in found:
             if fault.does:
                 fault.does(self.organisation)
-        answer = answer_well(self, asked, request.body) if admitted else refuse(429, "Rate limit exceeded")
+        answer = answer_normally(self, asked, request.body) if admitted else refuse(429, "Rate limit exceeded")
         answer = replace(answer, headers={**answer.headers, **told})
-        for fault in struck:
-            answer = fault.spoil(answer)
+        for fault in found:
+            answer = fault.apply(answer)
         headers = {name: value.replace("{other}", self.other_url) for name, value in answer.headers.items()}
         return replace(answer, headers=headers)
 

@@ -1,7 +1,7 @@
-"""What a conversation of a kind looks like in each phase: JSON with gaps where one differs from the next.
+"""Templates: the JSON of a conversation for each kind and phase, with placeholders.
 
-A gap is ``%created%``, filled by `records`; between ``#`` it is a number, true, false or null. Unset values come as
-they do from Kustomer: absent, null, ``{}``, ``[]`` or ``""`` (docs/kustomer-api.md, section 10).
+`records` fills a placeholder like ``%created%``. Between ``#`` it is a number, true, false or null. Unset values have
+the forms that Kustomer uses: absent, null, ``{}``, ``[]`` or ``""`` (docs/kustomer-api.md, section 10).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _GAP = re.compile(rb"%(\w+)%")
 
 
 class Template:
-    """The JSON of a conversation, with its gaps."""
+    """The JSON of a conversation, with placeholders."""
 
     def __init__(self, kind: Kind, phase: Phase) -> None:
         body = orjson.dumps(_build_record(kind, phase)).replace(b'"#', b"").replace(b'#"', b"")
@@ -33,7 +33,7 @@ class Template:
         self._choose = itemgetter(*(name.decode() for name in self._pieces[1::2]))
 
     def fill(self, values: Mapping[str, bytes]) -> bytes:
-        """Put a value into each gap."""
+        """Fill the placeholders."""
         pieces = self._pieces.copy()
         pieces[1::2] = self._choose(values)
         return b"".join(pieces)
@@ -151,7 +151,7 @@ def _build_rich(kind: Kind, phase: Phase) -> dict[str, Any]:
 
 
 def _to_satisfaction(kind: Kind) -> float:
-    """A rating from -1 to 1; 0 is also "unrated"."""
+    """Convert the rating to -1 to 1. 0 also means "unrated"."""
     if kind.rating is None or kind.survey is None or kind.is_outbound:
         return 0
     return 2 * (kind.rating - 1) / (count_options(kind.survey) - 1) - 1
@@ -164,7 +164,7 @@ def _to_sentiment(kind: Kind, phase: Phase) -> dict[str, Any]:
 
 
 def _build_custom(kind: Kind, path: str) -> dict[str, Any]:
-    """One custom attribute of each type, and a list."""
+    """Build one custom attribute of each type, and a list."""
     is_return = path.startswith(("return", "delivery.damaged"))
     return {
         "orderNumberStr": "A-%number%",

@@ -1,4 +1,4 @@
-"""The organisation: its conversations, surveys, users and teams; tests change them while they are read."""
+"""The organisation: its conversations, surveys, users and teams. Tests change them while they are read."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 class Organisation:
-    """Everything that one Kustomer organisation holds.
+    """All records of one Kustomer organisation.
 
     Args:
-        unknown_every: Every so many conversations has an attribute that no documentation mentions; 0: none.
-        hide_every: Every so many conversations is hidden from the key; 0: none.
-        burst: So many conversations are created in the same millisecond.
-        clock: Epoch seconds, for what happens from now on.
+        unknown_every: Every nth conversation has an undocumented attribute. 0: none.
+        hide_every: Every nth conversation is hidden from the key. 0: none.
+        burst: This many conversations are created in the same millisecond.
+        clock: Epoch seconds, for later changes.
 
     Attributes:
         conversations, surveys, users, former_users, teams: Mutable sequences of records,
             ``{"id": str, "type": str, "attributes": {...}, ...}``.
-        index: What search sees of the conversations.
+        index: The search index of the conversations.
     """
 
     def __init__(
@@ -59,34 +59,34 @@ class Organisation:
             self.conversations.hidden = {made.identify(number) for number in range(0, conversations, hide_every)}
 
     def rows(self, table: str) -> Rows:
-        """The records of a table, by its name."""
+        """Get the records of a table, by its name."""
         tables = {"conversations": self.conversations, "satisfaction": self.surveys, "teams": self.teams}
         return {**tables, "users": self.users, "former users": self.former_users}[table]
 
     def ids(self, table: str = "conversations") -> list[str]:
-        """The ids of a table in its order; keeps no objects, unlike a look at each record."""
+        """List the ids of a table in its order. Unlike reading each record, this creates no objects."""
         return self.rows(table).ids()
 
     def find(self, identifier: str) -> bytes | None:
-        """The JSON of one conversation, by its id; None if there is none."""
+        """Get the JSON of one conversation by its id. None if there is none."""
         return self.conversations.find(identifier)
 
     def insert(self) -> Record:
-        """A new conversation arrives, now; its id is the greatest."""
+        """Add a new conversation, now. Its id is the greatest."""
         self._newest_ms = max(self._newest_ms + 1000, int(self._clock() * 1000))
         record: Record = json.loads(self._synthetic.render_new(self._next, self._newest_ms))
         self._next += 1
         self.conversations.append(record)
         return record
 
-    def bring_in(self, created: str) -> Record:
-        """A conversation is imported, now: its id is the greatest, its time of creation is an old one."""
+    def import_old(self, created: str) -> Record:
+        """Import a conversation, now. Its id is the greatest, but its time of creation is old."""
         record = self.insert()
         record["attributes"] |= {"createdAt": created, "importedAt": record["attributes"]["createdAt"]}
         return record
 
     def update(self, index: int = 0) -> Record:
-        """A conversation changes where it stands, now: name, revision and `updatedAt`."""
+        """Change a conversation at its position, now: name, revision and `updatedAt`."""
         record: Record = copy.deepcopy(self.conversations[index])
         attributes = record["attributes"]
         now_ms = max(to_ms(attributes["updatedAt"]) + 1, int(self._clock() * 1000))
@@ -97,14 +97,14 @@ class Organisation:
         return record
 
     def delete(self, index: int = 0) -> None:
-        """A conversation is gone; all later ones move up."""
+        """Delete a conversation. All later ones move up."""
         del self.conversations[index]
 
     def hide(self, index: int = 0) -> None:
-        """The key may not see a conversation any more."""
+        """Hide a conversation from the key."""
         self.conversations.hidden.add(self.conversations.identify(self.conversations[index]))
 
     def repeat(self, index: int, *, table: str = "conversations") -> None:
-        """A record comes twice: once more in the next place, be it on the same page or on the next one."""
+        """Repeat a record in the next position, which may be on the next page."""
         rows = self.rows(table)
         rows.insert(index + 1, copy.deepcopy(rows[index]))

@@ -1,4 +1,4 @@
-"""Survey definitions: one after another for each channel, every fourth as sparse as the official sample."""
+"""Survey definitions: the channels take turns. Every fourth has as few fields as the official sample."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CHANNELS = ("email", "chat", "voice", "whatsapp", "form", "instagram", "facebook", "sms")
-"""The busiest first."""
+"""The channels, the busiest first."""
 
 _QUESTION = {"id": "6a01f0c2b7d3e94410aa0401", "prompt": "What could be better?", "type": "response"}
 _SCALES = (
@@ -19,17 +19,17 @@ _SCALES = (
     {"options": 5, "type": "emoji"},
     {"options": 2, "type": "thumb"},
 )
-_OPTIONS = 5  # of a survey that says nothing about its scale
+_OPTIONS = 5  # default for a survey without a scale
 
 
 def build_surveys(count: int, seed: int) -> list[dict[str, Any]]:
-    """The records of ``GET /v1/satisfaction``, in ascending order of id."""
+    """Build the records of ``GET /v1/satisfaction``, in ascending order of id."""
     rng = Random(f"surveys {seed}")
     return [(_build_sparse if number % 4 == 3 else _build_full)(number, rng) for number in range(count)]
 
 
 def count_options(survey: Mapping[str, Any]) -> int:
-    """How many choices its scale has."""
+    """Return the number of options of its scale."""
     options: int = survey["attributes"].get("scale", {}).get("options", _OPTIONS)
     return options
 

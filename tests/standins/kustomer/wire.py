@@ -1,4 +1,4 @@
-"""The HTTP/1.1 server under the sandbox: keep-alive, a thread per connection, and answers that break off on demand."""
+"""The HTTP/1.1 server of the sandbox: keep-alive, a thread per connection, and responses cut off on demand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.standins.kustomer.exchange import Answer, Request
 
 Respond: TypeAlias = Callable[[str, str, "Message", bytes], tuple["Request", "Answer"]]
-"""From the method, the path with its query, the headers and the body."""
+"""Gets the method, the path with its query, the headers and the body."""
 
 _BLANKS = b" " * 1_000_000
 _MOST_PIECES = 1000
@@ -27,10 +27,10 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class WireServer(ThreadingTCPServer):
-    """Listens on 127.0.0.1 from construction until `stop`; then `server_close` waits for its threads.
+    """Listens on 127.0.0.1 from construction until `stop`. Then `server_close` waits for its threads.
 
     Args:
-        port: 0: any free one; it is in `server_address`.
+        port: 0: any free port. It is in `server_address`.
         clock: Epoch seconds, for the `Date` header.
     """
 
@@ -46,13 +46,13 @@ class WireServer(ThreadingTCPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port and every connection, whatever is under way. Doing it twice does no harm."""
+        """Close the port and every connection at once. A second call has no effect."""
         self.stopping.set()
         self.shutdown()
         self._thread.join()
         self.socket.close()
         for connection in tuple(self._open):
-            with contextlib.suppress(OSError):  # it has just ended by itself
+            with contextlib.suppress(OSError):  # the connection has just ended
                 connection.shutdown(socket.SHUT_RDWR)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -64,7 +64,7 @@ class WireServer(ThreadingTCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent about a client that left; print anything else, which is a mistake of the sandbox."""
+        """Print errors, except those of a client that closed its connection."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -72,10 +72,10 @@ class WireServer(ThreadingTCPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # headers and a small body leave as one packet
+    wbufsize = -1  # send headers and a small body as one packet
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Write no access log; `Sandbox.requests` has it."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        """Write no access log: `Sandbox.requests` has it."""
 
     def do_GET(self) -> None:
         self._respond(b"")
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _split(body: bytes, answer: Answer) -> Iterator[bytes]:
-    """The pieces in which a body goes out; never an empty one."""
+    """Split a body into the pieces in which it is sent. None is empty."""
     for _ in range(answer.padding_mb):
         yield _BLANKS
     size = answer.trickle_bytes or max(1, len(body))
