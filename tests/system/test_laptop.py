@@ -12,7 +12,7 @@ import pytest
 from kustomer_extract.cli import main
 from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.limits import RateLimit
-from tests.standins.kustomer.paging import Paging
+from tests.standins.kustomer.paging import Paging, cap_list
 from tests.standins.kustomer.server import Sandbox
 
 if TYPE_CHECKING:
@@ -78,12 +78,12 @@ def test_rows_that_are_inserted_while_pages_are_read_newest_first_repeat_others_
         assert conversations["duplicates"] == 1
 
 
-def test_a_page_that_is_refused_in_mid_run_is_exit_code_1_and_the_tables_stay(laptop: Laptop) -> None:
+def test_a_list_that_does_not_go_on_in_mid_run_is_exit_code_1_and_the_tables_stay(laptop: Laptop) -> None:
     with Sandbox(conversations=350, surveys=3, limit=PLENTY) as sandbox:
         assert laptop.type("run", sandbox) == 0
         before = laptop.read_ids()
         sandbox.missing_roles = {"search": 403}
-        sandbox.add_fault(Fault(table="conversations", page=3, status=422))  # no refusal that is looked at again
+        sandbox.paging = cap_list("repeated", pages=3)  # a refused page would be asked for again for a minute
 
         assert laptop.type("run", sandbox) == 1
 
