@@ -66,16 +66,20 @@ class Installation(BareWorld):
         return table in told
 
 
+def open_sandbox() -> Sandbox:
+    return Sandbox(conversations=250, surveys=250, sparse=True, key="secret", missing_roles={"search": 403})
+
+
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(conversations=250, surveys=250, key="secret", missing_roles={"search": 403}) as sandbox:
+    with open_sandbox() as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> MemoryWarehouse:
     """Build a warehouse with the sandbox's first records."""
-    with Sandbox(conversations=250, surveys=250, key="secret", missing_roles={"search": 403}) as sandbox:
+    with open_sandbox() as sandbox:
         installation = Installation(tmp_path_factory.mktemp("first"), sandbox, MemoryWarehouse())
         installation.run()
         assert all(installation.live(table) == installation.expected(table) for table in TABLES)

@@ -71,6 +71,7 @@ class Life:
         return {
             "conversations": ROWS,
             "surveys": 0,
+            "sparse": True,
             "limit": PLENTY,
             "search_limit": PLENTY,
             "paging": cap_list(way, table="conversations"),

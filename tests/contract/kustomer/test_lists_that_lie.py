@@ -67,14 +67,14 @@ def to_ids(pages: list[Page]) -> list[str]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(conversations=950, surveys=250) as sandbox:
+    with Sandbox(sparse=True, conversations=950, surveys=250) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def small() -> Iterator[Reader]:
     """Three pages of each table."""
-    with Sandbox(conversations=250, surveys=250) as sandbox:
+    with Sandbox(sparse=True, conversations=250, surveys=250) as sandbox:
         reader = Reader(sandbox)
         yield reader
         reader.source.close()
@@ -130,7 +130,7 @@ def test_a_server_with_smaller_pages_throughout_is_fine(reader: Reader, sandbox:
 
 
 def test_an_empty_last_page_after_a_full_one_is_the_end() -> None:
-    with Sandbox(conversations=300, paging=Paging(promises_more=False)) as sandbox:
+    with Sandbox(sparse=True, conversations=300, paging=Paging(promises_more=False)) as sandbox:
         sandbox.add_fault(Fault(page=3, descending=False, next_link="/v1/conversations?page=4&pageSize=100"))
         reader = Reader(sandbox)
 
@@ -142,7 +142,7 @@ def test_an_empty_last_page_after_a_full_one_is_the_end() -> None:
 
 
 def test_a_key_that_may_not_see_some_records_costs_at_most_a_tenth_more_requests() -> None:
-    with Sandbox(conversations=10_350) as sandbox:
+    with Sandbox(sparse=True, conversations=10_350) as sandbox:
         for page in range(2, 103):
             sandbox.add_fault(Fault(table="conversations", page=page, descending=False, keeps=99))
         reader = Reader(sandbox)
@@ -192,7 +192,7 @@ def test_the_newest_records_prove_the_end(reader: Reader) -> None:
 @pytest.mark.parametrize("count", [99, 101, 119, 121])
 def test_the_newest_records_prove_the_end_of_a_list_of_hardly_more_than_a_page(count: int) -> None:
     """Some of the newest records are on page 1 of two: that is no sign of an order that was ignored."""
-    with Sandbox(conversations=count) as sandbox:
+    with Sandbox(sparse=True, conversations=count) as sandbox:
         reader = Reader(sandbox)
 
         pages = reader.read()
@@ -217,7 +217,7 @@ def test_where_no_newest_records_are_shown_the_end_is_not_proven(reader: Reader,
 
 
 def test_an_organisation_without_conversations_is_proven_to_have_none() -> None:
-    with Sandbox(conversations=0) as sandbox:
+    with Sandbox(sparse=True, conversations=0) as sandbox:
         reader = Reader(sandbox)
 
         pages = reader.read()
@@ -331,7 +331,7 @@ def test_what_is_deleted_between_two_hops_hides_nothing(reader: Reader, sandbox:
 
 @pytest.mark.parametrize(("deleted", "inserted"), [(50, 0), (101, 0), (301, 0), (0, 1), (0, 150), (150, 20)])
 def test_a_newest_first_list_that_shifts_between_two_hops_goes_on_without_a_gap(deleted: int, inserted: int) -> None:
-    with Sandbox(conversations=1000, surveys=3) as sandbox:
+    with Sandbox(sparse=True, conversations=1000, surveys=3) as sandbox:
         reader = Reader(sandbox, history_start=_to_moment(sandbox.organisation.conversations[100]["id"]))
         until = reader.clock.now() + timedelta(hours=1)
         pages = reader.source.iter_pages(Table.CONVERSATIONS, start=None, until=until)
@@ -483,7 +483,7 @@ def test_a_foreign_host_ends_the_run(reader: Reader, sandbox: Sandbox) -> None:
 
 
 def test_with_a_start_of_history_only_pages_that_are_young_enough_are_read() -> None:
-    with Sandbox(conversations=2000, surveys=3) as sandbox:
+    with Sandbox(sparse=True, conversations=2000, surveys=3) as sandbox:
         records = sandbox.organisation.conversations
         start = _to_moment(records[1500]["id"])
         reader = Reader(sandbox, history_start=start)
@@ -498,7 +498,7 @@ def test_with_a_start_of_history_only_pages_that_are_young_enough_are_read() -> 
 
 
 def test_where_ids_do_not_fall_the_list_is_read_whole() -> None:
-    with Sandbox(conversations=500, surveys=3, paging=Paging(sort_ignored=True)) as sandbox:
+    with Sandbox(sparse=True, conversations=500, surveys=3, paging=Paging(sort_ignored=True)) as sandbox:
         reader = Reader(sandbox, history_start=_to_moment(sandbox.organisation.conversations[400]["id"]))
 
         pages = reader.read()
@@ -509,7 +509,7 @@ def test_where_ids_do_not_fall_the_list_is_read_whole() -> None:
 
 
 def test_a_newest_first_list_that_ends_early_is_refused() -> None:
-    with Sandbox(conversations=500, surveys=3) as sandbox:
+    with Sandbox(sparse=True, conversations=500, surveys=3) as sandbox:
         sandbox.add_fault(Fault(table="conversations", page=2, descending=True, keeps=10, ends=True))
         start = _to_moment(sandbox.organisation.conversations[0]["id"])
         reader = Reader(sandbox, history_start=start)
@@ -522,7 +522,7 @@ def test_a_newest_first_list_that_ends_early_is_refused() -> None:
 @pytest.mark.parametrize("late", [1, 4, 6])
 def test_a_new_record_hides_none_when_a_page_is_served_after_the_next_one(late: int) -> None:
     """The late page no longer has its last record, and the next one was read before it had that."""
-    with Sandbox(conversations=1200, surveys=3, limit=RateLimit(requests=2000), latency_seconds=0.02) as sandbox:
+    with Sandbox(sparse=True, conversations=1200, surveys=3, limit=RateLimit(requests=2000), latency_seconds=0.02) as sandbox:
         wanted = sandbox.organisation.ids()[100:]
         sandbox.add_fault(Fault(table="conversations", page=late, descending=True, status=500, attempt=1))
         insert = Organisation.insert

@@ -58,7 +58,7 @@ class Reader:
 
 
 def open_sandbox(clock: VirtualClock, **settings: Any) -> Sandbox:
-    return Sandbox(clock=lambda: clock.now().timestamp(), surveys=3, **settings)
+    return Sandbox(clock=lambda: clock.now().timestamp(), surveys=3, sparse=True, **settings)
 
 
 def take(pages: Sequence[Page]) -> list[str]:

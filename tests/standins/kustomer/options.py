@@ -93,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--burst", type=int, default=0, metavar="N", help="N conversations are created in one millisecond"
     )
+    parser.add_argument("--sparse", action="store_true", help="every conversation has hardly any attributes")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="0: any free port")
     parser.add_argument("--latency-seconds", type=float, default=0.0, metavar="S", help="delay of each response")
     parser.add_argument(

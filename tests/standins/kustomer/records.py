@@ -7,6 +7,7 @@ after the end of the two years (`calendar`) has not happened yet, so the latest 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from math import exp
 from random import Random
@@ -28,6 +29,7 @@ Record: TypeAlias = dict[str, Any]
 
 _DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
 _KINDS = 192
+_KEPT = 400  # this many conversations are rendered once; most organisations have no more
 _SPREAD = [exp(1.1 * NormalDist().inv_cdf((step + 0.5) / 64)) for step in range(64)]  # factors around a median of 1
 _LONGEST_SHIFT_MS, _WORKING_SHARE = 10 * _HOUR_MS, 10 / 24
 _SURVEY_MS = _HOUR_MS // 2
@@ -61,12 +63,21 @@ class Conversations:
         surveys: The survey definitions to which ratings refer.
         unknown_every: Every nth conversation has an undocumented attribute. 0: none.
         burst: This many conversations, in the middle, are created in the same millisecond.
+        sparse: Every conversation has hardly any attributes.
     """
 
     def __init__(
-        self, *, count: int, seed: int, surveys: Sequence[Record], unknown_every: int = 0, burst: int = 0
+        self,
+        *,
+        count: int,
+        seed: int,
+        surveys: Sequence[Record],
+        unknown_every: int = 0,
+        burst: int = 0,
+        sparse: bool = False,
     ) -> None:
-        self._kinds, self._templates = _build_kinds(seed, orjson.dumps(surveys)), dict[tuple[int, Phase], Template]()
+        self._kinds = _build_kinds(seed, orjson.dumps(surveys), sparse=sparse)
+        self._templates, self._rendered = dict[tuple[int, Phase], Template](), dict[int, bytes]()
         self._salt = Random(seed).randrange(16**6)
         self._count, self._customers = max(1, count), max(1, count * 3 // 5)
         self._unknown_every = unknown_every
@@ -96,7 +107,11 @@ class Conversations:
 
     def render(self, number: int) -> bytes:
         """Build the JSON of one conversation."""
-        return self.render_new(number, self.created_ms(number))
+        if number >= _KEPT:
+            return self.render_new(number, self.created_ms(number))
+        if number not in self._rendered:
+            self._rendered[number] = self.render_new(number, self.created_ms(number))
+        return self._rendered[number]
 
     def render_new(self, number: int, created_ms: int) -> bytes:
         """Build the JSON of one that is created at another time."""
@@ -163,11 +178,12 @@ class Conversations:
 
 
 @lru_cache(16)
-def _build_kinds(seed: int, surveys: bytes) -> list[Kind]:
+def _build_kinds(seed: int, surveys: bytes, *, sparse: bool) -> list[Kind]:
     rng, definitions = Random(f"kinds {seed}"), orjson.loads(surveys)
     shares = [(number + 0.5) / _KINDS for number in range(_KINDS)]
     rng.shuffle(shares)
-    return [draw_kind(rng, definitions, share=share) for share in shares]
+    kinds = [draw_kind(rng, definitions, share=share) for share in shares]
+    return [replace(kind, is_sparse=True, is_wordy=False) for kind in kinds] if sparse else kinds
 
 
 def _to_phase(created: int, replied: int, done: int, again: int, settled: int) -> tuple[Phase, int]:

@@ -52,6 +52,7 @@ class Sandbox:
         unknown_every: Every nth conversation has an undocumented attribute. 0: none.
         hide_every: Every nth conversation is hidden from the key, which makes pages shorter. 0: none.
         burst: This many conversations, in the middle, are created in the same millisecond.
+        sparse: Every conversation has hardly any attributes, which makes pages a third as large.
         limit: The rate limit of everything but search. None: no limit and no headers.
         search_limit: The rate limit of search. None: no limit and no headers.
         paging: How paging works.
@@ -76,6 +77,7 @@ class Sandbox:
     unknown_every: int = 0
     hide_every: int = 0
     burst: int = 0
+    sparse: bool = False
     limit: RateLimit | None = None
     search_limit: RateLimit | None = None
     paging: Paging = field(default_factory=Paging)
@@ -95,6 +97,7 @@ class Sandbox:
             unknown_every=self.unknown_every,
             hide_every=self.hide_every,
             burst=self.burst,
+            sparse=self.sparse,
             clock=self.clock,
         )
         self.limits = Limits(self.limit, self.clock) if self.limit else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tests.standins.kustomer.calendar import to_iso
@@ -25,6 +26,7 @@ class Organisation:
         unknown_every: Every nth conversation has an undocumented attribute. 0: none.
         hide_every: Every nth conversation is hidden from the key. 0: none.
         burst: This many conversations are created in the same millisecond.
+        sparse: Every conversation has hardly any attributes.
         clock: Epoch seconds, for later changes.
 
     Attributes:
@@ -42,12 +44,10 @@ class Organisation:
         unknown_every: int = 0,
         hide_every: int = 0,
         burst: int = 0,
+        sparse: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        definitions = build_surveys(surveys, seed)
-        made = Conversations(
-            count=conversations, seed=seed, surveys=definitions, unknown_every=unknown_every, burst=burst
-        )
+        made, definitions = _make(conversations, surveys, seed, unknown_every, burst, sparse=sparse)
         self._synthetic, self._clock, self._next = made, clock, conversations
         self._newest_ms = made.created_ms(conversations - 1) if conversations else 0
         self.conversations = Rows(range(conversations), made)
@@ -108,3 +108,15 @@ class Organisation:
         """Repeat a record in the next position, which may be on the next page."""
         rows = self.rows(table)
         rows.insert(index + 1, copy.deepcopy(rows[index]))
+
+
+@lru_cache(16)
+def _make(
+    count: int, surveys: int, seed: int, unknown_every: int, burst: int, *, sparse: bool
+) -> tuple[Conversations, tuple[bytes, ...]]:
+    """Build the first conversations, and the first surveys as JSON. Organisations of equal numbers share them."""
+    definitions = build_surveys(surveys, seed)
+    made = Conversations(
+        count=count, seed=seed, surveys=definitions, unknown_every=unknown_every, burst=burst, sparse=sparse
+    )
+    return made, tuple(json.dumps(survey, separators=(",", ":")).encode() for survey in definitions)
