@@ -91,7 +91,7 @@ def test_every_line_carries_its_labels_trace_and_execution(installation: Install
 
 
 def test_a_long_run_goes_on_over_the_topic() -> None:
-    options = {"conversations": 1500, "latency_seconds": 0.2}
+    options = {"conversations": 500, "latency_seconds": 0.2}
     with Installation(sandbox=options, settings={"SOFT_DEADLINE_SECONDS": "1"}) as installation:
         statuses = installation.run()
 

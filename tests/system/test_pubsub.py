@@ -90,7 +90,7 @@ def finished(installation: Installation) -> list[Any]:
 
 def test_a_published_message_becomes_rows_over_several_hops(emulator: Emulator, topic: Topic) -> None:
     settings = {"PUBSUB_EMULATOR_HOST": emulator.address, "SOFT_DEADLINE_SECONDS": "1"}
-    options = {"conversations": 1500, "latency_seconds": 0.2}
+    options = {"conversations": 500, "latency_seconds": 0.2}
     with Installation(firestore="emulator", sandbox=options, settings=settings) as installation:
         topic.open(installation.function.port)
 
