@@ -1,4 +1,4 @@
-"""The cloud adapters, on servers of our own: the same clients and settings as in the function, but for the timeouts."""
+"""The cloud adapters on stand-ins. Clients and settings are those of the function, except for timeouts."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ DATASET = "kustomer"
 STAGING = "kustomer_staging"
 LOCATION = "EU"
 
-# Both repeat without noticeable pauses. The first is for what is to succeed, the second for what never will.
+# Both retry without noticeable pauses. RETRY is for calls that will succeed, BRIEF_RETRY for those that never will.
 RETRY = SHORT_RETRY.with_delay(initial=0.001, maximum=0.005)
-NO_PATIENCE = RETRY.with_timeout(0.02)
+BRIEF_RETRY = RETRY.with_timeout(0.02)
 
 
 def build_timeouts(retry: Retry = RETRY) -> Timeouts:
-    """Wait for BigQuery like `retry` does, but repeat what its own client repeats; and no upload, after a second."""
+    """Build timeouts with the waits of `retry`, for what BigQuery's client retries. An upload stops after a second."""
     delays = bigquery.DEFAULT_RETRY.with_delay(initial=0.001, maximum=0.005)
     return Timeouts(retry=delays.with_timeout(retry.timeout), upload_retries=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudClients:
-    """A cloud, and Google's clients that talk to it. `clock` is that of every adapter."""
+    """A cloud of stand-ins, and Google's clients for it. All adapters use `clock`."""
 
     cloud: Cloud
     clock: VirtualClock
@@ -52,9 +52,9 @@ class CloudClients:
 
 @contextlib.contextmanager
 def open_cloud(*, emulator: bool = False) -> Iterator[CloudClients]:
-    """Start a cloud with both datasets, and connect to it as the function does: by the environment.
+    """Start a cloud with both datasets, and connect to it through environment variables, as the function does.
 
-    With Google's Firestore emulator, which lives as long as the process, each cloud is a project of its own.
+    Google's Firestore emulator runs until the process ends. With it, each cloud is a separate project.
     """
     with contextlib.ExitStack() as closing:
         emulated = Cloud(f"project-{uuid.uuid4().hex[:8]}", firestore="emulator") if emulator else None
@@ -110,7 +110,7 @@ def build_secret_store(clients: CloudClients, *, retry: Retry = RETRY) -> Secret
 
 
 def edit_document(clients: CloudClients, name: str, document: Mapping[str, Any]) -> None:
-    """Write a configuration document whole, as a person does in the console."""
+    """Replace a configuration document, as a person does in the console."""
     clients.firestore.document(f"integrations/{name}").set(dict(document))
 
 

@@ -1,4 +1,4 @@
-"""Both adapters of every port, by name. The suites ask for one at a time and know nothing of what is behind it."""
+"""Fixtures for the cloud adapters. Each suite tests one adapter at a time, through its port."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clients() -> Iterator[CloudClients]:
-    """Start a cloud on this machine and connect to it."""
+    """Start a cloud of stand-ins and connect to it."""
     with cloud_adapters.open_cloud() as clients:
         yield clients
 
 
 @pytest.fixture
 def emulated_clients() -> Iterator[CloudClients]:
-    """Do the same with Google's own Firestore emulator in it."""
+    """Do the same with Google's own Firestore emulator."""
     with cloud_adapters.open_cloud(emulator=True) as clients:
         yield clients

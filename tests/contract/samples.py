@@ -1,4 +1,4 @@
-"""Columns and chunks for tests to build schemas and loads from."""
+"""Columns and chunks for tests."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def build_field(name: str, kind: str, *fields: Field, mode: str = "NULLABLE") ->
 
 
 def build_chunk(name: str, rows: Sequence[dict[str, Any]]) -> Chunk:
-    """Pack rows as the pipeline does."""
+    """Build a chunk of rows as the pipeline does."""
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return Chunk(name=name, data=gzip.compress(lines.encode()), rows=len(rows))

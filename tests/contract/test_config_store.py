@@ -1,4 +1,4 @@
-"""What every `ConfigStore` promises: documents as people wrote them, and one careful write."""
+"""The contract of `ConfigStore`: it reads documents as people wrote them, and only writes what it owns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACME = IntegrationName("acme")
 
 
 class Console(Protocol):
-    """A store, and the person who edits its documents."""
+    """A store, and a way to edit its documents as a person does."""
 
     @property
     def store(self) -> ConfigStore: ...
@@ -89,7 +89,7 @@ def test_a_document_is_read_as_it_was_written(console: Console) -> None:
     assert console.store.fetch(ACME) == document
 
 
-def test_an_edit_is_seen_at_the_next_reading(console: Console) -> None:
+def test_the_next_read_sees_an_edit(console: Console) -> None:
     console.edit("acme", {"org": "acme"})
     console.store.fetch(ACME)
     console.edit("acme", {"org": "other", "status": "PAUSED"})
@@ -97,7 +97,7 @@ def test_an_edit_is_seen_at_the_next_reading(console: Console) -> None:
     assert console.store.fetch(ACME) == {"org": "other", "status": "PAUSED"}
 
 
-def test_an_unknown_name_is_told_with_those_that_are_known(console: Console) -> None:
+def test_an_error_about_an_unknown_name_lists_the_known_ones(console: Console) -> None:
     console.edit("acme_eu", {"org": "acme"})
 
     with pytest.raises(UnknownIntegration, match=r"'acme'; known: acme_eu"):
@@ -118,7 +118,7 @@ def test_an_unchanged_pending_document_becomes_active(console: Console, status: 
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "PAUSED", "DELETED"])
-def test_what_is_not_pending_stays(console: Console, status: str) -> None:
+def test_a_status_that_is_not_pending_stays(console: Console, status: str) -> None:
     console.edit("acme", {"org": "acme", "status": status})
     console.store.fetch(ACME)
 
@@ -127,7 +127,7 @@ def test_what_is_not_pending_stays(console: Console, status: str) -> None:
     assert console.store.fetch(ACME) == {"org": "acme", "status": status}
 
 
-def test_a_document_that_was_edited_since_it_was_read_is_not_touched(console: Console) -> None:
+def test_a_document_that_was_edited_since_it_was_read_is_not_activated(console: Console) -> None:
     console.edit("acme", {"org": "acme", "status": "PENDING"})
     console.store.fetch(ACME)
     edited = {"org": "acme", "status": "PENDING", "rate_share": 0.5}
@@ -138,7 +138,7 @@ def test_a_document_that_was_edited_since_it_was_read_is_not_touched(console: Co
     assert console.store.fetch(ACME) == edited
 
 
-def test_a_person_has_the_last_word_on_what_was_active(console: Console) -> None:
+def test_a_status_that_a_person_sets_after_activation_stays(console: Console) -> None:
     console.edit("acme", {"org": "acme", "status": "PENDING"})
     console.store.fetch(ACME)
     console.store.activate(ACME)
@@ -147,7 +147,7 @@ def test_a_person_has_the_last_word_on_what_was_active(console: Console) -> None
     assert console.store.fetch(ACME)["status"] == "PAUSED"
 
 
-def test_recording_the_last_run_changes_nothing_that_people_wrote(console: Console) -> None:
+def test_recording_the_last_run_keeps_everything_that_people_wrote(console: Console) -> None:
     document = {"org": "acme", "status": "ACTIVE", "rate_share": 0.5}
     console.edit("acme", document)
 
@@ -158,7 +158,7 @@ def test_recording_the_last_run_changes_nothing_that_people_wrote(console: Conso
     assert parse_integration("acme", found, now=NOW) == parse_integration("acme", document, now=NOW)
 
 
-def test_recording_the_last_run_makes_no_document(console: Console) -> None:
+def test_recording_the_last_run_creates_no_document(console: Console) -> None:
     console.edit("other", {"org": "acme", "status": "ACTIVE"})
 
     console.store.record_last_run(ACME, {"colour": "green"})
@@ -179,7 +179,7 @@ def test_on_a_laptop_a_document_without_a_status_is_pending_and_becomes_active(t
     assert (before["status"], after["status"]) == ("PENDING", "ACTIVE")
 
 
-def test_in_firestore_a_document_without_a_status_stays_without(clients: CloudClients) -> None:
+def test_in_firestore_a_document_without_a_status_gets_none(clients: CloudClients) -> None:
     console = FirestoreConsole(clients)
     console.edit("acme", {"org": "acme"})
     console.store.fetch(ACME)

@@ -1,4 +1,4 @@
-"""Every query of docs/queries.md, in both dialects, on the sandbox's data: the answers are those of the page."""
+"""Every query of docs/queries.md, in both dialects, on the sandbox's data. The answers are those on the page."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ QUESTIONS = read_questions()
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A support desk of 1,500 conversations in both warehouses.
+    """The sandbox's support desk with 1,500 conversations, in both warehouses.
 
     Attributes:
-        sizes: Bytes that BigQuery counts for a path, of an average row.
+        sizes: The bytes that BigQuery counts for a path of an average row.
     """
 
     duckdb: DuckDbWarehouse
@@ -74,7 +74,7 @@ def desk() -> Iterator[Desk]:
 
 
 def transform(organisation: Organisation, table: Table, sizes: Counter[str]) -> tuple[set[str], list[bytes]]:
-    """Turn the sandbox's records into rows, and count their bytes as BigQuery does."""
+    """Convert the sandbox's records to rows, and count their bytes as BigQuery does."""
     to_row = compile_transform(choose(load_schema(table), True), table=table)
     names: set[str] = set()
     lines = []
@@ -112,7 +112,7 @@ def publish(warehouse: Warehouse, table: Table, lines: Sequence[bytes], *, custo
 
 
 def count_bytes(question: Question, sizes: dict[str, float]) -> int:
-    """Count what a query reads of an average conversation."""
+    """Count the bytes that a query reads of an average conversation."""
     named = {column.name for column in sqlglot.parse_one(question.googlesql, read="bigquery").find_all(exp.Column)}
     columns = COLUMNS[Table.CONVERSATIONS]
     paths = {path for name in named & set(columns) for path in paths_of(columns[name][0])}
@@ -125,7 +125,7 @@ def test_there_are_enough_questions() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.title)
-def test_a_query_gives_the_answer_that_is_shown_in_both_dialects(desk: Desk, question: Question) -> None:
+def test_a_query_has_the_answer_on_the_page_in_both_dialects(desk: Desk, question: Question) -> None:
     answer, size = to_text(*desk.ask_duckdb(question.duckdb)), count_bytes(question, desk.sizes)
     if os.environ.get("GOLDEN"):
         rewrite(question.title, answer=answer, read_bytes=size)

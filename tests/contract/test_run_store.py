@@ -1,4 +1,4 @@
-"""What every `RunStore` promises: whoever wrote last is known, and nobody else writes."""
+"""The contract of `RunStore`: a write succeeds only with the version of the last write."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def build_state(integration: IntegrationName = ACME, run_id: RunId = RUN) -> Run
 
 
 def build_full_state() -> RunState:
-    """Build a state in which every field says something."""
+    """Build a state in which every field has a value."""
     job = Job(
         job_id=f"{RUN}-conversations",
         run_id=RUN,
@@ -140,7 +140,7 @@ def test_an_old_version_is_refused_and_changes_nothing(store: RunStore) -> None:
     assert store.fetch(ACME) == second
 
 
-def test_a_write_of_the_same_values_is_a_new_version_too(store: RunStore) -> None:
+def test_a_write_of_the_same_values_is_also_a_new_version(store: RunStore) -> None:
     first = store.save(build_state())
     store.save(first)
 
@@ -148,14 +148,14 @@ def test_a_write_of_the_same_values_is_a_new_version_too(store: RunStore) -> Non
         store.save(first)
 
 
-def test_a_first_write_is_refused_where_there_is_a_state(store: RunStore) -> None:
+def test_a_first_write_is_refused_if_there_is_a_state(store: RunStore) -> None:
     store.save(build_state())
 
     with pytest.raises(TakenOver):
         store.save(build_state(run_id=RunId("another")))
 
 
-def test_of_many_writers_one_wins(store: RunStore) -> None:
+def test_only_one_of_many_writers_succeeds(store: RunStore) -> None:
     base = store.save(build_state())
 
     def write(hop: int) -> int | None:
@@ -182,7 +182,7 @@ def test_integrations_do_not_share_a_state(store: RunStore) -> None:
     assert store.fetch(ACME) == build_state()
 
 
-def test_recording_a_run_twice_does_not_touch_its_state(store: RunStore) -> None:
+def test_recording_a_run_twice_does_not_change_its_state(store: RunStore) -> None:
     saved = store.save(build_full_state())
 
     store.record(saved)

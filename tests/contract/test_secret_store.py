@@ -1,4 +1,4 @@
-"""What every `SecretStore` promises: a key that fits into a header, or what to do."""
+"""The contract of `SecretStore`: it returns a key that fits into a header, or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 ACME = IntegrationName("acme")
 
 
-class Safe(Protocol):
-    """A store, and the person who puts keys into it."""
+class Keys(Protocol):
+    """A store, and a way to add keys to it as a person does."""
 
     @property
     def store(self) -> SecretStore: ...
@@ -27,7 +27,7 @@ class Safe(Protocol):
     def put(self, value: str) -> None: ...
 
 
-class EnvironmentSafe:
+class EnvironmentKeys:
     def __init__(self) -> None:
         self._environment: dict[str, str] = {}
         self.store = EnvironmentSecretStore(self._environment)
@@ -36,7 +36,7 @@ class EnvironmentSafe:
         self._environment["KUSTOMER_API_KEY"] = value
 
 
-class SecretManagerSafe:
+class SecretManagerKeys:
     def __init__(self, clients: CloudClients) -> None:
         self._clients = clients
         self.store = build_secret_store(clients)
@@ -46,29 +46,29 @@ class SecretManagerSafe:
 
 
 @pytest.fixture(params=["environment", "secret_manager"])
-def safe(request: pytest.FixtureRequest) -> Safe:
+def keys(request: pytest.FixtureRequest) -> Keys:
     if request.param == "secret_manager":
-        return SecretManagerSafe(request.getfixturevalue("clients"))
-    return EnvironmentSafe()
+        return SecretManagerKeys(request.getfixturevalue("clients"))
+    return EnvironmentKeys()
 
 
 @pytest.mark.parametrize("value", ["eyJ.a-key_1", " eyJ.a-key_1\n", "\teyJ.a-key_1\r\n"])
-def test_a_key_is_stripped_of_white_space(safe: Safe, value: str) -> None:
-    safe.put(value)
+def test_a_key_is_stripped_of_white_space(keys: Keys, value: str) -> None:
+    keys.put(value)
 
-    assert safe.store.fetch_api_key(ACME) == ApiKey("eyJ.a-key_1")
+    assert keys.store.fetch_api_key(ACME) == ApiKey("eyJ.a-key_1")
 
 
-def test_a_missing_key_is_told_with_the_command_that_adds_it(safe: Safe) -> None:
+def test_an_error_about_a_missing_key_has_the_command_that_adds_it(keys: Keys) -> None:
     with pytest.raises(SecretUnavailable, match=r"KUSTOMER_API_KEY|versions add acme-kustomer-api-key"):
-        safe.store.fetch_api_key(ACME)
+        keys.store.fetch_api_key(ACME)
 
 
 @pytest.mark.parametrize("value", ["", " \n", "two words", "line\nbreak", "schlüssel"])
-def test_what_cannot_be_a_key_is_refused_without_being_quoted(safe: Safe, value: str) -> None:
-    safe.put(value)
+def test_a_value_that_cannot_be_a_key_is_refused_and_not_quoted(keys: Keys, value: str) -> None:
+    keys.put(value)
 
     with pytest.raises(SecretUnavailable, match=r"KUSTOMER_API_KEY|versions add acme-kustomer-api-key") as caught:
-        safe.store.fetch_api_key(ACME)
+        keys.store.fetch_api_key(ACME)
 
     assert not value.strip() or value not in str(caught.value)

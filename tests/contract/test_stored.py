@@ -1,4 +1,4 @@
-"""What any released version has stored is read by this one: nothing stops at an upgrade. See `tests/stored`."""
+"""This version reads what every released version has stored (`tests/stored`)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def to_moment(item: dict[str, Any]) -> datetime:
 
 
 def check_jobs(jobs: list[Job]) -> None:
-    """The jobs are those that `python -m tests.stored` wrote."""
+    """Check that the jobs are those that `python -m tests.stored` wrote."""
     assert [(job.table, job.status, job.error_code) for job in jobs] == [
         (Table.CONVERSATIONS, JobStatus.FAILED, "truncated"),
         (Table.SATISFACTION, JobStatus.SUCCEEDED, None),
@@ -60,7 +60,7 @@ def test_a_state_is_read(version: str) -> None:
     assert restore_integration(ACME, state.document, now=state.started_at).org == "acme"
 
 
-def test_a_state_in_firestore_is_gone_on_with(clients: CloudClients, version: str) -> None:
+def test_a_run_continues_from_a_state_in_firestore(clients: CloudClients, version: str) -> None:
     clients.firestore.document("integrations/acme/state/run").set(read(version, "state_finished"))
     store = build_run_store(clients)
 
@@ -72,7 +72,7 @@ def test_a_state_in_firestore_is_gone_on_with(clients: CloudClients, version: st
     check_jobs(list(reversed(state.jobs)))
 
 
-def test_every_cursor_says_where_to_go_on(version: str) -> None:
+def test_reading_continues_from_every_cursor(version: str) -> None:
     pages = {table: Progress.from_cursor(Cursor(text)).page for table, text in read(version, "cursors").items()}
 
     assert pages == {"conversations": 401, "satisfaction": 2}
@@ -84,7 +84,7 @@ def test_the_document_that_terraform_seeded_is_valid(version: str) -> None:
     assert (integration.org, set(integration.tables)) == ("acme", {Table.SATISFACTION, Table.CONVERSATIONS})
 
 
-def test_jobs_of_a_laptop_are_read_and_more_are_added(tmp_path: Path, version: str) -> None:
+def test_jobs_of_a_laptop_are_read_and_appended_to(tmp_path: Path, version: str) -> None:
     stored, file = read(version, "jobs_duckdb"), tmp_path / "laptop.duckdb"
     with closing(DuckDbWarehouse.open(file)) as old:
         for name in stored["rows"]:
@@ -102,7 +102,7 @@ def test_jobs_of_a_laptop_are_read_and_more_are_added(tmp_path: Path, version: s
         check_appending(warehouse)
 
 
-def test_jobs_in_bigquery_are_read_and_more_are_added(clients: CloudClients, version: str) -> None:
+def test_jobs_in_bigquery_are_read_and_appended_to(clients: CloudClients, version: str) -> None:
     stored, name = read(version, "jobs_bigquery"), f"{clients.cloud.project}.{DATASET}._jobs"
     schema = [bigquery.SchemaField.from_api_repr(field) for field in stored["schema"]]
     lines = [json.loads(json.dumps(row, default=datetime.isoformat)) for row in stored["rows"]]
@@ -117,7 +117,7 @@ def test_jobs_in_bigquery_are_read_and_more_are_added(clients: CloudClients, ver
 
 
 def check_appending(warehouse: Any) -> None:
-    """The old jobs are read; a job of today joins them, with all that it says."""
+    """Check that old jobs are read, and that a new job can be appended with all its fields."""
     check_jobs(list(warehouse.fetch_jobs(ACME, limit=9)))
     first = warehouse.fetch_jobs(ACME, limit=1)[0]
     later = replace(
@@ -127,7 +127,7 @@ def check_appending(warehouse: Any) -> None:
     assert list(warehouse.fetch_jobs(ACME, limit=1)) == [later]
 
 
-def test_a_state_that_nobody_can_read_is_set_aside_and_kept(clients: CloudClients, version: str) -> None:
+def test_an_unreadable_state_is_set_aside_and_kept(clients: CloudClients, version: str) -> None:
     stored = {**read(version, "state_running"), "tables": "of another shape"}
     clients.firestore.document("integrations/acme/state/run").set(stored)
     store = build_run_store(clients)

@@ -1,4 +1,4 @@
-"""What every warehouse promises of flat views: they show the live table flat, described, and fail alone."""
+"""The contract of flat views: they show the live table flat, with descriptions, and a failure affects nothing else."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_durations_are_null_until_their_unit_is_known(bench: SqlBench) -> None:
     assert row["first_response_business_seconds"] is None
 
 
-def test_custom_attributes_are_columns_by_the_type_in_their_names(bench: SqlBench) -> None:
+def test_custom_attributes_are_columns_of_the_type_in_their_names(bench: SqlBench) -> None:
     publish(bench, RICH, SPARSE)
     names = ["orderNumberStr", "refundNum", "brokenNum", "vipBool", "shippedAt", "labels"]
 
@@ -153,7 +153,9 @@ def test_a_view_is_described_column_by_column(bench: SqlBench) -> None:
 
 
 @pytest.mark.parametrize("name", ["kustomer.duckdb", "Kustomer.db"])
-def test_in_a_file_of_the_schemas_name_a_view_works_and_goes_with_the_file(tmp_path: Path, name: str) -> None:
+def test_a_view_works_in_a_file_with_the_name_of_the_schema_and_after_the_file_is_moved(
+    tmp_path: Path, name: str
+) -> None:
     with closing(DuckDbWarehouse.open(tmp_path / name)) as warehouse:
         publish(SqlBench(warehouse, DuckDbTables(warehouse)), RICH)
         warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
@@ -164,7 +166,7 @@ def test_in_a_file_of_the_schemas_name_a_view_works_and_goes_with_the_file(tmp_p
     assert rows == [("c1",)]
 
 
-def test_a_view_follows_the_selection_and_takes_the_place_of_an_earlier_one(bench: SqlBench) -> None:
+def test_a_view_follows_the_selection_and_replaces_an_earlier_one(bench: SqlBench) -> None:
     publish(bench, RICH)
     bench.warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
     narrow = select(SCHEMA, {"attributes": {"status": True, "firstResponse": False}, "relationships": False})
@@ -177,7 +179,7 @@ def test_a_view_follows_the_selection_and_takes_the_place_of_an_earlier_one(benc
     assert not {"customer_id", "first_response_seconds"} & set(row)
 
 
-def test_where_a_table_has_the_views_name_it_is_refused(bench: SqlBench) -> None:
+def test_a_view_is_refused_if_a_table_has_its_name(bench: SqlBench) -> None:
     publish(bench, RICH)
     bench.tables.create_table("acme_conversations_flat")
 
@@ -185,7 +187,7 @@ def test_where_a_table_has_the_views_name_it_is_refused(bench: SqlBench) -> None
         bench.warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
 
 
-def test_a_view_can_be_dropped_however_often(bench: SqlBench) -> None:
+def test_dropping_a_view_can_be_repeated(bench: SqlBench) -> None:
     publish(bench, RICH)
     bench.warehouse.put_view(build_view(Table.CONVERSATIONS, PATHS), ACME, SCHEMA)
 

@@ -1,4 +1,4 @@
-"""What every `Warehouse` promises: all or nothing, once, and every value as it was."""
+"""The contract of `Warehouse`: it publishes all rows or none, exactly once, and keeps every value."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_assembling_again_replaces_what_was_assembled(bench: Bench) -> None:
     assert assembled == Assembled(name=name_staging("all"), rows=1, distinct_ids=1)
 
 
-def test_no_chunks_make_an_empty_table_that_can_be_published(bench: Bench) -> None:
+def test_an_empty_table_is_assembled_from_no_chunks_and_can_be_published(bench: Bench) -> None:
     assembled = bench.warehouse.assemble(name_staging("all"), [], SCHEMA)
     bench.warehouse.publish(assembled, build_job(), SCHEMA)
 
@@ -174,7 +174,7 @@ def test_no_chunks_make_an_empty_table_that_can_be_published(bench: Bench) -> No
     assert list(bench.tables.describe(LIVE)[1]) == ["id", "attributes", "_rescued"]
 
 
-def test_of_repeated_ids_the_latest_update_stays(bench: Bench) -> None:
+def test_of_rows_with_the_same_id_the_latest_update_stays(bench: Bench) -> None:
     assembled = assemble(
         bench,
         [
@@ -193,7 +193,7 @@ def test_of_repeated_ids_the_latest_update_stays(bench: Bench) -> None:
     assert names == ["new", "only"]
 
 
-def test_the_latest_update_is_found_in_a_plain_record_too(bench: Bench) -> None:
+def test_the_latest_update_is_also_found_in_a_plain_record(bench: Bench) -> None:
     attributes = build_field("attributes", "RECORD", build_field("updatedAt", "TIMESTAMP"))
     schema = (build_field("id", "STRING"), attributes)
     days = ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z")
@@ -207,7 +207,7 @@ def test_the_latest_update_is_found_in_a_plain_record_too(bench: Bench) -> None:
     ]
 
 
-def test_without_updated_at_any_one_of_repeated_rows_stays(bench: Bench) -> None:
+def test_without_updated_at_any_one_of_the_rows_stays(bench: Bench) -> None:
     rows = [{"id": "a", "type": "first"}, {"id": "a", "type": "second"}, {"id": "b", "type": "third"}]
     assembled = assemble(bench, rows, NARROW)
 
@@ -219,11 +219,11 @@ def test_without_updated_at_any_one_of_repeated_rows_stays(bench: Bench) -> None
 # --- publishing
 
 
-def test_nothing_published_is_none_not_zero(bench: Bench) -> None:
+def test_the_count_of_a_table_that_was_never_published_is_none(bench: Bench) -> None:
     assert bench.warehouse.count_published(ACME, Table.CONVERSATIONS) is None
 
 
-def test_every_value_comes_out_as_it_went_in(bench: Bench) -> None:
+def test_every_value_is_read_as_it_was_loaded(bench: Bench) -> None:
     rows: list[dict[str, Any]] = [
         {
             "id": "a",
@@ -267,7 +267,7 @@ def test_publishing_replaces_all_rows(bench: Bench) -> None:
     assert bench.warehouse.count_published(ACME, Table.CONVERSATIONS) == 3
 
 
-def test_publishing_replaces_the_columns_too(bench: Bench) -> None:
+def test_publishing_also_replaces_the_columns(bench: Bench) -> None:
     bench.warehouse.publish(assemble(bench, to_rows("a"), run="r1"), build_job(1), SCHEMA)
 
     bench.warehouse.publish(assemble(bench, [{"id": "a", "type": "t"}], NARROW, run="r2"), build_job(2), NARROW)
@@ -276,7 +276,7 @@ def test_publishing_replaces_the_columns_too(bench: Bench) -> None:
     assert bench.tables.read(LIVE, NARROW) == [{"id": "a", "type": "t"}]
 
 
-def test_publishing_twice_is_publishing_once(bench: Bench) -> None:
+def test_publishing_twice_has_the_effect_of_once(bench: Bench) -> None:
     assembled = assemble(bench, to_rows("a", "b"))
 
     bench.warehouse.publish(assembled, build_job(), SCHEMA)
@@ -285,7 +285,7 @@ def test_publishing_twice_is_publishing_once(bench: Bench) -> None:
     assert bench.warehouse.count_published(ACME, Table.CONVERSATIONS) == 2
 
 
-def test_tables_are_told_apart_by_integration_and_name(bench: Bench) -> None:
+def test_each_integration_and_table_has_its_own_live_table(bench: Bench) -> None:
     bench.warehouse.publish(assemble(bench, to_rows("a", "b")), build_job(), SCHEMA)
 
     assert bench.warehouse.count_published(ACME, Table.SATISFACTION) is None
@@ -300,7 +300,7 @@ def test_a_published_table_and_its_columns_are_described(bench: Bench) -> None:
     assert columns == {field.name: field.description for field in SCHEMA}
 
 
-def test_a_view_in_the_tables_place_is_refused_and_stays(bench: Bench) -> None:
+def test_publishing_is_refused_if_a_view_has_the_name_and_the_view_stays(bench: Bench) -> None:
     assembled = assemble(bench, to_rows("a"))
     bench.tables.create_view(LIVE)
 
@@ -310,7 +310,7 @@ def test_a_view_in_the_tables_place_is_refused_and_stays(bench: Bench) -> None:
         bench.warehouse.count_published(ACME, Table.CONVERSATIONS)
 
 
-def test_what_was_dropped_is_not_published(bench: Bench) -> None:
+def test_a_dropped_staging_table_cannot_be_published(bench: Bench) -> None:
     bench.warehouse.publish(assemble(bench, to_rows("a"), run="r1"), build_job(1), SCHEMA)
     assembled = assemble(bench, to_rows("a", "b"), run="r2")
     bench.warehouse.drop([assembled.name])
@@ -331,7 +331,7 @@ def test_all_columns_of_a_table_can_be_published(bench: Bench, table: Table) -> 
     assert list(bench.tables.describe(f"acme_{table}")[1]) == [field.name for field in schema]
 
 
-def test_a_run_whose_columns_changed_in_the_middle_publishes_what_it_has_read_since(bench: Bench) -> None:
+def test_a_run_whose_columns_changed_publishes_again(bench: Bench) -> None:
     bench.warehouse.publish(assemble(bench, to_rows("a")), build_job(), SCHEMA)
     bench.warehouse.drop([name_staging("0"), name_staging("all")])
 
@@ -360,7 +360,7 @@ def sample(bench: Bench, assembled: Assembled, *, limit: int = 20, since: dateti
     return bench.warehouse.sample_vanished(assembled, ACME, Table.CONVERSATIONS, limit=limit, created_since=since)
 
 
-def test_what_the_published_table_has_and_the_staged_one_lacks_has_vanished(bench: Bench) -> None:
+def test_rows_that_are_published_but_not_staged_have_vanished(bench: Bench) -> None:
     bench.warehouse.publish(assemble(bench, to_rows("a", "b", "c"), run="r1"), build_job(1), SCHEMA)
 
     vanished = sample(bench, assemble(bench, to_rows("b", "d"), run="r2"))
@@ -368,7 +368,7 @@ def test_what_the_published_table_has_and_the_staged_one_lacks_has_vanished(benc
     assert (vanished.count, sorted(vanished.ids)) == (2, ["a", "c"])
 
 
-def test_nothing_has_vanished_where_all_is_there_or_nothing_was_published(bench: Bench) -> None:
+def test_nothing_has_vanished_if_all_rows_are_staged_or_none_was_published(bench: Bench) -> None:
     first = sample(bench, assemble(bench, to_rows("a"), run="r1"))
     bench.warehouse.publish(assemble(bench, to_rows("a"), run="r1"), build_job(1), SCHEMA)
 
@@ -377,7 +377,7 @@ def test_nothing_has_vanished_where_all_is_there_or_nothing_was_published(bench:
     assert first == second == Vanished()
 
 
-def test_of_many_that_have_vanished_a_few_are_named(bench: Bench) -> None:
+def test_only_a_few_of_many_vanished_rows_are_named(bench: Bench) -> None:
     ids = [f"{number:03d}" for number in range(100)]
     bench.warehouse.publish(assemble(bench, to_rows(*ids), run="r1"), build_job(1), SCHEMA)
 
@@ -388,7 +388,7 @@ def test_of_many_that_have_vanished_a_few_are_named(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("schema", [YOUNG, YOUNG_IN_ARRAYS], ids=["plain", "array"])
-def test_what_is_older_than_the_history_has_not_vanished(bench: Bench, schema: tuple[Field, ...]) -> None:
+def test_rows_older_than_the_history_have_not_vanished(bench: Bench, schema: tuple[Field, ...]) -> None:
     created = {"old": "2025-12-31T23:59:59Z", "young": "2026-01-01T00:00:00Z", "unknown": None}
     rows: list[dict[str, Any]] = [{"id": id_, "attributes": {"createdAt": moment}} for id_, moment in created.items()]
     if schema is YOUNG_IN_ARRAYS:
@@ -401,7 +401,7 @@ def test_what_is_older_than_the_history_has_not_vanished(bench: Bench, schema: t
 
 
 @pytest.mark.parametrize("schema", [YOUNG, YOUNG_IN_ARRAYS], ids=["plain", "array"])
-def test_rows_are_counted_that_say_they_are_older(bench: Bench, schema: tuple[Field, ...]) -> None:
+def test_older_rows_are_counted(bench: Bench, schema: tuple[Field, ...]) -> None:
     created = {"old": "2025-12-31T23:59:59Z", "young": "2026-01-01T00:00:00Z", "unknown": None}
     rows: list[dict[str, Any]] = [{"id": id_, "attributes": {"createdAt": moment}} for id_, moment in created.items()]
     if schema is YOUNG_IN_ARRAYS:
@@ -413,7 +413,7 @@ def test_rows_are_counted_that_say_they_are_older(bench: Bench, schema: tuple[Fi
     assert older == 1
 
 
-def test_no_row_is_older_where_there_is_no_table_or_it_does_not_tell(bench: Bench) -> None:
+def test_no_row_is_older_without_a_table_or_without_times(bench: Bench) -> None:
     without = bench.warehouse.count_older(ACME, Table.CONVERSATIONS, created_before=NOON)
     bench.warehouse.publish(assemble(bench, [{"id": "a"}], NARROW, run="r1"), build_job(1), NARROW)
 
@@ -422,13 +422,13 @@ def test_no_row_is_older_where_there_is_no_table_or_it_does_not_tell(bench: Benc
     assert (without, blind) == (0, 0)
 
 
-def test_where_the_published_table_does_not_tell_its_age_nothing_has_vanished(bench: Bench) -> None:
+def test_nothing_has_vanished_if_the_published_table_has_no_times(bench: Bench) -> None:
     bench.warehouse.publish(assemble(bench, [{"id": "a"}], NARROW, run="r1"), build_job(1), NARROW)
 
     assert sample(bench, assemble(bench, [{"id": "b"}], NARROW, run="r2"), since=NOON) == Vanished()
 
 
-def test_what_was_dropped_cannot_be_compared(bench: Bench) -> None:
+def test_a_dropped_staging_table_cannot_be_compared(bench: Bench) -> None:
     bench.warehouse.publish(assemble(bench, to_rows("a"), run="r1"), build_job(1), SCHEMA)
     assembled = assemble(bench, to_rows("b"), run="r2")
     bench.warehouse.drop([name_staging("0", "r2"), assembled.name])
@@ -440,7 +440,7 @@ def test_what_was_dropped_cannot_be_compared(bench: Bench) -> None:
 # --- dropping
 
 
-def test_dropping_removes_what_is_named_however_often(bench: Bench) -> None:
+def test_dropping_removes_the_named_tables_and_can_be_repeated(bench: Bench) -> None:
     assembled = assemble(bench, to_rows("a", "a"))
     unique = bench.warehouse.deduplicate(name_staging("unique"), assembled, SCHEMA)
     load(bench, 7, to_rows("z"))
@@ -459,7 +459,7 @@ def test_there_are_no_jobs_at_first(bench: Bench) -> None:
     assert list(bench.warehouse.fetch_jobs(None, limit=10)) == []
 
 
-def test_a_job_comes_back_whole(bench: Bench) -> None:
+def test_a_job_is_read_with_all_its_fields(bench: Bench) -> None:
     job = build_job(
         status=JobStatus.FAILED,
         error_code="guard_refused",
@@ -484,7 +484,7 @@ def test_a_job_comes_back_whole(bench: Bench) -> None:
     assert list(bench.warehouse.fetch_jobs(ACME, limit=10)) == [job]
 
 
-def test_jobs_appended_twice_are_there_once(bench: Bench) -> None:
+def test_jobs_appended_twice_are_stored_once(bench: Bench) -> None:
     jobs = [build_job(1), build_job(1, job_id="other", table=Table.SATISFACTION)]
 
     bench.warehouse.append_jobs(jobs)
@@ -493,18 +493,18 @@ def test_jobs_appended_twice_are_there_once(bench: Bench) -> None:
     assert list(bench.warehouse.fetch_jobs(ACME, limit=10)) == jobs
 
 
-def test_the_newest_jobs_come_first_and_no_more_than_asked_for(bench: Bench) -> None:
+def test_the_newest_jobs_come_first_up_to_the_limit(bench: Bench) -> None:
     for number in (2, 1, 3):
         bench.warehouse.append_jobs([build_job(number)])
 
     assert list(bench.warehouse.fetch_jobs(ACME, limit=2)) == [build_job(3), build_job(2)]
 
 
-def test_jobs_are_of_one_integration_or_of_all(bench: Bench) -> None:
+def test_jobs_are_read_for_one_integration_or_for_all(bench: Bench) -> None:
     other = build_job(1, integration=IntegrationName("other"), started_at=NOON.replace(hour=13))
     for job in (build_job(1), other):
         bench.warehouse.append_jobs([job])
 
-    assert other.job_id == build_job(1).job_id  # begun in one second by messages with one ending
+    assert other.job_id == build_job(1).job_id  # started in the same second by messages whose ids have the same end
     assert list(bench.warehouse.fetch_jobs(ACME, limit=10)) == [build_job(1)]
     assert list(bench.warehouse.fetch_jobs(None, limit=10)) == [other, build_job(1)]

@@ -1,4 +1,4 @@
-"""Warehouses to test, each with a way to look at its tables that does not go through the port."""
+"""Warehouses to test. Each has a way to read its tables without the port."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Tables(Protocol):
-    """What an observer sees."""
+    """Reads a warehouse without the port."""
 
     def read(self, name: str, schema: Sequence[Field]) -> list[dict[str, Any]]:
         """Read the rows of a live table, sorted by id, as `to_plain` writes them."""
@@ -31,23 +31,23 @@ class Tables(Protocol):
         """Read the descriptions of a live table and of its columns."""
 
     def list_staging(self) -> list[str]:
-        """List what lies in staging, sorted."""
+        """List the tables in staging, sorted."""
 
     def create_view(self, name: str) -> None:
-        """Put a view where a live table belongs."""
+        """Create a view with the name of a live table."""
 
 
 class TablesAndViews(Tables, Protocol):
-    """What an observer sees who has SQL."""
+    """Reads a warehouse that has SQL, without the port."""
 
     def create_table(self, name: str) -> None:
-        """Put a table where a flat view belongs."""
+        """Create a table with the name of a flat view."""
 
     def list_live(self) -> list[str]:
-        """List tables and views that people query, sorted, `_jobs` and its like apart."""
+        """List the tables and views that people query, sorted, without `_jobs` and the like."""
 
     def query(self, name: str, *, order: str) -> list[dict[str, Any]]:
-        """Read a view or a table whole."""
+        """Read all rows of a view or a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class DuckDbTables:
 
 @dataclass(frozen=True, slots=True)
 class MemoryTables:
-    """Of the warehouse that has no SQL: it keeps flat views as they are described, and nobody can query them."""
+    """Reads the warehouse in memory. It has no SQL, so its flat views cannot be queried."""
 
     warehouse: MemoryWarehouse
 
@@ -158,7 +158,7 @@ class BigQueryTables:
 
 
 def to_plain(schema: Sequence[Field], row: dict[str, Any]) -> dict[str, Any]:
-    """Write a row as both warehouses mean it: times are datetimes, and what has no value is left out."""
+    """Convert a row to a form that both warehouses share: times are datetimes, columns without a value are left out."""
     plain = {field.name: _to_plain(field, row.get(field.name)) for field in schema}
     return {name: value for name, value in plain.items() if value not in (None, [])}
 

@@ -1,6 +1,6 @@
-"""Inputs that nobody meant: good ones, changed at random in a few places. The same for the same seed.
+"""Inputs for fuzzing: valid ones, changed at random in a few places. The same seed gives the same inputs.
 
-Each test takes `INPUTS` of them: a few thousand in every run of the suite, `FUZZ_INPUTS` under `make fuzz`.
+Each test uses `INPUTS` of them: a few thousand in every run of the suite, `FUZZ_INPUTS` with `make fuzz`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ OTHER_VALUES: tuple[Any, ...] = (
     datetime(9999, 12, 31, tzinfo=timezone(timedelta(hours=-12))),
     b"\x00\xff", (), {1, 2}, 1j,
 )  # fmt: skip
-"""What YAML can say and JSON cannot."""
+"""Values that YAML has and JSON has not."""
 
 
 def iter_changed(good: Sequence[Any], *, values: Sequence[Any] = JSON_VALUES, count: int = INPUTS) -> Iterator[Any]:
-    """Yield copies of good inputs, each with one to four changes."""
+    """Yield copies of valid inputs, each with one to four changes."""
     rng = random.Random(_SEED)
     for _ in range(count):
         changed = copy.deepcopy(rng.choice(good))
@@ -50,7 +50,7 @@ def iter_changed(good: Sequence[Any], *, values: Sequence[Any] = JSON_VALUES, co
 
 
 def iter_changed_texts(good: Sequence[str], *, count: int) -> Iterator[str]:
-    """Yield texts in which a few pieces were deleted, doubled, or replaced."""
+    """Yield texts in which a few pieces are deleted, doubled or replaced."""
     rng = random.Random(_SEED)
     for _ in range(count):
         text = rng.choice(good)
@@ -62,7 +62,7 @@ def iter_changed_texts(good: Sequence[str], *, count: int) -> Iterator[str]:
 
 
 def _change(value: Any, rng: random.Random, values: Sequence[Any]) -> Any:
-    """Change one place: the value itself, or one somewhere inside it."""
+    """Change the value itself, or one value inside it."""
     inside = isinstance(value, (dict, list)) and value and rng.random() < 0.8
     if not inside:
         return _invent(rng, values)
@@ -88,7 +88,7 @@ def _invent(rng: random.Random, values: Sequence[Any]) -> Any:
 
 
 def _invent_name(name: Any, rng: random.Random, values: Sequence[Any]) -> Any:
-    """A key: a word, the same one misspelt, or, where it can be, something else."""
+    """Draw a key: a word, the old key misspelt, or, if possible, another value."""
     text = str(name)
     other = rng.choice(values)
     odd = other if values is not JSON_VALUES and other.__hash__ and not isinstance(other, dict) else "odd"

@@ -1,4 +1,4 @@
-"""What Kustomer answers, whatever it is: a page, or one of our errors; a wait, or a limit, that makes sense."""
+"""Any response of Kustomer becomes a page or one of our errors, and any headers a valid wait and pace."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ VALUES = (
 
 
 def iter_bodies() -> Iterator[bytes]:
-    """Whole pages with other things in them, and the text of pages with other letters in it."""
+    """Yield changed pages, and changed texts of pages."""
     for page in iter_changed(PAGES, count=INPUTS // 2):
         yield json.dumps(page).encode()
     yield b"[" * 100_000
@@ -57,7 +57,7 @@ def iter_bodies() -> Iterator[bytes]:
         yield text.encode(errors="surrogatepass")
 
 
-def test_any_body_is_a_page_or_an_error_of_ours() -> None:
+def test_any_body_is_a_page_or_one_of_our_errors() -> None:
     pages = found = 0
     for body in iter_bodies():
         with suppress(Transient, BrokenPage):
@@ -79,7 +79,7 @@ def iter_headers() -> Iterator[dict[str, str]]:
         yield {name: rng.choice(VALUES) for name in HEADERS if rng.random() < 0.6}
 
 
-def test_any_headers_ask_for_a_wait_that_ends_and_leave_a_pace_that_goes_on() -> None:
+def test_any_headers_give_a_finite_wait_and_a_valid_pace() -> None:
     now, pace = datetime(2026, 11, 23, 3, tzinfo=UTC), Pace(share=0.6)
 
     for number, headers in enumerate(iter_headers()):
@@ -89,7 +89,7 @@ def test_any_headers_ask_for_a_wait_that_ends_and_leave_a_pace_that_goes_on() ->
         assert to_in_flight(pace, number) >= 1
 
 
-def test_any_status_is_good_or_an_error_of_ours() -> None:
+def test_any_status_is_a_success_or_one_of_our_errors() -> None:
     rng = random.Random(7)
     bodies = [json.dumps(page).encode() for page in iter_changed(PAGES, count=100)]
     refusals = 0

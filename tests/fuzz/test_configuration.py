@@ -1,4 +1,4 @@
-"""The configuration document, whatever stands in it: an integration, or `ConfigInvalid` with every problem."""
+"""Any configuration document becomes an integration, or `ConfigInvalid` with every problem."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_document(document: dict[Any, Any]) -> Integration | tuple[Problem, ...]
 def test_a_document_is_read_or_every_problem_has_its_path() -> None:
     read = refused = 0
     for document in iter_changed(GOOD, values=(*JSON_VALUES, *OTHER_VALUES)):
-        if not isinstance(document, dict):  # a document is a map wherever it comes from
+        if not isinstance(document, dict):  # every source returns a map
             continue
         integration = read_document(document)
         if not isinstance(integration, Integration):

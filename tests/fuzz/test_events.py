@@ -1,4 +1,4 @@
-"""A delivered event, whatever it holds: a message, or `UnreadableMessage`."""
+"""Any delivered event becomes a message, or `UnreadableMessage`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ BODIES: tuple[dict[str, Any], ...] = (
 
 
 def wrap(body: Any) -> dict[str, Any]:
-    """Put a body into an event, as a push subscription delivers it."""
+    """Wrap a body in an event, as a push subscription delivers it."""
     data = base64.b64encode(json.dumps(body).encode()).decode()
     message = {"data": data, "messageId": "1", "publishTime": "2026-11-23T03:00:00.123Z"}
     return {"message": message, "subscription": "projects/p/subscriptions/s"}
 
 
 def read(event: Any, *, event_time: str = "2026-11-23T03:00:00Z") -> Message | None:
-    """Read an event; None if it is none of ours."""
+    """Parse an event. None if it is unreadable."""
     try:
         message = parse_message(event, event_id="e1", event_time=event_time)
     except UnreadableMessage:
@@ -41,28 +41,28 @@ def read(event: Any, *, event_time: str = "2026-11-23T03:00:00Z") -> Message | N
     return message
 
 
-def test_any_body_is_a_message_or_none_of_ours() -> None:
+def test_any_body_is_a_message_or_unreadable() -> None:
     messages = [read(wrap(body)) for body in iter_changed(BODIES)]
 
     assert len([message for message in messages if message]) > INPUTS / 20
     assert messages.count(None) > INPUTS / 4
 
 
-def test_any_envelope_is_a_message_or_none_of_ours() -> None:
+def test_any_envelope_is_a_message_or_unreadable() -> None:
     messages = [read(event) for event in iter_changed([wrap(body) for body in BODIES])]
 
     assert len([message for message in messages if message]) > INPUTS / 20
     assert messages.count(None) > INPUTS / 4
 
 
-def test_a_body_that_is_nested_without_end_is_none_of_ours() -> None:
+def test_a_very_deeply_nested_body_is_unreadable() -> None:
     event = wrap({})
     event["message"]["data"] = base64.b64encode(b"[" * 100_000).decode()
 
     assert read(event) is None
 
 
-def test_any_time_of_the_event_is_read_or_refused() -> None:
+def test_any_time_of_an_event_is_read_or_refused() -> None:
     event = wrap(BODIES[0])
     del event["message"]["publishTime"]
 

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 on_both = pytest.mark.parametrize(
     "installation", ["standin", pytest.param("emulator", marks=pytest.mark.emulator)], indirect=True
 )
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 def wait_for(condition: Callable[[], object]) -> None:
     """Look again and again, until it is so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)

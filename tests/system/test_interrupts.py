@@ -171,7 +171,7 @@ def run(ports: Ports) -> dict[Table, JobStatus]:
     return {job.table: job.status for job in outcome.state.jobs}
 
 
-def test_an_outage_of_minutes_is_waited_out_and_said(laptop: Callable[..., Ports]) -> None:
+def test_an_outage_of_minutes_is_waited_for_and_logged(laptop: Callable[..., Ports]) -> None:
     with Sandbox(conversations=450, surveys=3) as sandbox:
         ports = laptop(sandbox)
         began = ports.clock.now()

@@ -1,4 +1,4 @@
-"""The command line on a laptop: what is asked for, what is printed, and the exit code that scripts go by."""
+"""The command line on a laptop: arguments, output and exit codes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 class Laptop:
-    """A folder with a configuration, in which commands are typed."""
+    """A folder with a configuration, and a way to run commands in it."""
 
     def __init__(self, folder: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
         self.config = folder / "kustomer.yaml"
@@ -55,7 +55,7 @@ class Laptop:
         self.config.write_text(yaml.safe_dump({"integrations": documents}))
 
     def type(self, *arguments: str) -> int:
-        """Run a command; what it printed is in `out`, lines of cells, and `err`."""
+        """Run a command. Its output is in `out` (lines of cells) and `err`."""
         places = ["--config", str(self.config), "--warehouse", str(self.warehouse)]
         try:
             return main([*arguments, *places], environment=self.environment)
@@ -69,7 +69,7 @@ class Laptop:
 
 @pytest.fixture(scope="module")
 def filled(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a run leaves behind: copied, for tests of what can be seen of it."""
+    """Run once. Tests that only read the result use a copy of these files."""
     folder = tmp_path_factory.mktemp("filled")
     (folder / "kustomer.yaml").write_text(yaml.safe_dump({"integrations": {"acme": {"org": "acme"}}}))
     places = ["--config", str(folder / "kustomer.yaml"), "--warehouse", str(folder / "laptop.duckdb")]
@@ -79,7 +79,7 @@ def filled(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def after_a_run(laptop: Laptop, filled: Path) -> Laptop:
+def finished_laptop(laptop: Laptop, filled: Path) -> Laptop:
     shutil.copyfile(filled, laptop.warehouse)
     return laptop
 
@@ -92,7 +92,7 @@ def laptop(tmp_path: Path, sandbox: Sandbox, capsys: pytest.CaptureFixture[str])
 # --- run
 
 
-def test_a_run_says_what_lies_where(laptop: Laptop) -> None:
+def test_a_run_prints_where_the_tables_are(laptop: Laptop) -> None:
     exit_code = laptop.type("run")
 
     assert exit_code == 0
@@ -106,7 +106,7 @@ def test_a_run_says_what_lies_where(laptop: Laptop) -> None:
     assert "acme: run finished green" in laptop.err
 
 
-def test_the_tables_are_named_as_duckdb_understands_them(laptop: Laptop) -> None:
+def test_the_printed_names_of_tables_work_in_duckdb(laptop: Laptop) -> None:
     laptop.warehouse = laptop.warehouse.with_name("kustomer.duckdb")
     laptop.type("run")
 
@@ -115,7 +115,7 @@ def test_the_tables_are_named_as_duckdb_understands_them(laptop: Laptop) -> None
         assert connection.execute(f"SELECT count(*) FROM {name}").fetchall() == [(120,)]
 
 
-def test_a_failed_job_is_exit_code_1_with_the_cure(laptop: Laptop) -> None:
+def test_a_failed_job_is_exit_code_1_with_a_remedy(laptop: Laptop) -> None:
     laptop.environment["KUSTOMER_API_KEY"] = "wrong"
 
     assert laptop.type("run", "acme") == 1
@@ -126,7 +126,7 @@ def test_a_failed_job_is_exit_code_1_with_the_cure(laptop: Laptop) -> None:
     assert "Traceback" not in laptop.err
 
 
-def test_a_paused_integration_is_rightly_skipped(laptop: Laptop) -> None:
+def test_a_paused_integration_is_skipped_with_exit_code_0(laptop: Laptop) -> None:
     laptop.configure(acme={"org": "acme", "status": "PAUSED"})
 
     assert laptop.type("run") == 0
@@ -148,7 +148,7 @@ def test_a_missing_key_is_a_failed_job(laptop: Laptop) -> None:
     assert "the environment variable KUSTOMER_API_KEY is missing" in laptop.err
 
 
-def test_an_interrupted_run_is_exit_code_130_and_tells_what_is_published(laptop: Laptop) -> None:
+def test_an_interrupted_run_is_exit_code_130_and_prints_what_is_published(laptop: Laptop) -> None:
     with Sandbox(conversations=5000, latency_seconds=0.2) as slow:
         environment = {**os.environ, **laptop.environment, "KUSTOMER_API_URL": slow.url, "PYTHONPATH": "functions"}
         places = ["--config", str(laptop.config), "--warehouse", str(laptop.warehouse)]
@@ -184,17 +184,17 @@ def test_a_table_that_is_named_runs_alone(laptop: Laptop) -> None:
     assert [row[2] for row in laptop.cells[1:]] == ["satisfaction"]
 
 
-def test_a_table_may_be_named_alone_where_there_is_one_integration(laptop: Laptop) -> None:
+def test_with_one_integration_a_table_may_be_given_without_its_name(laptop: Laptop) -> None:
     assert laptop.type("run", "satisfaction") == 0
     assert [row[0] for row in laptop.cells[1:2]] == ["kustomer.acme_satisfaction"]
 
 
-def test_a_word_that_is_no_table_is_exit_code_2(laptop: Laptop) -> None:
+def test_an_unknown_table_is_exit_code_2(laptop: Laptop) -> None:
     assert laptop.type("run", "acme", "messages") == 2
     assert "'messages' is no table; the tables are satisfaction, conversations" in laptop.err
 
 
-def test_a_run_as_json_tells_all(laptop: Laptop) -> None:
+def test_a_run_as_json_has_every_field(laptop: Laptop) -> None:
     assert laptop.type("run", "--json") == 0
     assert [(job["table_name"], job["status"], job["rows"]) for job in json.loads(laptop.out)] == [
         ("satisfaction", "SUCCEEDED", 3),
@@ -202,25 +202,27 @@ def test_a_run_as_json_tells_all(laptop: Laptop) -> None:
     ]
 
 
-def test_a_quiet_run_says_nothing_but_its_outcome(laptop: Laptop) -> None:
+def test_a_quiet_run_prints_only_its_outcome(laptop: Laptop) -> None:
     laptop.configure(acme={"org": "acme", "tables": {"conversations": {"selected": True}}})
 
     assert laptop.type("run", "-q") == 0
     assert laptop.err == ""
 
 
-def test_a_dry_run_says_what_it_takes_and_makes_nothing(after_a_run: Laptop, sandbox: Sandbox) -> None:
+def test_a_dry_run_prints_the_requests_it_would_make_and_writes_nothing(
+    finished_laptop: Laptop, sandbox: Sandbox
+) -> None:
     before = len(sandbox.requests)
 
-    assert after_a_run.type("run", "--dry-run") == 0
-    assert after_a_run.cells[1:3] == [
+    assert finished_laptop.type("run", "--dry-run") == 0
+    assert finished_laptop.cells[1:3] == [
         ["satisfaction", "3", "1", "0.0", "-", "-"],
         ["conversations", "120", "2", "0.0", "-", "-"],
     ]
     assert len(sandbox.requests) == before
 
 
-def test_a_dry_run_names_the_columns_that_come_and_go(laptop: Laptop) -> None:
+def test_a_dry_run_names_added_and_removed_columns(laptop: Laptop) -> None:
     laptop.configure(acme={"org": "acme", "tables": {"satisfaction": {"columns": {"links": False}}}})
     laptop.type("run")
     columns = {"attributes": {"name": False}}
@@ -230,14 +232,14 @@ def test_a_dry_run_names_the_columns_that_come_and_go(laptop: Laptop) -> None:
     assert laptop.cells[1][4:] == ["2: links, links.self", "1: attributes.name"]
 
 
-def test_a_dry_run_before_the_first_run_makes_no_file(laptop: Laptop) -> None:
+def test_a_dry_run_before_the_first_run_creates_no_file(laptop: Laptop) -> None:
     assert laptop.type("run", "--dry-run") == 0
     assert [laptop.cells[1][:4], laptop.cells[1][4][:4]] == [["satisfaction", "-", "-", "-"], "all "]
     assert not laptop.warehouse.exists()
 
 
 @pytest.mark.parametrize("words", [["acmee"], ["acme", "conversation"]])
-def test_a_run_that_is_mistyped_makes_no_file(laptop: Laptop, words: list[str]) -> None:
+def test_a_run_with_wrong_arguments_creates_no_file(laptop: Laptop, words: list[str]) -> None:
     assert laptop.type("run", *words) == 2
     assert not laptop.warehouse.exists()
 
@@ -259,7 +261,7 @@ def test_a_file_may_have_any_name(laptop: Laptop, name: str) -> None:
         assert connection.execute(f"SELECT count(*) FROM {shown}").fetchall() == [(120,)]
 
 
-def test_an_integration_may_have_a_key_of_its_own(laptop: Laptop) -> None:
+def test_an_integration_may_have_its_own_key(laptop: Laptop) -> None:
     laptop.environment["KUSTOMER_API_KEY_ACME"] = laptop.environment["KUSTOMER_API_KEY"]
     laptop.environment["KUSTOMER_API_KEY"] = "of somebody else"
 
@@ -269,12 +271,12 @@ def test_an_integration_may_have_a_key_of_its_own(laptop: Laptop) -> None:
 # --- which integration
 
 
-def test_the_name_may_be_left_out_where_there_is_only_one(laptop: Laptop) -> None:
+def test_the_name_may_be_left_out_if_there_is_only_one(laptop: Laptop) -> None:
     assert laptop.type("tables") == 0
 
 
 @pytest.mark.parametrize("command", ["run", "check", "tables"])
-def test_the_name_is_needed_where_there_are_several(laptop: Laptop, command: str) -> None:
+def test_the_name_is_required_if_there_are_several(laptop: Laptop, command: str) -> None:
     laptop.configure(acme={"org": "acme"}, acme_eu={"org": "acme"})
 
     assert laptop.type(command) == 2
@@ -282,7 +284,7 @@ def test_the_name_is_needed_where_there_are_several(laptop: Laptop, command: str
 
 
 @pytest.mark.parametrize("command", ["run", "check", "tables", "jobs"])
-def test_an_unknown_name_is_told_with_those_that_are_known(laptop: Laptop, command: str) -> None:
+def test_an_error_about_an_unknown_name_lists_the_known_ones(laptop: Laptop, command: str) -> None:
     assert laptop.type(command, "amce") == 2
     assert "no integration is called 'amce'; known: acme" in laptop.err
 
@@ -290,15 +292,15 @@ def test_an_unknown_name_is_told_with_those_that_are_known(laptop: Laptop, comma
 # --- list, tables, jobs
 
 
-def test_integrations_are_listed_with_their_last_run(after_a_run: Laptop) -> None:
-    after_a_run.configure(acme={"org": "acme"}, bad={"org": 5}, zeta={"org": "zeta", "status": "PAUSED"})
+def test_integrations_are_listed_with_their_last_run(finished_laptop: Laptop) -> None:
+    finished_laptop.configure(acme={"org": "acme"}, bad={"org": 5}, zeta={"org": "zeta", "status": "PAUSED"})
 
-    assert after_a_run.type("list") == 0
-    assert after_a_run.cells[0] == ["NAME", "STATUS", "LAST RUN", "COLOUR", "ROWS"]
-    name, status, last_run, *rest = after_a_run.cells[1]
+    assert finished_laptop.type("list") == 0
+    assert finished_laptop.cells[0] == ["NAME", "STATUS", "LAST RUN", "COLOUR", "ROWS"]
+    name, status, last_run, *rest = finished_laptop.cells[1]
     assert (name, status, rest) == ("acme", "ACTIVE", ["green", "123"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", last_run)
-    assert after_a_run.cells[2:] == [["bad", "INVALID", "-", "-", "-"], ["zeta", "PAUSED", "-", "-", "-"]]
+    assert finished_laptop.cells[2:] == [["bad", "INVALID", "-", "-", "-"], ["zeta", "PAUSED", "-", "-", "-"]]
 
 
 def test_tables_say_what_is_selected(laptop: Laptop) -> None:
@@ -321,21 +323,21 @@ def test_every_column_can_be_listed(laptop: Laptop) -> None:
     assert ["satisfaction", "id", "STRING", "-", "yes"] in laptop.cells
 
 
-def test_jobs_are_shown_newest_first_with_the_runs_colour(after_a_run: Laptop) -> None:
-    after_a_run.environment["KUSTOMER_API_KEY"] = "wrong"
-    after_a_run.type("run")
+def test_jobs_are_shown_newest_first_with_the_colour_of_the_run(finished_laptop: Laptop) -> None:
+    finished_laptop.environment["KUSTOMER_API_KEY"] = "wrong"
+    finished_laptop.type("run")
 
-    assert after_a_run.type("jobs") == 0
-    assert [(*row[1:7], *row[8:10]) for row in after_a_run.cells[1:]] == [
+    assert finished_laptop.type("jobs") == 0
+    assert [(*row[1:7], *row[8:10]) for row in finished_laptop.cells[1:]] == [
         ("acme", "conversations", "FAILED", "0", "-", "none", "key_rejected", "red"),
         ("acme", "satisfaction", "FAILED", "0", "-", "none", "key_rejected", "red"),
         ("acme", "conversations", "SUCCEEDED", "120", "120", "newest", "-", "green"),
         ("acme", "satisfaction", "SUCCEEDED", "3", "-", "repeated reading", "-", "green"),
     ]
-    assert all(re.fullmatch(RUN_ID, row[-1]) for row in after_a_run.cells[1:])
+    assert all(re.fullmatch(RUN_ID, row[-1]) for row in finished_laptop.cells[1:])
 
 
-def test_a_limit_that_parts_a_run_does_not_change_its_colour(laptop: Laptop, sandbox: Sandbox) -> None:
+def test_a_limit_that_cuts_a_run_does_not_change_its_colour(laptop: Laptop, sandbox: Sandbox) -> None:
     sandbox.missing_roles = {"satisfaction": 403}
     laptop.type("run")
     sandbox.missing_roles = {}
@@ -345,7 +347,7 @@ def test_a_limit_that_parts_a_run_does_not_change_its_colour(laptop: Laptop, san
     assert [(row[2], row[3], row[-2]) for row in laptop.cells[1:]] == [("conversations", "SUCCEEDED", "orange")]
 
 
-def test_jobs_as_json_tell_all(laptop: Laptop) -> None:
+def test_jobs_as_json_have_every_field(laptop: Laptop) -> None:
     laptop.environment["KUSTOMER_API_KEY"] = "wrong"
     laptop.type("run")
 
@@ -361,46 +363,46 @@ def test_jobs_as_json_tell_all(laptop: Laptop) -> None:
     assert job["published_at"] is None
 
 
-HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]{}); print(1, flush=True); input()"
-LOOKS = ["list", "jobs", "tables", "check"]
+HOLD_FILE_OPEN = "import duckdb, sys; held = duckdb.connect(sys.argv[1]{}); print(1, flush=True); input()"
+READ_ONLY_COMMANDS = ["list", "jobs", "tables", "check"]
 
 
-@pytest.mark.parametrize("command", LOOKS)
-def test_a_look_makes_no_file(laptop: Laptop, command: str) -> None:
+@pytest.mark.parametrize("command", READ_ONLY_COMMANDS)
+def test_a_read_only_command_creates_no_file(laptop: Laptop, command: str) -> None:
     files = set(laptop.config.parent.iterdir())
 
     assert laptop.type(command) == 0
     assert set(laptop.config.parent.iterdir()) == files
 
 
-def test_looks_work_beside_another_reader_and_change_nothing(after_a_run: Laptop) -> None:
+def test_read_only_commands_work_beside_another_reader_and_change_nothing(finished_laptop: Laptop) -> None:
     reader = subprocess.Popen(
-        [sys.executable, "-c", HOLD.format(", read_only=True"), str(after_a_run.warehouse)],
+        [sys.executable, "-c", HOLD_FILE_OPEN.format(", read_only=True"), str(finished_laptop.warehouse)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert reader.stdout is not None
     reader.stdout.readline()
-    before = after_a_run.warehouse.read_bytes()
+    before = finished_laptop.warehouse.read_bytes()
 
-    exit_codes = [after_a_run.type(command) for command in LOOKS]
+    exit_codes = [finished_laptop.type(command) for command in READ_ONLY_COMMANDS]
 
     reader.communicate("\n")
     assert exit_codes == [0, 0, 0, 0]
-    assert after_a_run.warehouse.read_bytes() == before
+    assert finished_laptop.warehouse.read_bytes() == before
 
 
-def test_a_look_into_somebody_elses_file_finds_nothing_and_leaves_it(laptop: Laptop) -> None:
+def test_a_read_only_command_does_not_change_a_foreign_file(laptop: Laptop) -> None:
     with duckdb.connect(str(laptop.warehouse)) as connection:
         connection.execute("CREATE SCHEMA kustomer_staging; CREATE TABLE kustomer_staging.mine AS SELECT 1 AS id")
 
-    assert [laptop.type(command) for command in LOOKS] == [0, 0, 0, 0]
+    assert [laptop.type(command) for command in READ_ONLY_COMMANDS] == [0, 0, 0, 0]
     with duckdb.connect(str(laptop.warehouse), read_only=True) as connection:
         assert connection.execute("SELECT * FROM kustomer_staging.mine").fetchall() == [(1,)]
 
 
-def test_a_look_beside_a_writer_says_which_process_it_is(laptop: Laptop) -> None:
+def test_a_read_only_command_names_the_process_that_writes(laptop: Laptop) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD.format(""), str(laptop.warehouse)],
+        [sys.executable, "-c", HOLD_FILE_OPEN.format(""), str(laptop.warehouse)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as writer:  # fmt: skip
         assert writer.stdout is not None
@@ -413,16 +415,16 @@ def test_a_look_beside_a_writer_says_which_process_it_is(laptop: Laptop) -> None
     assert f"PID {writer.pid}" in laptop.err
 
 
-def test_jobs_in_an_empty_folder_say_where_they_looked(laptop: Laptop) -> None:
+def test_jobs_in_an_empty_folder_print_the_path_of_the_file(laptop: Laptop) -> None:
     assert laptop.type("jobs") == 0
     assert laptop.out == f"no jobs yet in {laptop.warehouse}\n"
 
 
-def test_lists_as_json_tell_the_same(after_a_run: Laptop) -> None:
-    after_a_run.type("list", "--json")
-    (integration,) = json.loads(after_a_run.out)
-    after_a_run.type("tables", "--json")
-    tables = json.loads(after_a_run.out)
+def test_lists_as_json_have_the_same_content(finished_laptop: Laptop) -> None:
+    finished_laptop.type("list", "--json")
+    (integration,) = json.loads(finished_laptop.out)
+    finished_laptop.type("tables", "--json")
+    tables = json.loads(finished_laptop.out)
 
     assert (integration["name"], integration["status"], integration["rows"]) == ("acme", "ACTIVE", 123)
     assert [table["table"] for table in tables] == ["satisfaction", "conversations", "users", "teams"]
@@ -431,7 +433,7 @@ def test_lists_as_json_tell_the_same(after_a_run: Laptop) -> None:
 # --- check
 
 
-def test_a_check_tries_everything_and_writes_nothing(laptop: Laptop) -> None:
+def test_a_check_tests_everything_and_writes_nothing(laptop: Laptop) -> None:
     files = set(laptop.config.parent.iterdir())
 
     assert laptop.type("check") == 0
@@ -468,17 +470,17 @@ def test_a_report_is_a_page_in_markdown_and_writes_nothing(laptop: Laptop) -> No
     assert set(laptop.config.parent.iterdir()) == files
 
 
-def test_a_report_of_a_bad_key_says_why_there_is_none(laptop: Laptop) -> None:
+def test_with_an_invalid_key_an_error_replaces_the_report(laptop: Laptop) -> None:
     laptop.environment["KUSTOMER_API_KEY"] = "wrong"
 
     assert laptop.type("check", "--report") == 1
     assert "the key of acme is rejected" in laptop.err
 
 
-def test_a_check_after_a_run_says_how_long_the_next_one_takes(after_a_run: Laptop) -> None:
-    assert after_a_run.type("check", "--json") == 0
+def test_a_check_after_a_run_estimates_the_next_one(finished_laptop: Laptop) -> None:
+    assert finished_laptop.type("check", "--json") == 0
 
-    findings = {finding["name"]: finding for finding in json.loads(after_a_run.out)}
+    findings = {finding["name"]: finding for finding in json.loads(finished_laptop.out)}
     told = findings["duration"]["detail"]
     assert told.startswith("6,000,000 conversations a minute at rate_share 0.6, so under a minute for the ")
     assert findings["API key"] == {"name": "API key", "ok": True, "detail": "valid", "remedy": ""}
@@ -496,7 +498,7 @@ def test_a_limit_that_the_document_states(laptop: Laptop, sandbox: Sandbox) -> N
     assert findings["duration"] == "30,000 conversations a minute at rate_share 0.6"
 
 
-def test_a_check_finds_a_missing_role_and_goes_on(laptop: Laptop, sandbox: Sandbox) -> None:
+def test_a_check_reports_a_missing_role_and_continues(laptop: Laptop, sandbox: Sandbox) -> None:
     sandbox.missing_roles = {"satisfaction": 403}
     exit_code = laptop.type("check")
     sandbox.missing_roles = {}
@@ -506,7 +508,7 @@ def test_a_check_finds_a_missing_role_and_goes_on(laptop: Laptop, sandbox: Sandb
     assert "org.permission.satisfaction.read" in laptop.out
 
 
-def test_a_check_without_a_key_looks_at_the_warehouse_all_the_same(laptop: Laptop) -> None:
+def test_a_check_without_a_key_still_checks_the_warehouse(laptop: Laptop) -> None:
     laptop.environment["KUSTOMER_API_KEY"] = " "
 
     assert laptop.type("check") == 1
@@ -553,7 +555,7 @@ def test_init_never_overwrites(laptop: Laptop) -> None:
     assert "is there already" in laptop.err
 
 
-def test_init_refuses_what_is_not_allowed_and_writes_nothing(laptop: Laptop) -> None:
+def test_init_refuses_invalid_values_and_writes_nothing(laptop: Laptop) -> None:
     laptop.config.unlink()
 
     assert laptop.type("init", "acme", "--org", "ac me", "--personal-data") == 2
@@ -563,7 +565,7 @@ def test_init_refuses_what_is_not_allowed_and_writes_nothing(laptop: Laptop) -> 
 # --- help and output
 
 
-def test_without_arguments_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_arguments_it_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([], environment={})
 
@@ -582,7 +584,7 @@ def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[s
 def run_process(
     laptop: Laptop, command: str, *, shell: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Type a command into a shell."""
+    """Run a command in a shell."""
     places = f"--config '{laptop.config}' --warehouse '{laptop.warehouse}'"
     line = f"set -o pipefail; '{sys.executable}' -m kustomer_extract {command} {places} {shell}"
     known = {**os.environ, **laptop.environment, "PYTHONPATH": "functions", **environment}
@@ -596,7 +598,7 @@ def test_a_closed_pipe_ends_quietly(laptop: Laptop) -> None:
     assert done.stdout.startswith("TABLE")
 
 
-def test_a_terminal_that_knows_ascii_alone_is_no_reason_to_fail(laptop: Laptop) -> None:
+def test_output_works_on_a_terminal_with_ascii_only(laptop: Laptop) -> None:
     laptop.configure(acme={"org": "acme", "status": "PAUSED"})
 
     done = run_process(laptop, "check", PYTHONIOENCODING="ascii")
@@ -604,7 +606,7 @@ def test_a_terminal_that_knows_ascii_alone_is_no_reason_to_fail(laptop: Laptop) 
     assert done.returncode == 0
 
 
-# --- what cannot be done
+# --- errors
 
 
 def test_a_roll_back_needs_bigquery(laptop: Laptop) -> None:
@@ -617,7 +619,7 @@ def test_a_roll_back_needs_bigquery(laptop: Laptop) -> None:
     [["jump"], ["jobs", "--limit", "0"], ["jobs", "--limit", "x"], ["rollback", "acme", "messages", "--to", "r"]],
     ids=str,
 )
-def test_what_cannot_be_understood_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_are_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments, environment={})
 
@@ -653,7 +655,7 @@ def test_what_cannot_be_understood_is_exit_code_2(arguments: list[str], capsys: 
         ),
     ],
 )
-def test_a_file_that_is_no_configuration_is_exit_code_2(
+def test_an_invalid_configuration_file_is_exit_code_2(
     laptop: Laptop, content: str | bytes | None, message: str
 ) -> None:
     laptop.config.unlink()
@@ -673,7 +675,7 @@ def test_a_warehouse_that_cannot_be_used_is_exit_code_1(laptop: Laptop, command:
     assert "What to do: see that its folder exists" in laptop.err
 
 
-def test_the_command_line_loads_no_vendor_before_it_knows_where() -> None:
+def test_importing_the_command_line_loads_no_vendor() -> None:
     vendors = {"duckdb", "google.api_core", "google.auth", "google.cloud.bigquery", "tqdm", "yaml"}
     program = f"import sys, kustomer_extract.cli; print({vendors} & set(sys.modules))"
     environment = {**os.environ, "PYTHONPATH": "functions"}
@@ -698,7 +700,7 @@ def test_the_example_configuration_is_valid_and_shows_every_setting() -> None:
 # --- tables
 
 
-def test_numbers_are_aligned_to_the_right_and_none_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_are_aligned_to_the_right_and_none_is_shown_as_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("NAME", "ROWS", "END"), [("a", 1234567, "x"), ("long name", None, "y")])
 
     assert capsys.readouterr().out.splitlines() == [

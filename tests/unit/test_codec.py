@@ -1,4 +1,4 @@
-"""What is stored comes back as it was, stays small, and may lack what an older release did not know."""
+"""Stored values are read as they were written, are small, and may lack fields that an older release did not have."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 def builds(kind: type[T], **values: st.SearchStrategy[object]) -> st.SearchStrategy[T]:
-    """Build a dataclass with a strategy for each field, so that none that is added later is forgotten here."""
+    """Build a strategy for a dataclass. It needs a strategy for each field, so a new field cannot be forgotten."""
     assert values.keys() == {field.name for field in fields(kind) if field.compare}  # type: ignore[arg-type]  # a dataclass
     return st.builds(kind, **values)
 
@@ -114,7 +114,7 @@ def states(with_tables: st.SearchStrategy[dict[Table, TableState]]) -> st.Search
 
 @steady
 @given(states(st.fixed_dictionaries({}, optional={table: tables(table) for table in Table})))
-def test_every_state_comes_back_from_its_document(state: RunState) -> None:
+def test_every_state_is_read_from_its_document(state: RunState) -> None:
     restored = parse_state_document(ACME, to_state_document(state), version="v")
 
     assert replace(restored, version=None) == state
@@ -140,7 +140,7 @@ def draw_table(data: st.DataObject) -> TableState:
     return data.draw(tables(Table.CONVERSATIONS))
 
 
-def test_of_a_state_only_the_name_of_its_run_is_needed() -> None:
+def test_a_state_needs_only_its_run_id() -> None:
     began = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
     restored = parse_state_document(ACME, {"run_id": RUN, "of a later release": 1}, version=None)
@@ -164,12 +164,12 @@ def test_of_a_state_only_the_name_of_its_run_is_needed() -> None:
     ],
     ids=str,
 )
-def test_a_state_that_makes_no_sense_is_said_to_be_unreadable(document: dict[str, object]) -> None:
+def test_an_invalid_state_is_unreadable(document: dict[str, object]) -> None:
     with pytest.raises(StateUnreadable):
         parse_state_document(ACME, document, version=None)
 
 
-def test_rows_of_a_table_that_this_release_does_not_know_are_left_out() -> None:
+def test_jobs_of_an_unknown_table_are_left_out() -> None:
     job = Job(job_id="j", run_id=RUN, integration=ACME, table=Table.CONVERSATIONS, config_hash="")
 
     assert parse_rows([to_row(job), {**to_row(job), "table_name": "of a later release"}]) == [job]

@@ -1,4 +1,4 @@
-"""What a page lists is what the code says."""
+"""Lists and names in the docs match the code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_generated_lists_are_up_to_date(generator: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_runbook_has_a_cure_for_every_error_code() -> None:
+def test_the_runbook_has_every_error_code() -> None:
     rows = re.findall(r"^\| `(\w+)`", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
 
     assert sorted(set(rows) - {"error_code"}) == list(ERROR_CODES)
@@ -39,7 +39,7 @@ def test_the_runbook_has_a_cure_for_every_error_code() -> None:
     "page",
     ["docs/testing.md", "SECURITY.md", "docs/privacy.md", "README.md", "CONTRIBUTING.md", "docs/alternatives.md"],
 )
-def test_what_a_page_names_in_this_repository_is_there(page: str) -> None:
+def test_every_file_that_a_page_names_exists(page: str) -> None:
     text = (ROOT / page).read_text()
     links = {link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link}
     named = set(re.findall(r"`((?:tests|docs|infra|tools)/[\w./-]+)`", text))
@@ -59,7 +59,7 @@ def test_ci_runs_every_target_of_make_check() -> None:
     assert "bash .ci/run" in (ROOT / ".github" / "workflows" / "check.yml").read_text()
 
 
-def test_every_hop_of_the_ways_through_the_code_is_there() -> None:
+def test_every_hop_of_the_ways_through_the_code_exists() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text().partition("## Three ways through the code")[2]
     hops = re.findall(r"^\| \d+ \| `([^`]+)` \| `(\w+)` \|", text, re.MULTILINE)
 

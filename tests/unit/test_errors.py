@@ -1,4 +1,4 @@
-"""Every exception of the package stands in one file, in one tree."""
+"""Every exception of the package is in one file, and in one tree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(kustomer_extract.__file__).parent
 
 
 def list_exceptions() -> set[str]:
-    """Name every class of the package whose base is an exception of Python's or of ours."""
+    """List every class of the package that derives from an exception."""
     ours = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, BaseException)}
     bases = ours | {"Exception", "BaseException", "ValueError", "RuntimeError", "LookupError", "KeyError", "OSError"}
     return {

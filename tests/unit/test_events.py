@@ -1,4 +1,4 @@
-"""The catalogue is data: what an event says is its template, filled with its fields."""
+"""The message of an event is its template, filled with its fields."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ JOB: dict[str, Any] = {"job_id": "j", "rows": 250, "pages": 3, "bytes": 9, "dupl
         ),
     ],
 )
-def test_a_sentence_is_the_template_with_its_fields_and_leaves_out_what_is_empty(
-    event: events.Event, sentence: str
-) -> None:
+def test_a_sentence_is_the_template_with_its_fields_without_empty_ones(event: events.Event, sentence: str) -> None:
     assert event.sentence == sentence
 
 
@@ -78,11 +76,11 @@ def test_a_sentence_is_the_template_with_its_fields_and_leaves_out_what_is_empty
         (events.RateLimited(wait_seconds=1.0), Severity.WARNING),
     ],
 )
-def test_a_column_that_comes_back_is_a_warning(event: events.Event, severity: Severity) -> None:
+def test_an_added_column_is_a_warning(event: events.Event, severity: Severity) -> None:
     assert event.severity is severity
 
 
-def test_fields_without_a_value_are_left_out_and_zero_is_a_value() -> None:
+def test_fields_without_a_value_are_left_out_but_zero_is_a_value() -> None:
     event = events.RateLimited(wait_seconds=0.0, remaining=0)
 
     assert event.fields == {"wait_seconds": 0.0, "remaining": 0}

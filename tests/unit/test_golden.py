@@ -1,8 +1,8 @@
-"""Whole pages and the rows they become. ``GOLDEN=rewrite`` writes `rows.json` anew: review the difference.
+"""Whole pages, and the expected rows. ``GOLDEN=rewrite`` rewrites `rows.json`: review the difference.
 
-A case is a folder of `tests/golden/`, named for its table and what it proves:
-`input.json` (a page of the API), `rows.json` (rows with their drift), `README.md` (one line), and where columns are
-deselected, `selection.json`.
+A case is a folder of `tests/golden/`. Its name has the table and what the case proves. Its files are `input.json` (a
+page of the API), `rows.json` (rows with their drift), `README.md` (one line) and, if columns are deselected,
+`selection.json`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_selection(case: Path) -> Any:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_page_becomes_these_rows(case: Path) -> None:
+def test_a_page_becomes_the_expected_rows(case: Path) -> None:
     rows = to_rows(case)
 
     if os.environ.get("GOLDEN") == "rewrite":
@@ -56,7 +56,7 @@ def test_golden_rows_fit_their_table(case: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_case_says_in_one_line_what_it_proves(case: Path) -> None:
+def test_the_readme_of_a_case_has_one_line(case: Path) -> None:
     lines = (case / "README.md").read_text().splitlines()
 
     assert len(lines) == 1

@@ -1,4 +1,4 @@
-"""The tables in infra/README.md are those that the Terraform files give."""
+"""The tables in infra/README.md match the Terraform files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from docs.generate_infra import INFRA, README, Block, parse_blocks, update
 
 
-def test_the_tables_of_the_readme_are_fresh() -> None:
+def test_the_tables_of_the_readme_are_up_to_date() -> None:
     page = README.read_text()
 
     assert update(page) == page
@@ -53,7 +53,7 @@ def test_variables_and_outputs_are_in_alphabetical_order() -> None:
         assert names == sorted(names)
 
 
-def test_the_root_module_has_every_variable_and_hands_it_on() -> None:
+def test_the_root_module_passes_every_variable_on() -> None:
     root = (Path(README).parents[1] / "main.tf").read_text()
     names = [block.name for block in parse_blocks((INFRA / "variables.tf").read_text(), "variable")]
 

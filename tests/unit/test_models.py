@@ -1,4 +1,4 @@
-"""What the values that everybody shares say of themselves."""
+"""Properties of the shared values."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ from kustomer_extract.models import Table
         (Table.TEAMS, "org.permission.team.read"),
     ],
 )
-def test_a_table_names_the_role_that_its_key_needs(table: Table, role: str) -> None:
+def test_a_table_has_the_role_that_its_key_needs(table: Table, role: str) -> None:
     assert table.role == role

@@ -1,4 +1,4 @@
-"""Schema files are valid for BigQuery, complete, and selected from as the configuration says."""
+"""Schema files are valid for BigQuery and complete, and a selection leaves the right columns."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def without_marks(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("table", Table)
-def test_what_is_loaded_and_written_again_is_the_file_without_its_marks(table: Table) -> None:
+def test_a_loaded_schema_is_written_as_the_file_without_marks(table: Table) -> None:
     written = to_json(load_schema(table))
 
     assert written == without_marks(json.loads((SCHEMAS / f"{table}.json").read_bytes()))
 
 
 @pytest.mark.parametrize("table", Table)
-def test_every_field_is_one_that_bigquery_takes(table: Table) -> None:
+def test_bigquery_accepts_every_field(table: Table) -> None:
     fields = [field for _, field in iter_paths(load_schema(table))]
 
     assert {field.type for field in fields if not field.fields} <= TYPES
@@ -176,7 +176,7 @@ def test_all_relationships_have_the_same_fields(table: Table) -> None:
         ({"id": False, "type": False, "_batch_id": False, "_rescued": False, "attributes": False}, ["id", "type"]),
     ],
 )  # fmt: skip
-def test_what_a_selection_leaves(selection: Selection, left: list[str]) -> None:
+def test_the_columns_that_a_selection_leaves(selection: Selection, left: list[str]) -> None:
     selected = select(SURVEY, selection)
 
     assert names(selected) == [*left, "_batch_id", "_batch_runtime"]
@@ -297,7 +297,7 @@ def test_without_personal_data_all_but_content_is_selected(table: Table) -> None
 
 
 @pytest.mark.parametrize(
-    ("selection", "ticked"),
+    ("selection", "selected"),
     [
         ({"attributes": True}, []),
         ({"attributes": {"satisfactionLevel": True}}, []),
@@ -309,23 +309,23 @@ def test_without_personal_data_all_but_content_is_selected(table: Table) -> None
         ),
     ],
 )
-def test_without_personal_data_content_is_selected_by_its_own_name_only(
-    selection: Selection, ticked: list[str]
+def test_without_personal_data_content_is_selected_only_by_its_own_name(
+    selection: Selection, selected: list[str]
 ) -> None:
     columns = select(load_schema(Table.CONVERSATIONS), selection, personal_data=False)
 
     content = [".".join(path) for path, field in iter_paths(columns) if field.personal is Personal.CONTENT]
-    assert content == [*ticked, "attributes.custom"]
+    assert content == [*selected, "attributes.custom"]
 
 
-def test_a_record_of_nothing_but_content_goes_without_personal_data() -> None:
+def test_without_personal_data_a_record_with_only_content_is_left_out() -> None:
     columns = select(load_schema(Table.CONVERSATIONS), True, personal_data=False)
 
     assert find(columns, ["attributes", "lastDeflection", "status"]) is not None
     assert find(columns, ["attributes", "lastDeflection", "query"]) is None
 
 
-def test_custom_can_be_switched_off() -> None:
+def test_custom_can_be_deselected() -> None:
     selection: Selection = {"attributes": {"custom": False}}
 
     assert find(select(load_schema(Table.CONVERSATIONS), selection), ["attributes", "custom"]) is None
@@ -352,7 +352,7 @@ IMPERSONAL = ["refundNum", "countNum", "shippedAt", "vipBool", "kobjectId"]
         ({"refundNum": False, "wrongNum": True}, False, [*IMPERSONAL[1:], "wrongNum"]),
     ],
 )
-def test_which_custom_attributes_are_taken(custom: Selection, personal_data: Any, taken: list[str]) -> None:
+def test_the_custom_attributes_that_are_read(custom: Selection, personal_data: Any, taken: list[str]) -> None:
     selection: Selection = {"attributes": {"custom": custom}}
 
     choice = choose(load_schema(Table.CONVERSATIONS), selection, personal_data=personal_data)

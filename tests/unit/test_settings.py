@@ -1,4 +1,4 @@
-"""The function's environment: all problems at once, and nothing from it that the console could set."""
+"""The function's environment variables: all problems are reported at once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from kustomer_extract.errors import ConfigInvalid
 REQUIRED = {"GOOGLE_CLOUD_PROJECT": "p", "PUBSUB_TOPIC": "projects/p/topics/t"}
 
 
-def test_project_and_topic_are_enough() -> None:
+def test_only_project_and_topic_are_required() -> None:
     assert parse_settings(REQUIRED) == Settings(project="p", topic="projects/p/topics/t")
 
 
-def test_an_empty_variable_is_as_good_as_none() -> None:
+def test_an_empty_variable_counts_as_missing() -> None:
     assert parse_settings({**REQUIRED, "BIGQUERY_DATASET": "", "KUSTOMER_API_URL": ""}) == parse_settings(REQUIRED)
 
 

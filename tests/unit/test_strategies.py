@@ -1,4 +1,4 @@
-"""The builders and the rules of the property tests are about what they say: each kind of trouble can come up."""
+"""The strategies can produce each kind of difficult input, and the row rules tell good values from bad ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ FIRST_FOUND = settings(steady, phases=[Phase.generate], max_examples=3_000)
         (IDENTIFIERS, lambda identifier: isinstance(identifier, int)),
     ],
 )
-def test_each_kind_of_trouble_comes_up(strategy: st.SearchStrategy[Any], condition: Callable[[Any], bool]) -> None:
+def test_each_kind_of_difficult_input_is_produced(
+    strategy: st.SearchStrategy[Any], condition: Callable[[Any], bool]
+) -> None:
     found = find(strategy, condition, settings=FIRST_FOUND)
 
     assert condition(found)
@@ -98,5 +100,5 @@ def test_the_rules_tell_good_values_from_bad_ones(kind: str, good: Any, bad: Any
 
 
 @pytest.mark.parametrize("row", [{}, {"b": "x"}, {"type": "x", "id": "1"}, {"attributes": {}}])
-def test_the_rules_refuse_rows_of_another_shape(row: Any) -> None:
+def test_the_rules_refuse_rows_of_another_form(row: Any) -> None:
     assert len(list(iter_faults(row, SURVEY))) == 1

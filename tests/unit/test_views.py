@@ -1,4 +1,4 @@
-"""Flat views: which columns they have, and that they never name what their table has not."""
+"""Flat views: their columns, all of which exist in the table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_path_of_the_catalogue_is_in_the_schema(table: Table) -> None:
 
 
 @pytest.mark.parametrize("table", VIEWED)
-def test_whatever_is_left_of_a_table_a_view_names_nothing_else(table: Table) -> None:
+def test_a_view_names_only_columns_of_its_table(table: Table) -> None:
     known = sorted(list_paths(load_schema(table)))
     for step in (2, 3, 5, 7):
         left = frozenset(known[::step]) | {"id"}
@@ -52,11 +52,11 @@ def test_custom_attributes_have_the_type_in_their_names() -> None:
     }
 
 
-def test_what_holds_a_list_somewhere_stays_json() -> None:
+def test_a_column_with_a_list_stays_json() -> None:
     assert name_custom("labelsStr", "labelsStr[]") == {"custom_labels_str": "JSON"}
 
 
-def test_two_attributes_that_differ_in_case_alone_do_not_collide() -> None:
+def test_two_attributes_that_differ_only_in_case_do_not_collide() -> None:
     assert set(name_custom("orderStr", "OrderStr", "order-str")) == {
         "custom_order_str", "custom_order_str_2", "custom_order_str_3",
     }  # fmt: skip
@@ -72,5 +72,5 @@ def test_two_attributes_that_differ_in_case_alone_do_not_collide() -> None:
         (Measured(rows=0, seconds=0, milliseconds=0), None),
     ],
 )
-def test_a_unit_is_confirmed_by_a_hundred_rows_that_agree(measured: Measured, per_second: int | None) -> None:
+def test_a_unit_needs_a_hundred_consistent_rows(measured: Measured, per_second: int | None) -> None:
     assert measured.per_second == per_second

@@ -1,4 +1,4 @@
-"""Google's discovery document judges every request of the suites; here, that the judge has eyes."""
+"""The BigQuery stand-in checks every request against Google's discovery document. These tests check that check."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ JOBS = "/bigquery/v2/projects/p/jobs"
         ("GET", "/bigquery/v2/projects/p/datasets/d/tables/t", {"view": "BASIC", "prettyPrint": "false"}, None),
     ],
 )
-def test_what_the_api_knows_is_no_fault(method: str, path: str, query: Mapping[str, str], body: Any) -> None:
+def test_a_request_that_the_api_knows_has_no_fault(method: str, path: str, query: Mapping[str, str], body: Any) -> None:
     assert list(discovery.find_faults(method, path, query, body)) == []
 
 
@@ -45,7 +45,7 @@ def test_what_the_api_knows_is_no_fault(method: str, path: str, query: Mapping[s
         ("GET", JOBS, {}, {"a": 1}, "bigquery.jobs.list takes no such body"),
     ],
 )
-def test_what_the_api_does_not_know_is_a_fault(
+def test_a_request_that_the_api_does_not_know_has_a_fault(
     method: str, path: str, query: Mapping[str, str], body: Any, fault: str
 ) -> None:
     (found,) = discovery.find_faults(method, path, query, body)
@@ -53,7 +53,7 @@ def test_what_the_api_does_not_know_is_a_fault(
     assert fault in found
 
 
-def test_the_stand_in_refuses_what_the_document_does_not_know(clients: CloudClients) -> None:
+def test_the_stand_in_refuses_an_unknown_field(clients: CloudClients) -> None:
     job = {"configuration": {"query": {"query": "SELECT 1", "qurey": "GoogleSQL"}}}
 
     with pytest.raises(BadRequest, match=r"configuration\.query has no field qurey"):

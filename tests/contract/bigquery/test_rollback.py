@@ -1,4 +1,4 @@
-"""Going back to an earlier run: its rows, from BigQuery's time travel, or a refusal that says why not."""
+"""Rollback to an earlier run: it restores the rows with BigQuery's time travel, or says why it cannot."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_rows_of_an_earlier_run_are_published_again(clients: CloudClients, w
     assert (labels["run_id"], labels["config_hash"]) == (FIRST, "of-20261122")
 
 
-def test_a_rollback_can_be_taken_back(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_a_rollback_can_be_undone(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     clients.cloud.bigquery.catalog.ahead = timedelta(days=2)
     warehouse.rollback(ACME, Table.CONVERSATIONS, FIRST)
 
@@ -94,7 +94,7 @@ def test_a_run_beyond_time_travel_is_refused(clients: CloudClients, warehouse: B
     assert read_ids(clients) == ["c"]
 
 
-def test_a_run_older_than_the_dataset_remembers_is_refused_with_the_oldest_that_is_not(
+def test_a_run_that_is_too_old_is_refused_with_the_oldest_run_within_reach(
     clients: CloudClients, warehouse: BigQueryWarehouse
 ) -> None:
     clients.clock.advance(seconds=(now(clients) - clients.clock.now()).total_seconds())

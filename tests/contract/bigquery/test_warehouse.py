@@ -1,4 +1,4 @@
-"""What only BigQuery can do to a run: jobs with ids, lost answers, other people's tables. Its client, our server."""
+"""What is specific to BigQuery: jobs with ids, lost responses, other people's tables. Google's client, our stand-in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from google.cloud.bigquery.schema import PolicyTagList
 from kustomer_extract.errors import RetryLater, RowRejected, WarehouseRefused
 from kustomer_extract.models import Assembled, Chunk, IntegrationName, Job, JobStatus, RunId, Staged, Table
 from kustomer_extract.schema import Field
-from tests.contract.cloud_adapters import DATASET, NO_PATIENCE, STAGING, CloudClients, build_warehouse
+from tests.contract.cloud_adapters import BRIEF_RETRY, DATASET, STAGING, CloudClients, build_warehouse
 from tests.standins.google.bigquery.faults import FOREVER
 from tests.standins.google.bigquery.tables import TableRef
 
@@ -88,10 +88,10 @@ def list_jobs(clients: CloudClients, kind: str) -> list[str]:
 
 @pytest.mark.parametrize("looks", [1, 3])
 @pytest.mark.parametrize("kind", ["load", "copy", "query"])
-def test_a_job_that_is_not_found_right_after_its_insertion_is_looked_at_again(
+def test_a_job_that_is_not_found_right_after_its_insertion_is_requested_again(
     clients: CloudClients, warehouse: BigQueryWarehouse, kind: str, looks: int
 ) -> None:
-    """Case of the field: jobs.get answers 404 though the insertion was accepted."""
+    """A known failure of BigQuery: jobs.get answers 404 although the insertion was accepted."""
     clients.cloud.bigquery.faults.hide(kind, looks=looks, times=FOREVER)
 
     assembled = assemble(clients, warehouse, "a", "b", "b")
@@ -103,7 +103,7 @@ def test_a_job_that_is_not_found_right_after_its_insertion_is_looked_at_again(
     assert list(warehouse.fetch_jobs(ACME, limit=10)) == [to_job()]
 
 
-def test_a_job_that_stays_unfound_is_a_matter_of_time(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_a_job_that_is_never_found_is_a_transient_error(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     clients.cloud.bigquery.faults.hide("load", looks=FOREVER)
 
     with pytest.raises(RetryLater, match="not found"):
@@ -113,7 +113,7 @@ def test_a_job_that_stays_unfound_is_a_matter_of_time(clients: CloudClients, war
 # --- loading
 
 
-def test_a_row_that_does_not_fit_is_told_by_its_place_and_never_by_its_value(
+def test_an_error_about_a_row_has_its_position_and_never_its_value(
     clients: CloudClients, warehouse: BigQueryWarehouse
 ) -> None:
     count = "Jane Doe, Field: id, row starting at position 7"
@@ -149,7 +149,7 @@ def test_a_field_that_the_schema_lacks_is_not_named(clients: CloudClients, wareh
         ("resourcesExceeded", WarehouseRefused),
     ],
 )
-def test_a_load_job_that_fails_is_tried_again_later_or_told_to_a_person(
+def test_a_failed_load_job_is_a_transient_error_or_needs_a_person(
     clients: CloudClients, warehouse: BigQueryWarehouse, reason: str, kind: type[Exception]
 ) -> None:
     clients.cloud.bigquery.faults.fail("load", reason)
@@ -159,7 +159,7 @@ def test_a_load_job_that_fails_is_tried_again_later_or_told_to_a_person(
 
 
 def test_the_job_after_a_failed_one_has_the_next_id(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
-    clients.cloud.bigquery.faults.fail("load", "backendError", times=3)  # the second is the first id tried again
+    clients.cloud.bigquery.faults.fail("load", "backendError", times=3)  # the second is a repetition of the first id
     for _ in range(2):
         with pytest.raises(RetryLater):
             load(clients, warehouse, to_chunk(to_rows("a")))
@@ -185,7 +185,7 @@ def test_a_job_that_runs_at_the_deadline_is_left_running_and_resumed(
 
 
 @pytest.mark.parametrize("length", [1, 6 * 1024 * 1024], ids=["in one request", "resumable"])
-def test_a_load_whose_answer_was_lost_is_found_again(
+def test_a_load_whose_response_was_lost_is_found_again(
     clients: CloudClients, warehouse: BigQueryWarehouse, length: int
 ) -> None:
     chunk = Chunk(name=f"{STEM}1_0", rows=1, data=json.dumps({"id": length * "x"}).encode())
@@ -199,7 +199,7 @@ def test_a_load_whose_answer_was_lost_is_found_again(
     assert list_jobs(clients, "load") == [f"kx_{chunk.name}"]
 
 
-def test_an_empty_chunk_is_an_empty_table(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_an_empty_chunk_becomes_an_empty_table(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     staged = load(clients, warehouse, to_chunk([]))
 
     assert staged == Staged(name=f"{STEM}1_0", rows=0)
@@ -209,7 +209,7 @@ def test_an_empty_chunk_is_an_empty_table(clients: CloudClients, warehouse: BigQ
 
 
 @pytest.mark.parametrize("name", ["acme", "a__b_", "x_conversations"])
-def test_every_job_says_what_it_is_for(clients: CloudClients, warehouse: BigQueryWarehouse, name: str) -> None:
+def test_every_job_has_labels_with_its_purpose(clients: CloudClients, warehouse: BigQueryWarehouse, name: str) -> None:
     stem = f"{name}_conversations__20261123t030000z_1a2b3c4d__1_"
     staged = load(clients, warehouse, to_chunk(to_rows("a"), f"{stem}0"))
     warehouse.assemble(f"{stem}all", [staged], SCHEMA)
@@ -222,7 +222,7 @@ def test_every_job_says_what_it_is_for(clients: CloudClients, warehouse: BigQuer
 # --- assembling
 
 
-def test_more_chunks_than_one_copy_job_takes_are_copied_by_several(
+def test_more_chunks_than_one_copy_job_allows_need_several_jobs(
     clients: CloudClients, warehouse: BigQueryWarehouse
 ) -> None:
     staged = load(clients, warehouse, to_chunk(to_rows("a", "b")))
@@ -241,7 +241,7 @@ def test_more_chunks_than_one_copy_job_takes_are_copied_by_several(
     ],
     ids=["conversations", "satisfaction"],
 )
-def test_of_rows_with_one_id_the_latest_stays_and_the_columns_keep_their_descriptions(
+def test_of_rows_with_the_same_id_the_latest_stays_and_columns_keep_their_descriptions(
     clients: CloudClients, warehouse: BigQueryWarehouse, attributes: Field, wrap: Callable[[Any], Any]
 ) -> None:
     schema = (column("id"), attributes)
@@ -263,7 +263,7 @@ def test_of_rows_with_one_id_the_latest_stays_and_the_columns_keep_their_descrip
     assert [field.description for field in table.schema] == ["The id.", "The attributes."]
 
 
-def test_without_updated_at_any_row_of_an_id_stays(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_without_updated_at_any_row_with_the_same_id_stays(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     schema = (column("id"),)
     staged = warehouse.begin_load(to_chunk([{"id": "a"}, {"id": "a"}]), schema).wait(until=clients.clock.now())
     assembled = warehouse.assemble(f"{STEM}1_all", [staged], schema)
@@ -291,7 +291,7 @@ def test_the_live_table_is_described_and_never_expires(clients: CloudClients, wa
     assert [field.description for field in live.schema] == ["The id.", "The attributes."]
 
 
-def test_what_is_as_wanted_is_not_written_again(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_unchanged_metadata_is_not_written_again(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     assembled = assemble(clients, warehouse, "a")
     for _ in range(2):
         warehouse.publish(assembled, to_job(), SCHEMA)
@@ -300,7 +300,7 @@ def test_what_is_as_wanted_is_not_written_again(clients: CloudClients, warehouse
 
 
 @pytest.mark.parametrize(("times", "outcome"), [(2, None), (FOREVER, RetryLater)])
-def test_metadata_that_others_change_meanwhile_is_read_again(
+def test_metadata_that_others_change_at_the_same_time_is_read_again(
     clients: CloudClients, warehouse: BigQueryWarehouse, times: int, outcome: type[Exception] | None
 ) -> None:
     assembled = assemble(clients, warehouse, "a")
@@ -315,7 +315,7 @@ def test_metadata_that_others_change_meanwhile_is_read_again(
     assert read_ids(clients) == ["a"]
 
 
-def test_a_run_publishes_a_table_once_whoever_wakes_up_late(
+def test_a_run_publishes_a_table_once_even_if_an_invocation_stalls(
     clients: CloudClients, warehouse: BigQueryWarehouse
 ) -> None:
     stalled = assemble(clients, warehouse, "a", "b", attempt=1)
@@ -326,7 +326,7 @@ def test_a_run_publishes_a_table_once_whoever_wakes_up_late(
     assert read_ids(clients) == ["a", "b", "c"]
 
 
-def test_an_invocation_that_comes_after_the_next_run_leaves_the_labels_alone(
+def test_an_invocation_that_resumes_after_the_next_run_does_not_change_the_labels(
     clients: CloudClients, warehouse: BigQueryWarehouse
 ) -> None:
     later = RunId("20261124t030000z-1a2b3c4d")
@@ -339,7 +339,7 @@ def test_an_invocation_that_comes_after_the_next_run_leaves_the_labels_alone(
     assert clients.bigquery.get_table(f"{DATASET}.{LIVE}").labels["run_id"] == later
 
 
-def test_a_publication_that_failed_is_begun_again(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_a_failed_publication_is_repeated(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     assembled = assemble(clients, warehouse, "a")
     clients.cloud.bigquery.faults.fail("copy", "backendError")
     with pytest.raises(RetryLater):
@@ -350,7 +350,7 @@ def test_a_publication_that_failed_is_begun_again(clients: CloudClients, warehou
     assert read_ids(clients) == ["a"]
 
 
-def test_a_staged_table_that_is_gone_asks_the_run_state_what_happened(
+def test_a_missing_staging_table_is_an_error_and_nothing_is_published(
     clients: CloudClients, warehouse: BigQueryWarehouse
 ) -> None:
     assembled = assemble(clients, warehouse, "a")
@@ -362,7 +362,7 @@ def test_a_staged_table_that_is_gone_asks_the_run_state_what_happened(
     assert warehouse.count_published(ACME, Table.CONVERSATIONS) is None
 
 
-def test_a_deleted_live_table_is_made_again(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_a_deleted_live_table_is_created_again(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     warehouse.publish(assemble(clients, warehouse, "a"), to_job(), SCHEMA)
     clients.bigquery.delete_table(f"{DATASET}.{LIVE}")
 
@@ -371,7 +371,7 @@ def test_a_deleted_live_table_is_made_again(clients: CloudClients, warehouse: Bi
     assert read_ids(clients) == ["b"]
 
 
-def test_a_view_in_the_place_of_a_table_is_refused(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_publishing_is_refused_if_a_view_has_the_name(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     view = bigquery.Table(f"{clients.cloud.project}.{DATASET}.{LIVE}")
     view.view_query = "SELECT 1"
     clients.bigquery.create_table(view)
@@ -383,7 +383,9 @@ def test_a_view_in_the_place_of_a_table_is_refused(clients: CloudClients, wareho
         warehouse.publish(assemble(clients, warehouse, "a"), to_job(), SCHEMA)
 
 
-def test_policy_tags_are_not_published_away(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_publishing_is_refused_if_it_would_remove_policy_tags(
+    clients: CloudClients, warehouse: BigQueryWarehouse
+) -> None:
     tags = PolicyTagList(["projects/p/locations/eu/taxonomies/1/policyTags/2"])
     below = [bigquery.SchemaField("count", "INTEGER", policy_tags=tags)]
     fields = [bigquery.SchemaField("id", "STRING"), bigquery.SchemaField("attributes", "RECORD", fields=below)]
@@ -398,7 +400,7 @@ def test_policy_tags_are_not_published_away(clients: CloudClients, warehouse: Bi
 # --- the deployment
 
 
-def test_datasets_elsewhere_are_named_with_the_location_that_was_tried(clients: CloudClients) -> None:
+def test_an_error_about_datasets_in_another_location_names_both(clients: CloudClients) -> None:
     warehouse = build_warehouse(clients, location="US")
 
     with pytest.raises(WarehouseRefused) as caught:
@@ -411,7 +413,7 @@ def test_datasets_elsewhere_are_named_with_the_location_that_was_tried(clients: 
     )
 
 
-def test_missing_rights_are_named(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_an_error_about_missing_rights_names_them(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     clients.cloud.bigquery.catalog.denied.add(DATASET)
 
     with pytest.raises(WarehouseRefused) as caught:
@@ -423,7 +425,7 @@ def test_missing_rights_are_named(clients: CloudClients, warehouse: BigQueryWare
     )
 
 
-def test_a_spent_quota_is_waited_for(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
+def test_an_exceeded_quota_is_a_transient_error(clients: CloudClients, warehouse: BigQueryWarehouse) -> None:
     clients.cloud.bigquery.faults.refuse(403, "quotaExceeded", job="copy")
     staged = load(clients, warehouse, to_chunk(to_rows("a")))
 
@@ -431,11 +433,11 @@ def test_a_spent_quota_is_waited_for(clients: CloudClients, warehouse: BigQueryW
         warehouse.assemble(f"{STEM}1_all", [staged], SCHEMA)
 
 
-# --- whatever fails, wherever
+# --- a failure at any request
 
 
 def run(clients: CloudClients, warehouse: BigQueryWarehouse, name: IntegrationName, *, attempt: int) -> None:
-    """Do what an invocation does, from the first chunk to `_jobs`."""
+    """Do everything that an invocation does, from the first chunk to `_jobs`."""
     stem = f"{name}_conversations__20261123t030000z_1a2b3c4d__{attempt}"
     chunks = [to_chunk(to_rows(*ids), f"{stem}_{number}") for number, ids in enumerate(["ab", "c"])]
     staged = [load(clients, warehouse, chunk) for chunk in chunks]
@@ -463,10 +465,10 @@ def break_answer(clients: CloudClients, nth: int) -> None:
 
 
 @pytest.mark.parametrize("fail", [break_503, break_429, break_connection, break_answer])
-def test_a_failure_at_any_request_ends_as_retry_later_and_the_next_attempt_makes_all_good(
+def test_after_a_failure_at_any_request_the_next_attempt_succeeds(
     clients: CloudClients, fail: Callable[[CloudClients, int], None]
 ) -> None:
-    warehouse = build_warehouse(clients, retry=NO_PATIENCE)
+    warehouse = build_warehouse(clients, retry=BRIEF_RETRY)
     run(clients, warehouse, ACME, attempt=1)
     requests = len(clients.cloud.bigquery.calls)
     names = [IntegrationName(f"acme{nth}") for nth in range(1, requests + 1)]

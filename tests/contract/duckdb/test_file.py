@@ -1,4 +1,4 @@
-"""The file itself: who can open it."""
+"""The format of the DuckDB file, and who can open it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_an_old_file_keeps_its_format(tmp_path: Path) -> None:
     file.close()
 
 
-def test_a_file_of_a_newer_format_is_opened_as_it_is(tmp_path: Path) -> None:
+def test_a_file_of_a_newer_format_is_opened_without_a_change(tmp_path: Path) -> None:
     path = tmp_path / "newer.duckdb"
     with duckdb.connect(str(path), config={"storage_compatibility_version": "latest"}) as connection:
         newest = connection.execute(STORAGE).fetchall()
@@ -42,7 +42,7 @@ def test_a_file_of_a_newer_format_is_opened_as_it_is(tmp_path: Path) -> None:
     file.close()
 
 
-def test_timestamps_are_read_by_whoever_has_the_laptop_s_packages(tmp_path: Path) -> None:
+def test_timestamps_can_be_read_with_the_packages_of_the_laptop(tmp_path: Path) -> None:
     file = DuckDbFile.open(tmp_path / "times.duckdb")
 
     ((moment,),) = file.query("SELECT TIMESTAMPTZ '2026-11-23 03:00:00+00'")

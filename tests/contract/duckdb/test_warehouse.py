@@ -1,4 +1,4 @@
-"""What only a DuckDB file does: it is opened by people, locked, killed, and found again."""
+"""What is specific to a DuckDB file: people open it, processes lock it, and a killed process leaves it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def list_tables(warehouse: DuckDbWarehouse) -> list[str]:
 
 
 def run_in_another_process(file: Path, program: str) -> subprocess.Popen[str]:
-    """Start a process that opens the warehouse, runs the program with it and says so."""
+    """Start a process that opens the warehouse, runs the program, and prints that it has."""
     source = (
         "import os, signal\n"
         "from tests.contract.duckdb.test_warehouse import *\n"
@@ -68,7 +68,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def as_ordinary_user() -> Iterator[None]:
-    """Give up root's right to write everywhere, where the tests have it."""
+    """Run without root's right to write everywhere, if the tests run as root."""
     was_root = os.geteuid() == 0
     if was_root:
         os.seteuid(65534)
@@ -81,7 +81,7 @@ def as_ordinary_user() -> Iterator[None]:
 
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
-    """Make a folder that every user can reach; those of pytest are private."""
+    """Create a folder that every user can reach. Those of pytest are private."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -104,7 +104,7 @@ def test_a_file_that_another_process_has_open_is_refused(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "content", [b"", b"just text", b"SQLite format 3\0" + bytes(4096)], ids=["empty", "text", "sqlite"]
 )
-def test_a_file_that_is_no_database_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_unchanged(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "w.duckdb"
     file.write_bytes(content)
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_database_is_refused_and_stays(tmp_path: Path, content
     assert file.read_bytes() == content
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WarehouseRefused, match="see that its folder exists"):
         DuckDbWarehouse.open(tmp_path / "nowhere" / "w.duckdb")
 
@@ -140,10 +140,10 @@ def test_a_folder_that_may_not_be_written_is_refused(public_folder: Path, *, exi
         DuckDbWarehouse.open(file)
 
 
-# --- files that were left in the middle of something
+# --- files that a killed process left
 
 LOAD = "staged = warehouse.begin_load(build_chunk(CHUNK, [{'id': 'x'}]), SCHEMA).wait(until=NOON)"
-MIDDLE_OF = {
+UNFINISHED = {
     "loading": LOAD,
     "assembling": f"{LOAD}; warehouse.assemble(ALL, [staged], SCHEMA)",
     "publishing": "warehouse.query('BEGIN'); "
@@ -152,8 +152,8 @@ MIDDLE_OF = {
 }
 
 
-@pytest.mark.parametrize("program", MIDDLE_OF.values(), ids=MIDDLE_OF)
-def test_after_a_kill_the_old_table_stands_and_staging_is_empty(tmp_path: Path, program: str) -> None:
+@pytest.mark.parametrize("program", UNFINISHED.values(), ids=UNFINISHED)
+def test_after_a_kill_the_old_table_is_unchanged_and_staging_is_empty(tmp_path: Path, program: str) -> None:
     file = tmp_path / "w.duckdb"
     with closing(DuckDbWarehouse.open(file)) as warehouse:
         publish(warehouse, "a", "b")
@@ -166,7 +166,7 @@ def test_after_a_kill_the_old_table_stands_and_staging_is_empty(tmp_path: Path, 
         assert list(warehouse.fetch_jobs(None, limit=10)) == [JOB]
 
 
-def test_what_a_killed_run_of_the_first_release_staged_is_dropped_and_what_is_somebody_elses_stays(
+def test_staging_tables_of_the_first_release_are_dropped_and_other_tables_stay(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "w.duckdb"
@@ -191,7 +191,7 @@ def test_a_publication_that_fails_half_way_changes_nothing() -> None:
         assert warehouse.query("SELECT id FROM kustomer.acme_conversations") == [("a",)]
 
 
-def test_what_was_published_before_a_kill_is_there(tmp_path: Path) -> None:
+def test_a_table_published_before_a_kill_is_complete(tmp_path: Path) -> None:
     file = tmp_path / "w.duckdb"
     kill(run_in_another_process(file, "publish(warehouse, 'a', 'b', 'c')"))
 
@@ -199,7 +199,7 @@ def test_what_was_published_before_a_kill_is_there(tmp_path: Path) -> None:
         assert warehouse.count_published(ACME, Table.CONVERSATIONS) == 3
 
 
-def test_jobs_and_activations_outlive_the_process(tmp_path: Path) -> None:
+def test_jobs_and_activations_are_kept_after_the_process(tmp_path: Path) -> None:
     file = tmp_path / "w.duckdb"
     with closing(DuckDbWarehouse.open(file)) as warehouse:
         warehouse.append_jobs([JOB])
@@ -211,11 +211,11 @@ def test_jobs_and_activations_outlive_the_process(tmp_path: Path) -> None:
         assert not warehouse.is_active(IntegrationName("other"))
 
 
-# --- files as people find them
+# --- files as people use them
 
 
 @pytest.mark.parametrize("name", ["kustomer.duckdb", "my 'own' \"file\".db"])
-def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
+def test_any_file_name_works(tmp_path: Path, name: str) -> None:
     for ids in (["a"], ["a", "b"]):
         with closing(DuckDbWarehouse.open(tmp_path / name)) as warehouse:
             publish(warehouse, *ids)
@@ -224,7 +224,7 @@ def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
             assert warehouse.count_published(ACME, Table.CONVERSATIONS) == len(ids)
 
 
-def test_a_published_file_reads_without_us(tmp_path: Path) -> None:
+def test_a_published_file_can_be_read_with_plain_duckdb(tmp_path: Path) -> None:
     file = tmp_path / "w.duckdb"
     with closing(DuckDbWarehouse.open(file)) as warehouse:
         publish(warehouse, "a")
@@ -251,7 +251,7 @@ def test_readers_see_the_old_rows_until_the_new_ones_are_complete() -> None:
     assert (before, during, after) == ([("a",)], [("a",)], [("b",), ("c",)])
 
 
-def test_a_load_that_nobody_waited_for_is_dropped_too() -> None:
+def test_a_load_without_a_wait_is_also_dropped() -> None:
     with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
         warehouse.begin_load(build_chunk(CHUNK, [{"id": str(number)} for number in range(20_000)]), SCHEMA)
         warehouse.drop([CHUNK])
@@ -259,7 +259,7 @@ def test_a_load_that_nobody_waited_for_is_dropped_too() -> None:
         assert list_tables(warehouse) == ["_integrations", "_jobs"]
 
 
-def test_closing_waits_for_a_load_under_way(tmp_path: Path) -> None:
+def test_closing_waits_for_a_load_in_progress(tmp_path: Path) -> None:
     warehouse = DuckDbWarehouse.open(tmp_path / "w.duckdb")
     load = warehouse.begin_load(build_chunk(CHUNK, [{"id": "a"}]), SCHEMA)
     warehouse.close()

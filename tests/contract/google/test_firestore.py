@@ -1,4 +1,4 @@
-"""What only Firestore can do to a run: lost answers, races, values that YAML has not. The real client, our server."""
+"""What is specific to Firestore: lost responses, races, types unknown to YAML. Google's client, our stand-in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kustomer_extract.models import (
     Trigger,
 )
 from tests.contract.cloud_adapters import (
-    NO_PATIENCE,
+    BRIEF_RETRY,
     RETRY,
     CloudClients,
     build_config_store,
@@ -75,8 +75,8 @@ CODES = ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED", "I
 
 
 @pytest.fixture(params=["standin", pytest.param("emulator", marks=pytest.mark.emulator)])
-def anywhere(request: pytest.FixtureRequest) -> Iterator[CloudClients]:
-    """Our server, and Google's emulator where it is installed."""
+def any_clients(request: pytest.FixtureRequest) -> Iterator[CloudClients]:
+    """Clients of our stand-in, and of Google's emulator if it is installed."""
     with open_cloud(emulator=request.param == "emulator") as clients:
         yield clients
 
@@ -89,26 +89,26 @@ def refuse(clients: CloudClients, method: str, code: str, **how: Any) -> None:
 # --- the configuration document
 
 
-def test_only_documents_that_exist_are_integrations(anywhere: CloudClients) -> None:
-    edit_document(anywhere, "beta", {"org": "beta"})
-    edit_document(anywhere, "acme", {"org": "acme", "status": "PENDING"})
-    anywhere.firestore.document("integrations/gone/state/run").set({"run_id": RUN})
+def test_only_documents_that_exist_are_integrations(any_clients: CloudClients) -> None:
+    edit_document(any_clients, "beta", {"org": "beta"})
+    edit_document(any_clients, "acme", {"org": "acme", "status": "PENDING"})
+    any_clients.firestore.document("integrations/gone/state/run").set({"run_id": RUN})
 
-    assert build_config_store(anywhere).list_names() == ["acme", "beta"]
+    assert build_config_store(any_clients).list_names() == ["acme", "beta"]
 
 
-def test_what_yaml_could_not_say_is_text(anywhere: CloudClients) -> None:
+def test_types_that_yaml_does_not_have_are_read_as_text(any_clients: CloudClients) -> None:
     moment = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-    edit_document(anywhere, "acme", {"a": moment, "b": [b"x", {"c": firestore.GeoPoint(1, 2)}], "d": None, "e": 0.5})
+    edit_document(any_clients, "acme", {"a": moment, "b": [b"x", {"c": firestore.GeoPoint(1, 2)}], "d": None, "e": 0.5})
 
-    document: Any = build_config_store(anywhere).fetch(ACME)
+    document: Any = build_config_store(any_clients).fetch(ACME)
 
     assert type(document["a"]) is datetime
     assert {**document, "b": None} == {"a": moment, "b": None, "d": None, "e": 0.5}
     assert document["b"][0] == "b'x'"
 
 
-def test_an_activation_whose_answer_was_lost_is_done(clients: CloudClients) -> None:
+def test_an_activation_whose_response_was_lost_has_succeeded(clients: CloudClients) -> None:
     edit_document(clients, "acme", {"org": "acme", "status": "PENDING"})
     refuse(clients, "Commit", "UNAVAILABLE", after_effect=True)
 
@@ -117,9 +117,9 @@ def test_an_activation_whose_answer_was_lost_is_done(clients: CloudClients) -> N
     assert build_config_store(clients).fetch(ACME)["status"] == "ACTIVE"
 
 
-def test_the_last_run_is_one_field_with_links_beside_what_people_wrote(anywhere: CloudClients) -> None:
-    store = FirestoreConfigStore(anywhere.firestore, link=ConsoleLinks(project="demo", database="(default)"))
-    edit_document(anywhere, "acme", {"org": "acme", "status": "ACTIVE"})
+def test_the_last_run_is_one_field_beside_those_of_people(any_clients: CloudClients) -> None:
+    store = FirestoreConfigStore(any_clients.firestore, link=ConsoleLinks(project="demo", database="(default)"))
+    edit_document(any_clients, "acme", {"org": "acme", "status": "ACTIVE"})
     store.record_last_run(ACME, {"colour": "red", "tables": {"users": {"rows": 1}}})
 
     store.record_last_run(ACME, {"colour": "green", "finished_at": NOON})
@@ -139,11 +139,11 @@ def test_the_last_run_is_one_field_with_links_beside_what_people_wrote(anywhere:
     }
 
 
-def test_an_edit_between_reading_and_recording_stays(anywhere: CloudClients) -> None:
-    store = build_config_store(anywhere)
-    edit_document(anywhere, "acme", {"org": "acme", "status": "ACTIVE"})
+def test_an_edit_between_read_and_record_stays(any_clients: CloudClients) -> None:
+    store = build_config_store(any_clients)
+    edit_document(any_clients, "acme", {"org": "acme", "status": "ACTIVE"})
     store.fetch(ACME)
-    edit_document(anywhere, "acme", {"org": "acme", "status": "PAUSED", "note": "holidays"})
+    edit_document(any_clients, "acme", {"org": "acme", "status": "PAUSED", "note": "holidays"})
 
     store.record_last_run(ACME, {"colour": "green"})
 
@@ -151,20 +151,20 @@ def test_an_edit_between_reading_and_recording_stays(anywhere: CloudClients) -> 
     assert (document["status"], document["note"]) == ("PAUSED", "holidays")
 
 
-def test_a_document_that_was_deleted_meanwhile_stays_deleted(anywhere: CloudClients) -> None:
-    store = build_config_store(anywhere)
-    edit_document(anywhere, "acme", {"org": "acme", "status": "ACTIVE"})
+def test_recording_does_not_restore_a_deleted_document(any_clients: CloudClients) -> None:
+    store = build_config_store(any_clients)
+    edit_document(any_clients, "acme", {"org": "acme", "status": "ACTIVE"})
     store.fetch(ACME)
-    anywhere.firestore.document("integrations/acme").delete()
+    any_clients.firestore.document("integrations/acme").delete()
 
     store.record_last_run(ACME, {"colour": "green"})
 
-    assert not anywhere.firestore.document("integrations/acme").get().exists
+    assert not any_clients.firestore.document("integrations/acme").get().exists
 
 
-def test_a_pending_document_becomes_active_before_and_after_the_last_run_is_recorded(anywhere: CloudClients) -> None:
-    store = build_config_store(anywhere)
-    edit_document(anywhere, "acme", {"org": "acme", "status": "PENDING"})
+def test_a_pending_document_becomes_active_before_and_after_the_last_run_is_recorded(any_clients: CloudClients) -> None:
+    store = build_config_store(any_clients)
+    edit_document(any_clients, "acme", {"org": "acme", "status": "PENDING"})
     store.fetch(ACME)
 
     for _ in range(2):  # the end of a run is repeated after a crash
@@ -177,8 +177,8 @@ def test_a_pending_document_becomes_active_before_and_after_the_last_run_is_reco
 # --- the run state
 
 
-def test_the_state_comes_back_as_it_was(anywhere: CloudClients) -> None:
-    store = build_run_store(anywhere)
+def test_the_state_is_read_as_it_was_written(any_clients: CloudClients) -> None:
+    store = build_run_store(any_clients)
 
     saved = store.save(store.save(STATE))
 
@@ -188,7 +188,7 @@ def test_the_state_comes_back_as_it_was(anywhere: CloudClients) -> None:
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["create", "update"])
-def test_a_write_whose_answer_was_lost_is_recognised_as_our_own(clients: CloudClients, *, earlier: bool) -> None:
+def test_a_write_whose_response_was_lost_is_recognised_as_our_own(clients: CloudClients, *, earlier: bool) -> None:
     store = build_run_store(clients)
     state = store.save(STATE) if earlier else STATE
     refuse(clients, "Commit", "UNAVAILABLE", after_effect=True)
@@ -198,20 +198,20 @@ def test_a_write_whose_answer_was_lost_is_recognised_as_our_own(clients: CloudCl
     assert store.save(replace(saved, hop=8)).hop == 8
 
 
-def test_a_state_that_somebody_deleted_is_taken_over(anywhere: CloudClients) -> None:
-    store = build_run_store(anywhere)
+def test_an_invocation_loses_a_run_whose_state_was_deleted(any_clients: CloudClients) -> None:
+    store = build_run_store(any_clients)
     saved = store.save(STATE)
-    anywhere.firestore.document("integrations/acme/state/run").delete()
+    any_clients.firestore.document("integrations/acme/state/run").delete()
 
     with pytest.raises(TakenOver):
         store.save(saved)
 
 
-def test_a_run_of_ten_thousand_chunks_fits_into_its_document(anywhere: CloudClients) -> None:
+def test_a_state_with_ten_thousand_chunks_fits_into_its_document(any_clients: CloudClients) -> None:
     names = (f"acme_conversations__20261123t030000z_1a2b3c4d__{n // 25}_{n}" for n in range(10_000))
     chunks = tuple(Staged(name=name, rows=20_000) for name in names)
     state = replace(STATE, tables={Table.CONVERSATIONS: TableState(job=JOB, chunks=chunks)})
-    store = build_run_store(anywhere)
+    store = build_run_store(any_clients)
 
     store.save(state)
 
@@ -226,15 +226,15 @@ UNPROVEN: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_people_see_the_run(anywhere: CloudClients) -> None:
+def test_the_run_document_shows_the_run_to_people(any_clients: CloudClients) -> None:
     survey = Job(job_id="s", run_id=RUN, integration=ACME, table=Table.SATISFACTION, config_hash="")
     survey = replace(survey, status=JobStatus.SUCCEEDED)
     tables = {**STATE.tables, Table.SATISFACTION: TableState(job=survey)}
     finished = replace(STATE, tables=tables, finished_at=NOON + timedelta(minutes=4), hop=2)
 
-    build_run_store(anywhere).record(finished)
+    build_run_store(any_clients).record(finished)
 
-    shown = anywhere.firestore.document(f"integrations/acme/runs/{RUN}").get().to_dict()
+    shown = any_clients.firestore.document(f"integrations/acme/runs/{RUN}").get().to_dict()
     assert shown == {
         "status": "FAILED",
         "color": "orange",
@@ -281,14 +281,14 @@ def test_people_see_the_run(anywhere: CloudClients) -> None:
     }
 
 
-def test_an_invocation_that_stalled_does_not_undo_the_end_of_a_run(anywhere: CloudClients) -> None:
-    store = build_run_store(anywhere)
+def test_a_stalled_invocation_does_not_change_a_finished_run_document(any_clients: CloudClients) -> None:
+    store = build_run_store(any_clients)
     store.record(STATE)
     store.record(replace(STATE, finished_at=NOON))
 
     store.record(STATE)
 
-    shown = anywhere.firestore.document(f"integrations/acme/runs/{RUN}").get().to_dict()
+    shown = any_clients.firestore.document(f"integrations/acme/runs/{RUN}").get().to_dict()
     assert shown is not None
     assert shown["finished_at"] == NOON
 
@@ -297,7 +297,9 @@ def test_an_invocation_that_stalled_does_not_undo_the_end_of_a_run(anywhere: Clo
     ("status", "shown"),
     [(JobStatus.SUCCEEDED, ("SUCCEEDED", "green")), (JobStatus.SKIPPED, ("SKIPPED", "green"))],
 )
-def test_a_run_is_summed_up_by_its_jobs(clients: CloudClients, status: JobStatus, shown: tuple[str, str]) -> None:
+def test_the_status_of_a_run_follows_from_its_jobs(
+    clients: CloudClients, status: JobStatus, shown: tuple[str, str]
+) -> None:
     tables = {Table.CONVERSATIONS: TableState(job=replace(JOB, status=status))}
     store = build_run_store(clients)
     document = clients.firestore.document(f"integrations/acme/runs/{RUN}")
@@ -311,7 +313,7 @@ def test_a_run_is_summed_up_by_its_jobs(clients: CloudClients, status: JobStatus
     assert (finished.get("status"), finished.get("color")) == shown
 
 
-# --- whatever fails, wherever
+# --- a failure of any call
 
 
 def list_names(clients: CloudClients, retry: Retry) -> None:
@@ -355,7 +357,7 @@ CALLS = [
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize(("call", "method"), CALLS)
-def test_a_call_that_fails_once_is_repeated(
+def test_a_call_that_fails_once_is_retried(
     clients: CloudClients, call: Callable[[CloudClients, Retry], None], method: str, code: str
 ) -> None:
     edit_document(clients, "acme", {"org": "acme", "status": "PENDING"})
@@ -369,18 +371,18 @@ def test_a_call_that_fails_once_is_repeated(
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize(("call", "method"), CALLS)
-def test_a_call_that_keeps_failing_is_for_later(
+def test_a_call_that_always_fails_is_a_transient_error(
     clients: CloudClients, call: Callable[[CloudClients, Retry], None], method: str, code: str
 ) -> None:
     edit_document(clients, "acme", {"org": "acme", "status": "PENDING"})
     refuse(clients, method, code, times=ALWAYS)
 
     with pytest.raises(RetryLater, match="Firestore: "):
-        call(clients, NO_PATIENCE)
+        call(clients, BRIEF_RETRY)
 
 
 @pytest.mark.parametrize(("call", "method"), CALLS)
-def test_a_right_that_is_missing_is_named(
+def test_an_error_about_a_missing_right_names_it(
     clients: CloudClients, call: Callable[[CloudClients, Retry], None], method: str
 ) -> None:
     edit_document(clients, "acme", {"org": "acme", "status": "PENDING"})
@@ -393,9 +395,9 @@ def test_a_right_that_is_missing_is_named(
     assert "Grant the caller roles/datastore.user on this database" in str(caught.value)
 
 
-def test_a_server_that_is_gone_is_for_later(clients: CloudClients) -> None:
+def test_a_missing_server_is_a_transient_error(clients: CloudClients) -> None:
     assert clients.cloud.firestore is not None
     clients.cloud.firestore.close()
 
     with pytest.raises(RetryLater):
-        build_run_store(clients, retry=NO_PATIENCE).fetch(ACME)
+        build_run_store(clients, retry=BRIEF_RETRY).fetch(ACME)

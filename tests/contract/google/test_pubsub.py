@@ -1,4 +1,4 @@
-"""The continue message, from the adapter to the parser of deliveries, and what the topic may answer instead."""
+"""The continue message, from the adapter to the parser of deliveries, and the errors of the topic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kustomer_extract.adapters.google.cloud_event import parse_message
 from kustomer_extract.adapters.google.pubsub import PubSubContinuations, connect, to_body
 from kustomer_extract.errors import RetryLater, ServiceRefused
 from kustomer_extract.models import IntegrationName, Message, RunId, Trigger
-from tests.contract.cloud_adapters import NO_PATIENCE, RETRY
+from tests.contract.cloud_adapters import BRIEF_RETRY, RETRY
 from tests.standins.google.pubsub import PubSub
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def build(topic: PubSub, session: requests.Session, *, retry: Retry = RETRY) -> 
     ],
     ids=["continue", "manual"],
 )
-def test_what_is_sent_is_what_is_read_when_it_arrives(topic: PubSub, message: Message) -> None:
+def test_a_message_is_read_as_it_was_sent(topic: PubSub, message: Message) -> None:
     connect(TOPIC, emulator_host=topic.address).publish(message)
 
     delivered = topic.take()
@@ -82,7 +82,7 @@ def test_without_an_emulator_the_call_is_signed(clients: CloudClients, topic: Pu
 
 
 @pytest.mark.parametrize("fault", [429, 500, 502, 503, 504, "drop"])
-def test_a_failure_is_repeated(topic: PubSub, session: requests.Session, fault: int | str) -> None:
+def test_a_failed_request_is_retried(topic: PubSub, session: requests.Session, fault: int | str) -> None:
     topic.faults = [fault]
 
     build(topic, session).publish(MESSAGE)
@@ -91,18 +91,20 @@ def test_a_failure_is_repeated(topic: PubSub, session: requests.Session, fault: 
 
 
 @pytest.mark.parametrize("fault", [429, 500, 502, 503, 504, "drop"])
-def test_what_keeps_failing_is_for_later(topic: PubSub, session: requests.Session, fault: int | str) -> None:
+def test_a_request_that_always_fails_is_a_transient_error(
+    topic: PubSub, session: requests.Session, fault: int | str
+) -> None:
     topic.faults = [fault] * 1000
 
     with pytest.raises(RetryLater, match="Pub/Sub: publishing a message: "):
-        build(topic, session, retry=NO_PATIENCE).publish(MESSAGE)
+        build(topic, session, retry=BRIEF_RETRY).publish(MESSAGE)
 
 
-def test_a_topic_out_of_reach_is_for_later(topic: PubSub, session: requests.Session) -> None:
+def test_an_unreachable_topic_is_a_transient_error(topic: PubSub, session: requests.Session) -> None:
     topic.close()
 
     with pytest.raises(RetryLater, match="ConnectionError"):
-        build(topic, session, retry=NO_PATIENCE).publish(MESSAGE)
+        build(topic, session, retry=BRIEF_RETRY).publish(MESSAGE)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,9 @@ def test_a_topic_out_of_reach_is_for_later(topic: PubSub, session: requests.Sess
         (400, "This was not foreseen; please report it"),
     ],
 )
-def test_a_refusal_is_told_with_its_cure(topic: PubSub, session: requests.Session, status: int, cure: str) -> None:
+def test_an_error_about_a_refusal_has_its_remedy(
+    topic: PubSub, session: requests.Session, status: int, cure: str
+) -> None:
     topic.faults = [status]
 
     with pytest.raises(ServiceRefused) as caught:

@@ -1,4 +1,4 @@
-"""What only Secret Manager can do to a run: versions, rights, damage on the way. Its client over TLS, our server."""
+"""What is specific to Secret Manager: versions, rights, checksums. Google's client over TLS, our stand-in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from kustomer_extract.errors import RetryLater, SecretUnavailable
 from kustomer_extract.models import ApiKey, IntegrationName
-from tests.contract.cloud_adapters import NO_PATIENCE, add_key, build_secret_store
+from tests.contract.cloud_adapters import BRIEF_RETRY, add_key, build_secret_store
 from tests.standins.google.secret_manager import State
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ SECRET = "acme-kustomer-api-key"
 ADD = f'Add the key: printf %s "$KEY" | gcloud secrets versions add {SECRET} --project=demo-project --data-file=-'
 
 
-def test_the_latest_version_counts(clients: CloudClients) -> None:
+def test_the_latest_version_is_read(clients: CloudClients) -> None:
     add_key(clients, "acme", "old")
     add_key(clients, "acme", "new\n")
 
     assert build_secret_store(clients).fetch_api_key(ACME) == ApiKey("new")
 
 
-def test_a_key_that_was_added_a_moment_ago_is_used_at_once(clients: CloudClients) -> None:
+def test_a_new_key_is_used_at_once(clients: CloudClients) -> None:
     store = build_secret_store(clients)
     add_key(clients, "acme", "old")
     store.fetch_api_key(ACME)
@@ -44,14 +44,14 @@ def test_each_integration_has_its_own_key(clients: CloudClients) -> None:
     assert [store.fetch_api_key(IntegrationName(name)).value for name in ("acme", "beta")] == ["one", "two"]
 
 
-def test_a_damaged_key_is_read_again_later(clients: CloudClients) -> None:
+def test_a_key_with_a_wrong_checksum_is_a_transient_error(clients: CloudClients) -> None:
     clients.cloud.secrets.add(SECRET, "key").corrupted = True
 
     with pytest.raises(RetryLater, match=f"^Secret Manager: {SECRET} arrived damaged: its checksum is wrong$"):
         build_secret_store(clients).fetch_api_key(ACME)
 
 
-def test_a_secret_that_is_missing_is_told_how_to_add(clients: CloudClients) -> None:
+def test_an_error_about_a_missing_secret_says_how_to_add_it(clients: CloudClients) -> None:
     with pytest.raises(SecretUnavailable) as caught:
         build_secret_store(clients).fetch_api_key(ACME)
 
@@ -62,7 +62,9 @@ def test_a_secret_that_is_missing_is_told_how_to_add(clients: CloudClients) -> N
 
 
 @pytest.mark.parametrize("state", [State.DISABLED, State.DESTROYED])
-def test_a_version_that_cannot_be_read_is_told_how_to_enable_or_replace(clients: CloudClients, state: State) -> None:
+def test_an_error_about_a_disabled_version_says_how_to_enable_or_replace_it(
+    clients: CloudClients, state: State
+) -> None:
     clients.cloud.secrets.add(SECRET, "key").state = state
 
     with pytest.raises(SecretUnavailable) as caught:
@@ -74,7 +76,7 @@ def test_a_version_that_cannot_be_read_is_told_how_to_enable_or_replace(clients:
     )
 
 
-def test_a_right_that_is_missing_is_told_how_to_grant(clients: CloudClients) -> None:
+def test_an_error_about_a_missing_right_says_how_to_grant_it(clients: CloudClients) -> None:
     add_key(clients, "acme", "key")
     clients.cloud.secrets.secrets[SECRET].denied = True
 
@@ -96,7 +98,7 @@ def test_a_right_that_is_missing_is_told_how_to_grant(clients: CloudClients) -> 
         ("clé", "holds characters that no key has"),
     ],
 )
-def test_what_is_no_key_is_not_tried(clients: CloudClients, value: str, fault: str) -> None:
+def test_a_value_that_cannot_be_a_key_is_not_used(clients: CloudClients, value: str, fault: str) -> None:
     add_key(clients, "acme", value)
 
     with pytest.raises(SecretUnavailable) as caught:
@@ -109,7 +111,7 @@ CODES = ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INTERNAL"]
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_call_that_fails_once_is_repeated(clients: CloudClients, code: str) -> None:
+def test_a_call_that_fails_once_is_retried(clients: CloudClients, code: str) -> None:
     add_key(clients, "acme", "key")
     clients.cloud.secrets.faults.refuse("AccessSecretVersion", code=grpc.StatusCode[code])
 
@@ -117,16 +119,16 @@ def test_a_call_that_fails_once_is_repeated(clients: CloudClients, code: str) ->
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_call_that_keeps_failing_is_for_later(clients: CloudClients, code: str) -> None:
+def test_a_call_that_always_fails_is_a_transient_error(clients: CloudClients, code: str) -> None:
     add_key(clients, "acme", "key")
     clients.cloud.secrets.faults.refuse("AccessSecretVersion", code=grpc.StatusCode[code], times=10**6)
 
     with pytest.raises(RetryLater, match="Secret Manager: "):
-        build_secret_store(clients, retry=NO_PATIENCE).fetch_api_key(ACME)
+        build_secret_store(clients, retry=BRIEF_RETRY).fetch_api_key(ACME)
 
 
-def test_a_server_that_is_gone_is_for_later(clients: CloudClients) -> None:
+def test_a_missing_server_is_a_transient_error(clients: CloudClients) -> None:
     clients.cloud.secrets.close()
 
     with pytest.raises(RetryLater):
-        build_secret_store(clients, retry=NO_PATIENCE).fetch_api_key(ACME)
+        build_secret_store(clients, retry=BRIEF_RETRY).fetch_api_key(ACME)

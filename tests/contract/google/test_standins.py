@@ -1,4 +1,4 @@
-"""The stand-ins for Google Cloud do what Google does, as far as the product notices: seen by Google's own clients."""
+"""The stand-ins for Google Cloud behave like Google's services, as far as the product uses them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ EVERYTHING = [
         "fields": [{"name": "updatedAt", "type": "TIMESTAMP"}],
     },
 ]
-IMPATIENT = Retry(predicate=if_exception_type(), timeout=1)
+SHORT_TIMEOUT = Retry(predicate=if_exception_type(), timeout=1)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def survey(name: str, day: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("resumable", [False, True])
-def test_a_load_runs_beside_the_upload_and_its_id_can_be_had_once(client: bigquery.Client, *, resumable: bool) -> None:
+def test_a_load_runs_after_the_upload_and_its_id_is_unique(client: bigquery.Client, *, resumable: bool) -> None:
     job = begin_load(client, f"{STAGING}.t", [survey("a", 1)], job_id="one", resumable=resumable)
     state_at_first = job.state
     job.result()
@@ -118,7 +118,7 @@ def test_a_load_runs_beside_the_upload_and_its_id_can_be_had_once(client: bigque
         begin_load(client, f"{STAGING}.t", [], job_id="one", resumable=resumable)
 
 
-def test_an_upload_may_come_in_pieces(cloud: Cloud, client: bigquery.Client) -> None:
+def test_an_upload_may_have_several_pieces(cloud: Cloud, client: bigquery.Client) -> None:
     rows = b"\n".join(b'{"id": "%024d"}' % number for number in range(20_000))
     load = {
         "destinationTable": {"projectId": PROJECT, "datasetId": "staging", "tableId": "t"},
@@ -136,7 +136,7 @@ def test_an_upload_may_come_in_pieces(cloud: Cloud, client: bigquery.Client) -> 
     assert client.get_table(f"{STAGING}.t").num_rows == 20_000
 
 
-def test_rows_come_back_with_their_types(client: bigquery.Client) -> None:
+def test_rows_are_read_with_their_types(client: bigquery.Client) -> None:
     row = {
         "id": 5,
         "number": "9007199254740993",
@@ -180,7 +180,7 @@ def test_rows_come_back_with_their_types(client: bigquery.Client) -> None:
         ("a string", "JSON object expected for record field: the row"),
     ],
 )
-def test_a_row_that_does_not_fit_fails_the_job_and_changes_nothing(
+def test_an_invalid_row_fails_the_job_and_changes_nothing(
     cloud: Cloud, client: bigquery.Client, bad: Any, message: str
 ) -> None:
     begin_load(client, f"{STAGING}.t", [{"id": "old"}], schema=EVERYTHING).result()
@@ -207,7 +207,7 @@ def test_broken_content_fails_the_job(client: bigquery.Client, content: bytes) -
 
 
 @pytest.mark.parametrize(("table", "location"), [("demo-project.nowhere.t", "EU"), (f"{STAGING}.t", "US")])
-def test_a_dataset_that_is_missing_or_elsewhere_is_the_jobs_error(
+def test_a_dataset_that_is_missing_or_in_another_location_fails_the_job(
     cloud: Cloud, client: bigquery.Client, table: str, location: str
 ) -> None:
     config = bigquery.LoadJobConfig(schema=[bigquery.SchemaField("id", "STRING")])
@@ -255,7 +255,7 @@ def test_appending_adds_columns_only_if_allowed(client: bigquery.Client) -> None
 # Tables
 
 
-def test_a_list_of_tables_tells_neither_schema_nor_rows(client: bigquery.Client) -> None:
+def test_a_list_of_tables_has_neither_schema_nor_rows(client: bigquery.Client) -> None:
     begin_load(client, f"{STAGING}.t", [survey("a", 1)]).result()
 
     [listed] = client.list_tables(STAGING)
@@ -286,7 +286,7 @@ def test_a_table_expires(cloud: Cloud, client: bigquery.Client) -> None:
         client.get_table(f"{STAGING}.t")
 
 
-def test_a_view_is_no_place_for_rows(client: bigquery.Client) -> None:
+def test_rows_cannot_be_loaded_into_a_view(client: bigquery.Client) -> None:
     view = bigquery.Table(f"{LIVE}.view")
     view.view_query = "SELECT 1"
     client.create_table(view)
@@ -299,7 +299,7 @@ def test_a_view_is_no_place_for_rows(client: bigquery.Client) -> None:
 # Copies
 
 
-def test_many_tables_are_copied_into_one_that_expires_as_its_dataset_says(client: bigquery.Client) -> None:
+def test_many_tables_are_copied_into_one_that_has_the_expiration_of_its_dataset(client: bigquery.Client) -> None:
     for name in "ab":
         begin_load(client, f"{STAGING}.{name}", [survey(name, 1)]).result()
     copy(client, [f"{STAGING}.a", f"{STAGING}.b"], f"{STAGING}.all").result()
@@ -310,14 +310,14 @@ def test_many_tables_are_copied_into_one_that_expires_as_its_dataset_says(client
     assert client.get_table(f"{LIVE}.all").expires is None
 
 
-def test_only_tables_of_one_schema_are_copied_into_one(client: bigquery.Client) -> None:
+def test_only_tables_with_the_same_schema_are_copied_into_one(client: bigquery.Client) -> None:
     begin_load(client, f"{STAGING}.a", []).result()
     begin_load(client, f"{STAGING}.b", [], schema=EVERYTHING).result()
 
     assert "different schemas" in str(copy(client, [f"{STAGING}.a", f"{STAGING}.b"], f"{STAGING}.c").exception())
 
 
-def test_a_copy_may_append_or_insist_on_an_empty_table(client: bigquery.Client) -> None:
+def test_a_copy_may_append_or_require_an_empty_table(client: bigquery.Client) -> None:
     begin_load(client, f"{STAGING}.a", [survey("a", 1)]).result()
     copy(client, f"{STAGING}.a", f"{STAGING}.b", "WRITE_EMPTY").result()
     copy(client, f"{STAGING}.a", f"{STAGING}.b", "WRITE_APPEND").result()
@@ -326,7 +326,7 @@ def test_a_copy_may_append_or_insist_on_an_empty_table(client: bigquery.Client) 
     assert isinstance(copy(client, f"{STAGING}.a", f"{STAGING}.b", "WRITE_EMPTY").exception(), api.Conflict)
 
 
-def test_a_table_can_be_read_and_restored_as_it_was(cloud: Cloud, client: bigquery.Client) -> None:
+def test_an_earlier_version_of_a_table_can_be_read_and_restored(cloud: Cloud, client: bigquery.Client) -> None:
     begin_load(client, f"{LIVE}.t", [survey("a", 1)]).result()
     before = client.get_table(f"{LIVE}.t").modified
     begin_load(client, f"{LIVE}.t", [{"id": 1}, {"id": 2}], schema=SURVEYS[:1]).result()
@@ -390,7 +390,7 @@ def test_an_insert_of_other_types_is_refused(client: bigquery.Client) -> None:
         query(client, f"INSERT INTO `{STAGING}.t` SELECT 1, attributes FROM `{STAGING}.t`")
 
 
-def test_job_history_is_asked_for_with_parameters(client: bigquery.Client) -> None:
+def test_a_query_may_have_parameters(client: bigquery.Client) -> None:
     rows = [{"integration": name, "number": number} for number, name in enumerate(["acme", "other", "acme", "acme"])]
     schema = [{"name": "integration", "type": "STRING"}, {"name": "number", "type": "INTEGER"}]
     begin_load(client, f"{LIVE}._jobs", rows, schema=schema).result()
@@ -416,7 +416,7 @@ def test_a_query_that_cannot_be_run_says_why(client: bigquery.Client, sql: str, 
         query(client, sql)
 
 
-def test_what_is_not_served_is_501_which_no_client_repeats(client: bigquery.Client) -> None:
+def test_what_is_not_served_is_a_501_and_is_not_retried(client: bigquery.Client) -> None:
     with pytest.raises(api.MethodNotImplemented):
         list(client.list_datasets())
     with pytest.raises(api.MethodNotImplemented):
@@ -431,21 +431,21 @@ def test_a_request_can_be_refused_from_the_nth_on(cloud: Cloud, client: bigquery
 
     client.get_dataset(STAGING)
     with pytest.raises(api.Forbidden) as refusal:
-        client.get_dataset(STAGING, retry=IMPATIENT)
+        client.get_dataset(STAGING, retry=SHORT_TIMEOUT)
     client.get_dataset(STAGING)
     assert refusal.value.errors[0]["reason"] == "rateLimitExceeded"
     assert [call.status for call in cloud.bigquery.calls if call.method == "GET"] == [200, 403, 200]
 
 
 @pytest.mark.parametrize(("when", "jobs"), [("before", []), ("after", ["one"])])
-def test_an_answer_can_be_lost_before_or_after_the_effect(
+def test_a_response_can_be_lost_before_or_after_the_effect(
     cloud: Cloud, client: bigquery.Client, when: Any, jobs: list[str]
 ) -> None:
     begin_load(client, f"{STAGING}.t", [], job_id="load").result()
     cloud.bigquery.faults.drop(when, job="copy")
 
     with pytest.raises(OSError, match="Connection aborted"):
-        client.copy_table(f"{STAGING}.t", f"{STAGING}.copy", job_id="one", retry=IMPATIENT)
+        client.copy_table(f"{STAGING}.t", f"{STAGING}.copy", job_id="one", retry=SHORT_TIMEOUT)
     assert list(cloud.bigquery.jobs.all) == ["load", *jobs]
 
 
@@ -486,7 +486,7 @@ def test_a_dataset_can_be_denied(cloud: Cloud, client: bigquery.Client) -> None:
     assert isinstance(copy(client, f"{STAGING}.t", f"{LIVE}.t").exception(), api.Forbidden)
 
 
-# Secret Manager, and where credentials come from
+# Secret Manager and credentials
 
 
 @pytest.fixture
@@ -530,7 +530,7 @@ def test_a_secret_that_cannot_be_read_says_why(cloud: Cloud, secrets: Any, state
         access(secrets)
 
 
-def test_secret_manager_can_be_away_for_a_while(cloud: Cloud, secrets: Any) -> None:
+def test_secret_manager_can_be_unavailable_for_some_calls(cloud: Cloud, secrets: Any) -> None:
     cloud.secrets.add("key", "value")
     cloud.secrets.faults.refuse("AccessSecretVersion", times=2)
 
@@ -556,7 +556,7 @@ def test_credentials_come_from_the_metadata_server() -> None:
     assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token)
 
 
-# Firestore: ours, and Google's emulator where it is installed
+# Firestore: our stand-in, and Google's emulator if it is installed
 
 FIRESTORES = [
     "standin",
@@ -599,7 +599,7 @@ def test_a_write_on_a_stale_version_is_refused(store: firestore.Client, *, gone:
     assert document.get().to_dict() == (None if gone else {"hop": 2})
 
 
-def test_a_write_that_changes_nothing_is_no_new_version(store: firestore.Client) -> None:
+def test_a_write_that_changes_nothing_makes_no_new_version(store: firestore.Client) -> None:
     document = store.document("integrations/acme")
     first, second = document.set({"org": "acme"}), document.set({"org": "acme"})
 
@@ -607,7 +607,7 @@ def test_a_write_that_changes_nothing_is_no_new_version(store: firestore.Client)
     assert document.set({"org": "other"}).update_time > first.update_time
 
 
-def test_an_update_reaches_into_maps(store: firestore.Client) -> None:
+def test_an_update_can_change_a_field_of_a_map(store: firestore.Client) -> None:
     document = store.document("integrations/acme")
     document.set({"status": "PENDING", "tables": {"a.b": 1, "c": 2, "d": 3}})
     document.update({"status": "ACTIVE", "tables.`a.b`": 4, "tables.c": firestore.DELETE_FIELD, "new.e": [None, 1.5]})
@@ -615,7 +615,7 @@ def test_an_update_reaches_into_maps(store: firestore.Client) -> None:
     assert document.get().to_dict() == {"status": "ACTIVE", "tables": {"a.b": 4, "d": 3}, "new": {"e": [None, 1.5]}}
 
 
-def test_a_batch_is_written_whole_or_not_at_all(store: firestore.Client) -> None:
+def test_a_batch_is_written_completely_or_not_at_all(store: firestore.Client) -> None:
     store.document("runs/two").set({"number": 2})
     batch = store.batch()
     batch.set(store.document("runs/one"), {"number": 1})
@@ -637,24 +637,24 @@ def test_listing_shows_parents_that_do_not_exist_but_streaming_does_not(store: f
 
 
 @pytest.mark.parametrize("content", [{"a": [[1]]}, {"a": {"__b__": 1}}, {"a": "x" * (1 << 20)}])
-def test_content_that_firestore_does_not_take_is_refused(store: firestore.Client, content: Any) -> None:
+def test_content_that_firestore_does_not_accept_is_refused(store: firestore.Client, content: Any) -> None:
     with pytest.raises(api.InvalidArgument):
         store.document("integrations/acme").set(content)
 
 
-def test_databases_are_apart(store: firestore.Client) -> None:
+def test_databases_are_separate(store: firestore.Client) -> None:
     store.document("integrations/acme").set({"org": "acme"})
 
     with contextlib.closing(firestore.Client(database="other")) as other:
         assert not other.document("integrations/acme").get().exists
 
 
-def test_a_lost_answer_to_a_write_makes_the_repetition_fail(cloud: Cloud) -> None:
+def test_after_a_lost_response_the_repeated_write_fails(cloud: Cloud) -> None:
     assert cloud.firestore
     cloud.firestore.faults.refuse("Commit", after_effect=True)
 
     with contextlib.closing(firestore.Client()) as client, pytest.raises(api.AlreadyExists):
-        client.document("integrations/acme").create({"org": "acme"})  # which the client itself repeats
+        client.document("integrations/acme").create({"org": "acme"})  # which the client itself retries
     assert cloud.firestore.calls == ["Commit", "Commit"]
 
 
@@ -711,12 +711,12 @@ def test_a_log_line_becomes_an_entry() -> None:
         {"padding": "x" * 256 * 1024},
     ],
 )
-def test_a_log_line_that_would_not_show_as_meant_is_refused(change: dict[str, Any]) -> None:
+def test_a_log_line_that_would_be_shown_wrongly_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(BadLogLine):
         parse_log_line(json.dumps({**LINE, **change}))
 
 
 @pytest.mark.parametrize("line", ["Traceback (most recent call last):", "[1]", ""])
-def test_a_line_that_is_no_object_is_refused(line: str) -> None:
+def test_a_log_line_that_is_not_an_object_is_refused(line: str) -> None:
     with pytest.raises(BadLogLine):
         parse_log_line(line)

@@ -1,4 +1,4 @@
-"""Plain HTTP for the tests of the sandbox, without anything of the product."""
+"""A plain HTTP client for the tests of the sandbox, without code of the product."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EPOCH = 1_800_000_000.0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer."""
+    """A response."""
 
     status: int
     headers: Message
@@ -35,17 +35,17 @@ class Reply:
 
 
 def get(sandbox: Sandbox, path: str, headers: Mapping[str, str] = KEY) -> Reply:
-    """Ask for a path, over a connection of its own."""
+    """GET a path, over a new connection."""
     return _ask(sandbox, "GET", path, headers)
 
 
 def get_page(sandbox: Sandbox, page: int, path: str = CONVERSATIONS) -> Reply:
-    """Ask for a page of two records."""
+    """GET a page of two records."""
     return get(sandbox, f"{path}?page={page}&pageSize=2")
 
 
 def post(sandbox: Sandbox, path: str, body: object) -> Reply:
-    """Send a search."""
+    """POST a search."""
     return _ask(sandbox, "POST", path, {**KEY, "Content-Type": "application/json"}, json.dumps(body).encode())
 
 

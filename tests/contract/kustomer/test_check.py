@@ -1,4 +1,4 @@
-"""A check says of each thing a run depends on whether it is well, and what to do if not."""
+"""A check reports on everything that a run depends on, and says what to do if something is wrong."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check(
     return {finding.name: finding for finding in findings}
 
 
-def test_all_is_well() -> None:
+def test_without_problems() -> None:
     findings = check(limit=RateLimit(requests=500))
 
     assert all(finding.ok for finding in findings.values())
@@ -58,7 +58,7 @@ def test_all_is_well() -> None:
     }
 
 
-def test_beyond_a_capped_list_the_way_is_search_and_one_conversation_is_compared() -> None:
+def test_with_a_capped_list_the_way_is_search_and_one_conversation_is_compared() -> None:
     findings = check(conversations=10_100, paging=cap_list("refused"))
 
     assert findings["way to conversations"].detail == (
@@ -74,14 +74,14 @@ def test_a_deep_list_is_the_way_and_one_conversation_is_compared() -> None:
 
 
 @pytest.mark.parametrize("conversations", [0, 3])
-def test_an_empty_organisation_has_none_to_compare(conversations: int) -> None:
+def test_an_empty_organisation_has_no_conversation_to_compare(conversations: int) -> None:
     way = check(conversations=conversations)["way to conversations"]
 
     assert way.ok
     assert ("no conversation to compare" in way.detail) == (conversations == 0)
 
 
-def test_attributes_that_one_of_the_ways_lacks_are_named() -> None:
+def test_attributes_that_only_one_way_returns_are_named() -> None:
     record = b'{"id":"6a01f0c2b7d3e94410aa0001","attributes":{"createdAt":"2026-01-01T00:00:00Z","%b":1}}'
     body = b'{"data":[' + record + b'],"meta":{"total":1}}'
     faults = [Fault(table="conversations", body=body % b"name"), Fault(table="search", body=body % b"spam")]
@@ -98,7 +98,7 @@ def test_attributes_that_one_of_the_ways_lacks_are_named() -> None:
         (100, "100; pages of 500 bring 100, pages of 200 bring 100"),
     ],
 )
-def test_whether_larger_pages_are_served_is_said(largest: int, told: str) -> None:
+def test_the_size_of_pages_is_reported(largest: int, told: str) -> None:
     paging = Paging(accepted_page=500, largest_page=largest)
 
     assert check(paging=paging)["size of pages"].detail == told
@@ -112,7 +112,7 @@ def test_without_the_role_the_way_is_the_list_and_the_role_is_named() -> None:
     assert "org.permission.search.create" in way.remedy
 
 
-def test_a_bad_key_ends_the_check() -> None:
+def test_an_invalid_key_ends_the_check() -> None:
     findings = check(expired=True)
 
     assert list(findings) == ["API key"]
@@ -142,7 +142,7 @@ def test_a_limit_that_the_document_states() -> None:
     assert stated["rate limit"].detail == "500 requests a minute"
 
 
-def test_another_order_than_expected() -> None:
+def test_an_unexpected_order() -> None:
     assert not check(paging=Paging(descending=True))["order of pages"].ok
 
 
@@ -156,14 +156,14 @@ def test_another_order_than_expected() -> None:
         (Paging(cap=100, promises_more=True, beyond="refused"), False),
     ],
 )
-def test_a_cap_shows(paging: Paging, *, ok: bool) -> None:
+def test_a_cap_is_reported(paging: Paging, *, ok: bool) -> None:
     finding = check(conversations=10_050, paging=paging)["depth of pages"]
 
     assert finding.ok == ok
     assert bool(finding.remedy) != ok
 
 
-def test_an_outage_is_a_finding() -> None:
+def test_an_outage_is_reported() -> None:
     findings = check(faults=[Fault(table="conversations", status=503)])
 
     assert [name for name, finding in findings.items() if not finding.ok] == [

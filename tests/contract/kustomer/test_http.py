@@ -1,4 +1,4 @@
-"""One GET at the sandbox: what passes is asked again, what does not ends at once, and nothing secret is ever told."""
+"""One GET at the sandbox: transient failures are retried, permanent ones are not, and no secret is in a message."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NO_PAGES = ("error-200", "not-json", "not-a-page", "empty-body", "half-json", "g
 
 @dataclass
 class Client:
-    """The sandbox, an `Http` that speaks to it, and the pauses that were reported."""
+    """The sandbox, an `Http` client for it, and the pauses that were reported."""
 
     sandbox: Sandbox
     clock: Clock
@@ -81,7 +81,7 @@ def statuses(client: Client) -> list[int | None]:
     return [request.status for request in client.sandbox.requests]
 
 
-def test_a_page_comes_whole(client: Client) -> None:
+def test_a_page_is_received_completely(client: Client) -> None:
     answer = client.get()
 
     assert [record["id"] for record in answer.content["data"]] == client.sandbox.organisation.ids()
@@ -89,7 +89,7 @@ def test_a_page_comes_whole(client: Client) -> None:
     assert client.sandbox.requests[0].path == "/v1/conversations?page=1&pageSize=100"
 
 
-def test_gzip_is_asked_for_and_the_size_is_that_of_the_page(client: Client) -> None:
+def test_gzip_is_requested_and_the_size_is_that_of_the_unpacked_page(client: Client) -> None:
     plain = client.get()
 
     client.sandbox.compress = True
@@ -101,7 +101,7 @@ def test_gzip_is_asked_for_and_the_size_is_that_of_the_page(client: Client) -> N
 
 
 @pytest.mark.parametrize("name", [*OUTAGES, *NO_PAGES, "status-429"])
-def test_what_passes_is_asked_again(client: Client, name: str) -> None:
+def test_a_transient_failure_is_retried(client: Client, name: str) -> None:
     client.sandbox.add_fault(replace(CATALOGUE[name], times=2))
 
     answer = client.get()
@@ -110,7 +110,7 @@ def test_what_passes_is_asked_again(client: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OUTAGES)
-def test_what_does_not_pass_is_left_for_later(client: Client, name: str) -> None:
+def test_a_lasting_failure_is_a_transient_error(client: Client, name: str) -> None:
     client.sandbox.add_fault(CATALOGUE[name])
 
     with pytest.raises(RetryLater, match=rf"^127.0.0.1:{client.sandbox.port}/v1/conversations page 1: "):
@@ -121,7 +121,7 @@ def test_what_does_not_pass_is_left_for_later(client: Client, name: str) -> None
 
 
 @pytest.mark.parametrize("name", NO_PAGES)
-def test_what_is_no_page_six_times_is_broken(client: Client, name: str) -> None:
+def test_six_invalid_pages_are_a_broken_page(client: Client, name: str) -> None:
     client.sandbox.add_fault(CATALOGUE[name])
 
     with pytest.raises(BrokenPage, match="the body is no") as caught:
@@ -131,7 +131,7 @@ def test_what_is_no_page_six_times_is_broken(client: Client, name: str) -> None:
     assert len(client.sandbox.requests) == 6
 
 
-def test_the_waits_between_attempts_stay_within_their_bounds(client: Client) -> None:
+def test_the_waits_between_attempts_are_within_their_bounds(client: Client) -> None:
     client.sandbox.add_fault(replace(CATALOGUE["status-503"], times=5))
 
     client.get()
@@ -140,7 +140,7 @@ def test_the_waits_between_attempts_stay_within_their_bounds(client: Client) -> 
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 501])
-def test_a_final_status_is_asked_once(client: Client, status: int) -> None:
+def test_a_permanent_status_is_not_retried(client: Client, status: int) -> None:
     client.sandbox.add_fault(CATALOGUE[f"status-{status}"])
 
     with pytest.raises(BrokenPage, match=f"status {status} ") as caught:
@@ -160,7 +160,7 @@ def test_a_redirect_is_not_followed(client: Client, name: str, host: str) -> Non
     assert statuses(client) == [302]
 
 
-def test_a_huge_body_is_not_read_to_its_end(client: Client) -> None:
+def test_reading_a_huge_body_stops(client: Client) -> None:
     client.sandbox.add_fault(CATALOGUE["huge"])
 
     with pytest.raises(BrokenPage, match="longer than 64 MB"):
@@ -169,7 +169,7 @@ def test_a_huge_body_is_not_read_to_its_end(client: Client) -> None:
     assert len(client.sandbox.requests) == 1
 
 
-def test_a_body_that_grows_when_unpacked_is_not_unpacked_to_its_end(client: Client) -> None:
+def test_unpacking_a_huge_body_stops(client: Client) -> None:
     bomb = gzip.compress(bytes(80_000_000), 1)
     client.sandbox.add_fault(Fault(body=bomb, headers={"Content-Encoding": "gzip"}))
 
@@ -178,7 +178,7 @@ def test_a_body_that_grows_when_unpacked_is_not_unpacked_to_its_end(client: Clie
 
 
 @pytest.mark.parametrize("status", [200, 503])
-def test_a_trickle_does_not_hold_us_for_ever(status: int) -> None:
+def test_reading_a_very_slow_body_stops(status: int) -> None:
     with Sandbox(conversations=25, faults=[Fault(status=status, trickle_bytes=8, trickle_seconds=0.05)]) as sandbox:
         client = connect(sandbox, clock=HurriedClock(1000))
 
@@ -186,10 +186,10 @@ def test_a_trickle_does_not_hold_us_for_ever(status: int) -> None:
             client.get()
         client.http.close()
 
-    assert len(sandbox.requests) <= 2  # each is cut off after two minutes
+    assert len(sandbox.requests) <= 2  # each is stopped after two minutes
 
 
-def test_a_silent_server_is_left_for_later() -> None:
+def test_a_silent_server_is_a_transient_error() -> None:
     with Sandbox(conversations=25, faults=[CATALOGUE["slow"]]) as sandbox:
         client = connect(sandbox, read_seconds=0.02)
 
@@ -198,14 +198,14 @@ def test_a_silent_server_is_left_for_later() -> None:
         client.http.close()
 
 
-def test_a_dead_server_is_left_for_later(client: Client) -> None:
+def test_a_dead_server_is_a_transient_error(client: Client) -> None:
     client.sandbox.add_fault(CATALOGUE["dies"])
 
     with pytest.raises(RetryLater, match="no answer"):
         client.get()
 
 
-def test_a_host_without_tls_is_left_for_later() -> None:
+def test_a_host_without_tls_is_a_transient_error() -> None:
     with Sandbox() as sandbox:
         client = connect(sandbox, url=f"https://127.0.0.1:{sandbox.port}")
 
@@ -215,7 +215,7 @@ def test_a_host_without_tls_is_left_for_later() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"expired": True}, {"key": "another"}])
-def test_a_bad_key_is_told_apart(client: Client, settings: dict[str, object]) -> None:
+def test_an_invalid_key_has_its_own_error(client: Client, settings: dict[str, object]) -> None:
     for name, value in settings.items():
         setattr(client.sandbox, name, value)
 
@@ -231,7 +231,7 @@ def test_a_bad_key_is_told_apart(client: Client, settings: dict[str, object]) ->
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_missing_role_is_told_apart(client: Client, status: int) -> None:
+def test_a_missing_role_has_its_own_error(client: Client, status: int) -> None:
     client.sandbox.missing_roles = {"conversations": status}  # type: ignore[dict-item]  # one of the two
 
     with pytest.raises(RoleMissing, match=r"the key of acme is valid.* the role org.permission.conversation.read "):
@@ -240,7 +240,7 @@ def test_a_missing_role_is_told_apart(client: Client, status: int) -> None:
     assert statuses(client) == [status, 200]
 
 
-def test_whether_it_is_the_key_may_have_to_wait(client: Client) -> None:
+def test_the_key_check_may_also_fail_transiently(client: Client) -> None:
     client.sandbox.missing_roles = {"conversations": 401}
     client.sandbox.add_fault(Fault(table="token", status=503))
 
@@ -248,7 +248,7 @@ def test_whether_it_is_the_key_may_have_to_wait(client: Client) -> None:
         client.get()
 
 
-def test_a_key_that_no_header_can_carry_is_not_sent(client: Client) -> None:
+def test_a_key_that_does_not_fit_into_a_header_is_not_sent(client: Client) -> None:
     broken = connect(client.sandbox, key="zażółć\n")
 
     with pytest.raises(KeyRejected) as caught:
@@ -271,7 +271,7 @@ def test_a_netrc_does_not_replace_the_key(client: Client, tmp_path: Path, monkey
 @pytest.mark.parametrize("retry_after", ["seconds", "date", None])
 @pytest.mark.parametrize("reset", ["epoch", "delta", None])
 @pytest.mark.parametrize("days_off", [0, -1])
-def test_a_rate_limit_is_waited_out_and_told_once(retry_after: str | None, reset: str | None, days_off: int) -> None:
+def test_a_rate_limit_is_waited_for_and_logged_once(retry_after: str | None, reset: str | None, days_off: int) -> None:
     clock = VirtualClock()
     rule = RateLimit(requests=10, retry_after=retry_after, reset=reset)  # type: ignore[arg-type]
     now = lambda: clock.now().timestamp() + 86_400 * days_off  # noqa: E731 - the server's clock
@@ -292,7 +292,7 @@ def test_a_rate_limit_is_waited_out_and_told_once(retry_after: str | None, reset
         assert clock.monotonic() <= 63
 
 
-def test_an_endless_rate_limit_is_left_for_later(client: Client) -> None:
+def test_an_endless_rate_limit_is_a_transient_error(client: Client) -> None:
     client.sandbox.add_fault(CATALOGUE["status-429"])
 
     with pytest.raises(RetryLater, match="status 429"):
@@ -301,7 +301,7 @@ def test_an_endless_rate_limit_is_left_for_later(client: Client) -> None:
     assert len(client.sandbox.requests) == 20
 
 
-def test_retry_after_holds_for_a_503_and_is_no_refusal(client: Client) -> None:
+def test_retry_after_is_obeyed_for_a_503_and_is_not_a_refusal(client: Client) -> None:
     client.sandbox.add_fault(Fault(status=503, headers={"Retry-After": "50"}, times=1))
 
     client.get()
@@ -310,14 +310,14 @@ def test_retry_after_holds_for_a_503_and_is_no_refusal(client: Client) -> None:
     assert client.pauses == []
 
 
-def test_what_nobody_wants_is_not_asked_for(client: Client) -> None:
+def test_an_unwanted_request_is_not_sent(client: Client) -> None:
     with pytest.raises(Unwanted):
         client.get(is_wanted=lambda: False)
 
     assert client.sandbox.requests == []
 
 
-def test_waiting_ends_when_nobody_wants_it_any_more(client: Client) -> None:
+def test_waiting_ends_when_the_request_is_no_longer_wanted(client: Client) -> None:
     client.sandbox.add_fault(Fault(status=503, headers={"Retry-After": "3000"}))
 
     with pytest.raises(Unwanted):
@@ -327,7 +327,7 @@ def test_waiting_ends_when_nobody_wants_it_any_more(client: Client) -> None:
     assert statuses(client) == [503]
 
 
-def test_a_request_under_way_can_be_broken_off() -> None:
+def test_a_request_in_progress_can_be_cancelled() -> None:
     with Sandbox(conversations=25, faults=[CATALOGUE["slow"]]) as sandbox:
         client = connect(sandbox)
         wanted, raised = threading.Event(), []
@@ -364,7 +364,7 @@ def test_a_request_under_way_can_be_broken_off() -> None:
         (b"", ""),
     ],
 )
-def test_of_an_error_only_its_code_is_told(client: Client, body: bytes, shown: str) -> None:
+def test_a_message_has_only_the_code_of_an_error(client: Client, body: bytes, shown: str) -> None:
     client.sandbox.add_fault(Fault(status=400, body=body))
 
     with pytest.raises(BrokenPage) as caught:
@@ -375,7 +375,9 @@ def test_of_an_error_only_its_code_is_told(client: Client, body: bytes, shown: s
 
 
 @pytest.mark.parametrize("name", sorted({*CATALOGUE} - {"slow", "trickle"}))
-def test_neither_key_nor_body_is_told_or_logged(client: Client, name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_neither_key_nor_body_is_in_a_message_or_a_log(
+    client: Client, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     client.sandbox.add_fault(CATALOGUE[name])
     told = ""
 

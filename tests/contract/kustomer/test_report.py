@@ -1,4 +1,4 @@
-"""What `check --report` tells of a key: every fact that is not established, and nothing of anybody's data."""
+"""`check --report`: it reports every fact that is not established yet, and shows no customer data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(facts.__file__).parent
 NOTES = Path(__file__).parents[3] / "docs" / "kustomer-api.md"
-SHORT = 8  # characters: what is shorter is a word that means nothing by itself
+SHORT = 8  # characters; a shorter text is a word without meaning of its own
 
 
 def open_sandbox(clock: VirtualClock, **settings: Any) -> Sandbox:
@@ -40,7 +40,7 @@ def open_sandbox(clock: VirtualClock, **settings: Any) -> Sandbox:
 
 
 def report_on(sandbox: Sandbox, clock: VirtualClock, *, seconds: float = 3600) -> list[list[str]]:
-    """Rows of the table: number, question, and what is told."""
+    """Build the rows of the table: number, question and finding."""
     connect = ConnectKustomer(clock=clock, base_url=sandbox.url, seed=1)
     scope = Scope(integration=IntegrationName("acme"))
     source = connect(build_integration(), ApiKey("sandbox-key"), RecordedLog(), scope)
@@ -54,7 +54,7 @@ def report_on(sandbox: Sandbox, clock: VirtualClock, *, seconds: float = 3600) -
 
 
 def report(*, seconds: float = 3600, **settings: Any) -> dict[str, str]:
-    """Number of the fact, or question, to what is told."""
+    """Map the number of the fact, or the question, to the finding."""
     clock = VirtualClock()
     with open_sandbox(clock, **settings) as sandbox:
         rows = report_on(sandbox, clock, seconds=seconds)
@@ -62,7 +62,7 @@ def report(*, seconds: float = 3600, **settings: Any) -> dict[str, str]:
 
 
 def iter_values(value: object) -> Iterator[str]:
-    """All texts and numbers of a record, at any depth."""
+    """Yield all texts and numbers of a record, at any depth."""
     if isinstance(value, dict):
         for each in value.values():
             yield from iter_values(each)
@@ -73,16 +73,16 @@ def iter_values(value: object) -> Iterator[str]:
         yield str(value)
 
 
-def test_every_fact_of_the_notes_that_is_not_established_has_a_line() -> None:
+def test_every_fact_that_is_not_established_has_a_line() -> None:
     notes = NOTES.read_text()
     marked = set(re.findall(r"\bV\d+\b", notes))
     told = report()
 
     assert marked == {fact.number for fact in FACTS if fact.number} == {name for name in told if name.startswith("V")}
-    assert re.findall(r"\bV\b", notes) == []  # a mark without a number would be looked at by nobody
+    assert re.findall(r"\bV\b", notes) == []  # nobody would notice a mark without a number
 
 
-def test_nothing_of_a_record_is_in_it() -> None:
+def test_no_value_of_a_record_is_in_it() -> None:
     clock = VirtualClock()
     with open_sandbox(clock, limit=RateLimit(requests=1000), unknown_every=3) as sandbox:
         text = json.dumps(report_on(sandbox, clock), ensure_ascii=False)
@@ -91,14 +91,16 @@ def test_nothing_of_a_record_is_in_it() -> None:
         records = [record for table in tables for record in organisation.rows(table)]
 
     sources = "".join(path.read_text() for path in SOURCE.glob("*.py"))
-    ours = " ".join([sources, *Place, *ROLES.values()])  # its own words, addresses and roles are nobody's data
+    ours = " ".join(
+        [sources, *Place, *ROLES.values()]
+    )  # the report's own words, addresses and roles are no customer data
     values = {value for value in iter_values(records) if len(value) >= SHORT and value not in ours}
     assert len(values) > 3000
     assert [value for value in values if value in text] == []
     assert re.findall(r"[0-9a-f]{24}|@|sandbox-key|acme|127\.0\.0\.1|localhost|http", text) == []
 
 
-def test_what_a_documented_organisation_tells() -> None:
+def test_findings_of_an_organisation_as_documented() -> None:
     told = report(limit=RateLimit(requests=1000))
 
     assert told["V1"] == "200: refused with 400; 500: refused with 400"
@@ -113,7 +115,7 @@ def test_what_a_documented_organisation_tells() -> None:
     assert "`x-ratelimit-limit` on 200: 1000" in told["What do the headers of limits say?"]
 
 
-def test_what_another_organisation_tells() -> None:
+def test_findings_of_another_organisation() -> None:
     told = report(
         conversations=10_300,
         paging=cap_list("refused"),
@@ -127,7 +129,7 @@ def test_what_another_organisation_tells() -> None:
     assert told["V9"] == "`/v1/customers/search`: refused with 400; `/v1/customers/archive/search`: refused with 400"
 
 
-def test_late_and_deleted_ones_and_shapes_are_told() -> None:
+def test_late_and_deleted_records_and_forms_of_values_are_reported() -> None:
     clock = VirtualClock()
     with open_sandbox(clock, search=Search(late_seconds=60)) as sandbox:
         rows = sandbox.organisation.conversations
@@ -148,7 +150,7 @@ def test_late_and_deleted_ones_and_shapes_are_told() -> None:
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_a_role_that_the_key_lacks_is_told_and_stops_nothing(role: str) -> None:
+def test_a_missing_role_is_reported_and_stops_nothing(role: str) -> None:
     told = report(missing_roles={role: 403})
 
     roles = told["Which roles has the key?"]
@@ -157,14 +159,14 @@ def test_a_role_that_the_key_lacks_is_told_and_stops_nothing(role: str) -> None:
     assert len(told) == len(FACTS)
 
 
-def test_faults_are_told_by_their_status() -> None:
+def test_faults_are_reported_by_their_status() -> None:
     told = report(faults=[Fault(table="users", status=503), Fault(table="satisfaction", status=408, times=1)])
 
     assert told["V6"] == "no good answer: 2 x 503"
     assert told["V12"].startswith("1 of ")
 
 
-def test_where_time_is_up_the_report_ends_and_says_so() -> None:
+def test_the_report_ends_when_the_time_is_up() -> None:
     assert "not looked at: time was up" in report(latency_seconds=0.0, seconds=2).values()
 
 
@@ -174,7 +176,7 @@ def test_a_key_that_is_rejected_has_no_report() -> None:
 
 
 @pytest.mark.parametrize("conversations", [0, 1, 120])
-def test_a_small_organisation_is_no_problem(conversations: int) -> None:
+def test_a_small_organisation_can_be_reported_on(conversations: int) -> None:
     told = report(conversations=conversations, surveys=0)
 
     assert len(told) == len(FACTS)
@@ -190,5 +192,5 @@ def test_a_small_organisation_is_no_problem(conversations: int) -> None:
         b'{"data": [{"id": [], "attributes": {"createdAt": "x", "deleted": 2, "sla": {"metrics": []}}}]}',
     ],
 )
-def test_whatever_is_answered_there_is_a_line_for_each_fact(body: bytes) -> None:
+def test_there_is_a_line_for_each_fact_whatever_is_answered(body: bytes) -> None:
     assert len(report(faults=[Fault(body=body)])) == len(FACTS)

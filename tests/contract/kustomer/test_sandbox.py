@@ -1,4 +1,4 @@
-"""The sandbox pages, checks keys and keeps records as docs/kustomer-api.md says of Kustomer, seen over HTTP."""
+"""The sandbox pages, checks keys and keeps records as docs/kustomer-api.md describes Kustomer. Tested over HTTP."""
 
 from __future__ import annotations
 
@@ -134,11 +134,11 @@ class TestKey:
             assert reply.status == status
             assert reply.json() == {"errors": [{"code": code, "message": message, "meta": {}}]}
 
-    def test_a_missing_role_is_about_one_table(self) -> None:
+    def test_a_missing_role_concerns_one_table(self) -> None:
         with Sandbox(missing_roles={"satisfaction": 403}) as sandbox:
             assert get(sandbox, CONVERSATIONS).status == 200
 
-    def test_no_key_is_a_wrong_key(self) -> None:
+    def test_a_request_without_a_key_is_refused_like_one_with_a_wrong_key(self) -> None:
         with Sandbox() as sandbox:
             assert get(sandbox, SURVEYS, headers={}).status == 401
 
@@ -158,7 +158,7 @@ class TestOrganisation:
         assert (changed["updatedAt"] > before, changed["name"]) == (True, f"Revision {changed['rev']}")
         assert max(organisation.ids()) == new > first
 
-    def test_records_can_be_put_and_changed_in_place(self) -> None:
+    def test_records_can_be_replaced_and_changed(self) -> None:
         with Sandbox(conversations=4) as sandbox:
             rows = sandbox.organisation.conversations
             rows[0] = {"id": "a", "attributes": {"name": "\ud800", "rev": 2**70}}
@@ -219,7 +219,7 @@ class TestPaging:
             assert (len(hundredth.ids()), hundredth.json()["links"]["next"] is not None) == (100, hundredth_links)
             assert (next_one.status, len(next_one.json().get("data", []))) == beyond
 
-    def test_one_list_may_be_so_and_the_others_not(self) -> None:
+    def test_the_settings_may_apply_to_one_list_only(self) -> None:
         with Sandbox(conversations=6, surveys=6, paging=Paging(table="satisfaction", cap=1)) as sandbox:
             pages = [get_page(sandbox, 1, path).json() for path in (SURVEYS, CONVERSATIONS)]
 
@@ -233,14 +233,14 @@ class TestPaging:
             assert [len(reply.ids()) for reply in replies] == pages
             assert [reply.json()["links"]["next"] is None for reply in replies] == [False] * (len(pages) - 1) + [True]
 
-    def test_fewer_rows_a_page_than_asked_for(self) -> None:
+    def test_fewer_rows_in_a_page_than_requested(self) -> None:
         with Sandbox(conversations=120, paging=Paging(largest_page=50)) as sandbox:
             replies = [get(sandbox, f"{CONVERSATIONS}?page={page}") for page in (1, 2, 3)]
 
             assert [identifier for reply in replies for identifier in reply.ids()] == sandbox.organisation.ids()
             assert replies[0].json()["meta"] == {"pageSize": 50, "page": 1}
 
-    def test_sort_may_change_nothing(self) -> None:
+    def test_sort_may_have_no_effect(self) -> None:
         with Sandbox(conversations=3, paging=Paging(sort_ignored=True)) as sandbox:
             assert get(sandbox, f"{CONVERSATIONS}?sort=desc").ids() == sandbox.organisation.ids()
 
@@ -249,7 +249,7 @@ class TestPaging:
             assert get_page(sandbox, 3).ids() == get_page(sandbox, 2).ids() == sandbox.organisation.ids()[2:4]
 
     @pytest.mark.parametrize("status", [400, 422])
-    def test_a_refused_page_after_a_promise(self, status: int) -> None:
+    def test_a_refused_page_after_a_next_link(self, status: int) -> None:
         paging = Paging(cap=2, promises_more=True, beyond="refused", refusal_status=status)
         with Sandbox(conversations=6, paging=paging) as sandbox:
             assert get_page(sandbox, 2).json()["links"]["next"] == "/v1/conversations?page=3&pageSize=2"

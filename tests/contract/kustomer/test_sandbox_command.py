@@ -82,7 +82,7 @@ class TestCommandLine:
 
         assert (sandbox.limit, sandbox.paging, sandbox.search, sandbox.faults) == (None, Paging(), Search(), [])
 
-    def test_help_lists_every_fault_and_every_way_to_strike(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_help_lists_every_fault_and_every_field(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             build_sandbox(["--help"])
 
@@ -98,7 +98,7 @@ class TestCommandLine:
         assert exit_.value.code == 2
         assert "see the end of --help" in capsys.readouterr().err
 
-    def test_it_says_where_it_is_and_serves_until_interrupted(self) -> None:
+    def test_it_prints_its_address_and_serves_until_interrupted(self) -> None:
         command = [sys.executable, "-m", "tests.standins.kustomer", "--conversations", "3"]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
@@ -113,12 +113,12 @@ class TestCommandLine:
 
             try:
                 rest, _ = process.communicate(timeout=60)
-            finally:  # a shell's background jobs ignore the signal, and their children do, too
+            finally:  # background jobs of a shell, and their children, ignore the signal
                 process.kill()
             assert (bool(said), key) == (True, "export KUSTOMER_API_KEY=sandbox-key\n")
             assert (rest, process.returncode) == ("{200: 1}\n", 0)
 
-    def test_a_port_that_is_in_use_is_a_sentence(self) -> None:
+    def test_an_error_about_a_port_in_use_is_a_sentence(self) -> None:
         with Sandbox() as sandbox:
             command = [sys.executable, "-m", "tests.standins.kustomer", "--port", str(sandbox.port)]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
@@ -127,14 +127,14 @@ class TestCommandLine:
             assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
-def test_what_the_readme_says_of_a_real_organisation_can_be_followed(
+def test_the_steps_in_the_readme_for_a_real_organisation_work_with_the_sandbox(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     steps = (ROOT / "README.md").read_text(encoding="utf-8").partition("With a real organisation:")[2].split("```")[1]
     commands = [shlex.split(line, comments=True) for line in steps.splitlines()]
     typed = [command[1:] for command in commands if command[:1] == ["kustomer-extract"]]
-    answers = {"init": ["--org", "acme"]}  # what a person types when asked
+    answers = {"init": ["--org", "acme"]}  # what a person answers
 
     with Sandbox(conversations=120, limit=RateLimit(requests=100_000)) as sandbox:
         environment = {"KUSTOMER_API_URL": sandbox.url, "KUSTOMER_API_KEY": sandbox.key}

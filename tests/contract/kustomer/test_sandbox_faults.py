@@ -1,4 +1,4 @@
-"""The sandbox misbehaves as it is told, when it is told."""
+"""The faults of the sandbox affect the right requests, in the right way."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.standins.kustomer.server import Sandbox
 from tests.standins.kustomer.store import Organisation
 
 
-class TestWhichRequestsAreStruck:
-    def strikes(self, fault: Fault, *, seed: int = 1) -> list[str]:
-        """Two rounds over both tables and the key check; which answers were spoilt."""
+class TestAffectedRequests:
+    def list_affected(self, fault: Fault, *, seed: int = 1) -> list[str]:
+        """Request both tables and the key check twice. List the requests that the fault affected."""
         with Sandbox(conversations=6, surveys=2, seed=seed, faults=[replace(fault, status=500)]) as sandbox:
             paths = {
                 "token": "/v1/auth/tokens/current",
@@ -28,7 +28,7 @@ class TestWhichRequestsAreStruck:
             return [name for _ in range(2) for name, path in paths.items() if get(sandbox, path).status == 500]
 
     @pytest.mark.parametrize(
-        ("fault", "struck"),
+        ("fault", "affected"),
         [
             (Fault(table="satisfaction"), ["s1", "s1"]),
             (Fault(table="token", times=1), ["token"]),
@@ -41,15 +41,15 @@ class TestWhichRequestsAreStruck:
             (Fault(probability=0.0), []),
         ],
     )
-    def test_rule(self, fault: Fault, struck: list[str]) -> None:
-        assert self.strikes(fault) == struck
+    def test_rule(self, fault: Fault, affected: list[str]) -> None:
+        assert self.list_affected(fault) == affected
 
-    @pytest.mark.parametrize(("place", "struck"), [("first", [1]), ("middle", [2]), ("last", [3]), (2, [2])])
-    def test_pages_by_their_place(self, place: Place | int, struck: list[int]) -> None:
+    @pytest.mark.parametrize(("place", "affected"), [("first", [1]), ("middle", [2]), ("last", [3]), (2, [2])])
+    def test_pages_by_their_place(self, place: Place | int, affected: list[int]) -> None:
         with Sandbox(conversations=6, faults=[Fault(page=place, status=500)]) as sandbox:
-            assert [page for page in (1, 2, 3, 4) if get_page(sandbox, page).status == 500] == struck
+            assert [page for page in (1, 2, 3, 4) if get_page(sandbox, page).status == 500] == affected
 
-    def test_the_last_page_is_the_one_there_is_then(self) -> None:
+    def test_the_last_page_is_that_at_the_time_of_the_request(self) -> None:
         with Sandbox(conversations=6, faults=[Fault(page="last", status=500)]) as sandbox:
             before = get_page(sandbox, 4).status
             sandbox.organisation.insert()
@@ -67,32 +67,32 @@ class TestWhichRequestsAreStruck:
             assert statuses == [200, 503, 503, 200]
 
     def test_probability_is_decided_by_the_seed(self) -> None:
-        first, again, other = (self.strikes(Fault(probability=0.5), seed=seed) for seed in (1, 1, 2))
+        first, again, other = (self.list_affected(Fault(probability=0.5), seed=seed) for seed in (1, 1, 2))
 
         assert first == again != other
         assert 0 < len(first) < 10
 
-    def test_several_faults_strike_together(self) -> None:
+    def test_several_faults_affect_the_same_request(self) -> None:
         faults = [Fault(status=503), Fault(headers={"Retry-After": "1"})]
         with Sandbox(faults=faults) as sandbox:
             reply = get(sandbox, SURVEYS)
 
             assert (reply.status, reply.headers["Retry-After"]) == (503, "1")
 
-    def test_only_good_answers_are_spoilt(self) -> None:
+    def test_only_allowed_requests_are_affected(self) -> None:
         with Sandbox(faults=[Fault(status=500, times=1)], limit=RateLimit(requests=1)) as sandbox:
             wrong_key = get(sandbox, SURVEYS, headers={}).status
 
             assert (wrong_key, get(sandbox, SURVEYS).status, get(sandbox, SURVEYS).status) == (401, 500, 429)
 
-    def test_faults_can_be_dropped(self) -> None:
+    def test_faults_can_be_removed(self) -> None:
         with Sandbox(faults=[Fault(status=500)]) as sandbox:
             sandbox.clear_faults()
 
             assert get(sandbox, SURVEYS).status == 200
 
 
-class TestSpoiltAnswers:
+class TestFaultyResponses:
     STATUSES = (400, 401, 403, 404, 408, 422, 429, 500, 501, 502, 503, 504)
 
     @pytest.mark.parametrize("status", STATUSES)
@@ -125,7 +125,7 @@ class TestSpoiltAnswers:
 
             assert (reply.status, reply.headers["Content-Type"], reply.body) == (status, kind, body)
 
-    def test_the_second_shape_of_errors(self) -> None:
+    def test_the_second_form_of_errors(self) -> None:
         with Sandbox(faults=[CATALOGUE["detail-500"]]) as sandbox:
             reply = get(sandbox, SURVEYS)
 
@@ -149,13 +149,13 @@ class TestSpoiltAnswers:
             (Fault(next_link="https://evil.example/v1"), 2, "https://evil.example/v1"),
         ],
     )
-    def test_what_is_missing_on_a_page(self, fault: Fault, rows: int, following: str | None) -> None:
+    def test_rows_missing_on_a_page(self, fault: Fault, rows: int, following: str | None) -> None:
         with Sandbox(conversations=6, faults=[fault]) as sandbox:
             page = get_page(sandbox, 1).json()
 
             assert (len(page["data"]), page["links"]["next"]) == (rows, following)
 
-    def test_what_is_missing_on_a_page_is_not_missed_in_other_answers(self) -> None:
+    def test_missing_rows_do_not_affect_other_responses(self) -> None:
         with Sandbox(faults=[Fault(keeps=0)]) as sandbox:
             assert get(sandbox, "/v1/auth/tokens/current").status == 200
             assert get(sandbox, f"{CONVERSATIONS}/none").status == 404

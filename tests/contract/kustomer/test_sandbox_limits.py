@@ -1,4 +1,4 @@
-"""The rate limits of the sandbox, and what their headers say."""
+"""The rate limits of the sandbox, and their headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.standins.kustomer.server import Sandbox
 
 
 class TestLimits:
-    def test_a_fixed_window_opens_anew(self) -> None:
+    def test_a_fixed_window_starts_again(self) -> None:
         now = [EPOCH]
         limits = Limits(RateLimit(requests=2, window_seconds=60), lambda: now[0])
 
@@ -22,7 +22,7 @@ class TestLimits:
 
         assert [admit_at(s) for s in (0, 50, 59, 60, 60, 119)] == [True, True, False, True, True, False]
 
-    def test_a_sliding_window_looks_back(self) -> None:
+    def test_a_sliding_window_ends_now(self) -> None:
         now = [EPOCH]
         limits = Limits(RateLimit(requests=2, window_seconds=60, window="sliding"), lambda: now[0])
 
@@ -66,20 +66,20 @@ class TestLimits:
         now[0] += 10
         assert limits.admit() == (False, refused)
 
-    def test_absurd_headers_are_never_a_number_to_go_by(self) -> None:
+    def test_absurd_headers_are_never_a_usable_number(self) -> None:
         limits = Limits(RateLimit(requests=1, headers="absurd"), lambda: EPOCH)
 
         told = [limits.admit()[1]["x-ratelimit-limit"] for _ in range(4)]
         assert sorted(told) == ["", "0", "9" * 30, "lots"]
 
-    def test_the_limit_changes_in_mid_run(self) -> None:
+    def test_the_limit_changes_after_some_requests(self) -> None:
         limits = Limits(RateLimit(requests=5, changes_after=2, changes_to=3), lambda: EPOCH)
 
         told = [(admitted, headers["x-ratelimit-limit"]) for admitted, headers in (limits.admit() for _ in range(4))]
         assert told == [(True, "5"), (True, "5"), (True, "3"), (False, "3")]
 
     @pytest.mark.parametrize("window", ["fixed", "sliding"])
-    def test_others_spend_a_part(self, window: Any) -> None:
+    def test_other_consumers_use_a_part(self, window: Any) -> None:
         now = [EPOCH]
         limits = Limits(RateLimit(requests=10, window=window, others_per_second=0.1), lambda: now[0])
         limits.take(2)
@@ -97,7 +97,7 @@ class TestLimits:
             assert second.headers["x-ratelimit-reset"] == "1800000060"
             assert second.json()["errors"][0]["code"] == "rate_limit_exceeded"
 
-    def test_a_rule_replaced_in_mid_run(self) -> None:
+    def test_a_rule_can_be_replaced(self) -> None:
         with Sandbox(limit=RateLimit(requests=1)) as sandbox:
             assert sandbox.limits
             first, second = get(sandbox, SURVEYS).status, get(sandbox, SURVEYS).status

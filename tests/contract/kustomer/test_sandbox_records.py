@@ -1,4 +1,4 @@
-"""The records of the sandbox: the same for the same seed, and what a real organisation could hold."""
+"""The records of the sandbox: the same for the same seed, and like those of a real organisation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TestRecords:
         records = Organisation(conversations=500, surveys=20, seed=1).rows(table.value)
         assert [drift for record in records if (drift := to_row(record, batch=batch).drift)] == []
 
-    def test_unknown_keys_come_when_asked_for(self) -> None:
+    def test_unknown_keys_are_optional(self) -> None:
         organisation = Organisation(conversations=30, surveys=1, seed=1, unknown_every=10)
 
         unknown = [number for number, it in enumerate(organisation.conversations) if "futureKey" in it["attributes"]]
@@ -62,19 +62,19 @@ class TestRecords:
 
 @pytest.fixture(scope="module")
 def desk() -> Organisation:
-    """Two years of a support desk; tests of this module look, and change nothing."""
+    """Two years of a support desk. The tests of this module do not change it."""
     return Organisation(conversations=4000, surveys=12, seed=1)
 
 
 @pytest.fixture(scope="module")
 def cases(desk: Organisation) -> list[Attributes]:
-    """The attributes of all conversations."""
+    """List the attributes of all conversations."""
     return [json.loads(row)["attributes"] for row in desk.conversations.serialise(0, 4000)]
 
 
 @pytest.fixture(scope="module")
 def real(cases: list[Attributes]) -> list[Attributes]:
-    """Those in which somebody wrote something."""
+    """List the attributes of conversations that have messages."""
     return [case for case in cases if case["messageCount"]]
 
 
@@ -117,7 +117,7 @@ class TestASupportDesk:
         assert {agent for _, agent in assigned} <= users
         assert [pair for pair in assigned if pair[1] not in teams[pair[0]] | former] == []
 
-    def test_who_answers_is_not_always_who_is_assigned(self, real: list[Attributes]) -> None:
+    def test_the_responder_is_not_always_the_assigned_agent(self, real: list[Attributes]) -> None:
         answered = [case for case in real if case["firstResponse"] and case["firstResponse"].get("createdBy")]
 
         other = sum(case["firstResponse"]["createdBy"] not in case["assignedUsers"] for case in answered)
@@ -169,7 +169,7 @@ class TestTimes:
         assert 0.3 < find_median("chat") < 10
         assert 60 < find_median("email") < 900
 
-    def test_what_was_reopened_is_done_twice(self, real: list[Attributes]) -> None:
+    def test_a_reopened_conversation_is_done_twice(self, real: list[Attributes]) -> None:
         again = [case for case in real if case["reopenCount"]]
 
         assert 0.04 < len(again) / len(real) < 0.2
@@ -178,7 +178,7 @@ class TestTimes:
             case["firstDone"]["createdAt"] < case["lastDone"]["createdAt"] for case in again if case["doneCount"] == 2
         )
 
-    def test_open_ones_are_young(self, real: list[Attributes]) -> None:
+    def test_open_conversations_are_recent(self, real: list[Attributes]) -> None:
         end = datetime(2026, 11, 23, tzinfo=UTC)
         ages = [(end - to_moment(case["createdAt"])).days for case in real if case["status"] != "done"]
 
@@ -186,7 +186,7 @@ class TestTimes:
         assert statistics.median(ages) < 30
 
     def test_nothing_has_happened_in_the_future(self, cases: list[Attributes]) -> None:
-        to_come = {"breachAt", "firstBreachAt", "scheduledFor"}  # what is promised or planned
+        to_come = {"breachAt", "firstBreachAt", "scheduledFor"}  # promises and plans
 
         def find_times(value: Any, name: str = "") -> list[str]:
             if isinstance(value, dict):
@@ -197,9 +197,7 @@ class TestTimes:
         late = [at for case in cases for at in find_times(case) if at > "2026-11-23T00:00:00.000Z"]
         assert late == []
 
-    def test_a_change_is_never_before_the_beginning_and_updated_at_is_the_last_one(
-        self, cases: list[Attributes]
-    ) -> None:
+    def test_no_change_is_before_the_creation_and_updated_at_is_the_last_one(self, cases: list[Attributes]) -> None:
         names = ("modifiedAt", "lastActivityAt", "lastMessageAt", "endedAt")
         times = [
             (case["createdAt"], case["updatedAt"], [case[name] for name in names if case.get(name)]) for case in cases
@@ -207,7 +205,7 @@ class TestTimes:
 
         assert [it for it in times if not all(it[0] <= at <= it[1] for at in it[2])] == []
 
-    def test_a_breach_is_an_answer_after_the_deadline(self, real: list[Attributes]) -> None:
+    def test_a_breach_means_an_answer_after_the_deadline(self, real: list[Attributes]) -> None:
         levels = [case["sla"] for case in real if case["sla"] and case["sla"]["status"] == "done"]
 
         firsts = [(it["breached"], it["metrics"]["firstResponse"], it["breach"]) for it in levels]
@@ -242,7 +240,7 @@ class TestSurveys:
 
         assert 0.55 < statistics.mean(scores) < 0.9
 
-    def test_only_what_is_done_has_a_survey(self, real: list[Attributes]) -> None:
+    def test_only_finished_conversations_have_a_survey(self, real: list[Attributes]) -> None:
         assert [case for case in real if "form" in case["satisfactionLevel"] and case["status"] != "done"] == []
 
 
@@ -269,7 +267,7 @@ class TestFields:
         assert {case["billingStatus"] for case in real} == {"invoiced", None}
         assert {len(case["aiAgent"]["automationId"]) for case in real} == {0, 1}
 
-    def test_unset_records_come_as_lists_and_as_text(self, cases: list[Attributes]) -> None:
+    def test_unset_records_are_lists_or_texts(self, cases: list[Attributes]) -> None:
         unset = {name for case in cases for name, value in case.items() if value in ("", [])}
 
         assert {"sla", "assistant", "snooze", "open", "lastDone", "firstResponse"} <= unset

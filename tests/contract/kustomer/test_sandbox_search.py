@@ -1,4 +1,4 @@
-"""The sandbox searches as docs/kustomer-api.md, section 4.5, says of Kustomer; users and teams are those of 4.6."""
+"""The sandbox's search, users and teams are those of docs/kustomer-api.md, sections 4.5 and 4.6."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SEARCH = "/v1/customers/search"
 ARCHIVE = "/v1/customers/archive/search"
 CREATED, UPDATED = "conversation_created_at", "conversation_updated_at"
-NOW = END_MS / 1000  # after all that was made, and not more than two years after any of it
+NOW = END_MS / 1000  # after all records, and not more than two years after any of them
 DAY = 86_400.0
 
 
@@ -38,7 +38,7 @@ def search(sandbox: Sandbox, *criteria: Mapping[str, Any], path: str = SEARCH, s
 
 
 def times(sandbox: Sandbox, name: str) -> dict[str, str]:
-    """Time by id, in the order of the list."""
+    """Map ids to times, in the order of the list."""
     page = get(sandbox, f"{CONVERSATIONS}?pageSize=100").json()
     return {record["id"]: record["attributes"][name] for record in page["data"]}
 
@@ -49,7 +49,7 @@ def total(reply: Reply) -> int:
 
 
 def pair(found: Reply) -> tuple[int, list[str]]:
-    """What a search counts, and what it gives."""
+    """Return what a search counts, and what it returns."""
     return total(found), sorted(found.ids())
 
 
@@ -95,14 +95,14 @@ class TestWhatIsFound:
 
             assert pair(found) == (30, [identifier for identifier, _ in created[20:50]])
 
-    def test_a_record_that_somebody_looked_at_is_found_as_before(self) -> None:
+    def test_a_record_that_a_test_has_read_is_found_as_before(self) -> None:
         with open_sandbox(conversations=10) as sandbox:
             before = pair(search(sandbox))
             [record["id"] for record in sandbox.organisation.conversations]
 
             assert pair(search(sandbox)) == before == (10, sandbox.organisation.ids())
 
-    def test_ids_alone(self) -> None:
+    def test_ids_only(self) -> None:
         with open_sandbox(conversations=3) as sandbox:
             page = post(sandbox, f"{SEARCH}?idsOnly=true&pageSize=2", {"queryContext": "conversation"}).json()
 
@@ -110,7 +110,7 @@ class TestWhatIsFound:
             assert page["data"] == [{"type": "conversation", "id": ids[2]}, {"type": "conversation", "id": ids[1]}]
             assert page["links"]["next"] == f"{SEARCH}?page=2&pageSize=2&idsOnly=true"
 
-    def test_what_has_no_time_is_found_by_not_set_alone(self) -> None:
+    def test_a_record_without_a_time_is_only_found_by_not_set(self) -> None:
         with open_sandbox(conversations=5) as sandbox:
             del sandbox.organisation.conversations[1]["attributes"]["createdAt"]
             identifier = sandbox.organisation.ids()[1]
@@ -119,7 +119,7 @@ class TestWhatIsFound:
             assert total(search(sandbox, {CREATED: {"lt": "2100-01-01"}})) == 4
             assert search(sandbox, {CREATED: {"not_set": ""}}).ids() == [identifier]
 
-    def test_deleted_ones(self) -> None:
+    def test_deleted_records(self) -> None:
         with open_sandbox(conversations=3) as sandbox:
             sandbox.organisation.conversations[0]["attributes"]["deleted"] = True
 
@@ -128,7 +128,7 @@ class TestWhatIsFound:
             sandbox.search = Search(deleted_included=True)
             assert (counts, unsaid, total(search(sandbox))) == ([2, 3], 2, 3)
 
-    def test_hidden_ones_are_counted_and_not_given(self) -> None:
+    def test_hidden_records_are_counted_and_not_returned(self) -> None:
         with open_sandbox(conversations=10, hide_every=5) as sandbox:
             found = search(sandbox)
 
@@ -146,7 +146,7 @@ class TestWhatIsFound:
 
 
 class TestBorders:
-    def test_standard_and_archive_are_everything_once(self) -> None:
+    def test_standard_search_and_archive_have_each_record_once(self) -> None:
         with open_sandbox(conversations=100, search=Search(standard_days=365)) as sandbox:
             updated = times(sandbox, "updatedAt")
             standard, archive = search(sandbox), search(sandbox, path=ARCHIVE)
@@ -156,7 +156,7 @@ class TestBorders:
             assert sorted(standard.ids() + archive.ids()) == sandbox.organisation.ids()
             assert 20 < total(archive) < 80
 
-    def test_page_100_promises_a_page_that_is_refused(self) -> None:
+    def test_page_100_links_to_a_page_that_is_refused(self) -> None:
         with open_sandbox(conversations=205) as sandbox:
             hundredth = post(sandbox, f"{SEARCH}?page=100&pageSize=2", {"queryContext": "conversation"})
             beyond = post(sandbox, f"{SEARCH}?page=101&pageSize=2", {"queryContext": "conversation"})
@@ -167,7 +167,7 @@ class TestBorders:
             assert hundredth.json()["links"]["next"] == f"{SEARCH}?page=101&pageSize=2"
             assert again.json()["links"]["next"] is None
 
-    def test_a_search_for_too_much_fails_and_a_count_does_not(self) -> None:
+    def test_a_search_with_too_many_hits_fails_and_a_count_does_not(self) -> None:
         with open_sandbox(conversations=30, search=Search(wide_rows=20, wide_status=503)) as sandbox:
             created = list(times(sandbox, "createdAt").values())
 
@@ -197,7 +197,7 @@ class TestBorders:
             ({"queryContext": "conversation", "sort": [{"name": "asc"}]}, "the sandbox sorts by one time, asc or desc"),
         ],
     )  # fmt: skip
-    def test_what_makes_no_sense_is_refused(self, body: object, message: str) -> None:
+    def test_an_invalid_body_is_refused(self, body: object, message: str) -> None:
         with open_sandbox(conversations=3) as sandbox:
             reply = post(sandbox, SEARCH, body)
 
@@ -210,7 +210,7 @@ class TestBorders:
             (Search(sort_refused=True), {"sort": [{CREATED: "asc"}]}),
         ],
     )
-    def test_what_can_be_refused(self, rule: Search, body: dict[str, Any]) -> None:
+    def test_features_can_be_refused(self, rule: Search, body: dict[str, Any]) -> None:
         with open_sandbox(conversations=3, search=rule) as sandbox:
             assert post(sandbox, SEARCH, {"queryContext": "conversation", **body}).status == 400
             assert post(sandbox, SEARCH, {"queryContext": "conversation"}).status == 200
@@ -222,7 +222,7 @@ class TestBorders:
 
 
 class TestChanges:
-    def test_what_changes_is_found_late(self) -> None:
+    def test_changes_are_found_late(self) -> None:
         now = [NOW]
         with open_sandbox(conversations=6, clock=lambda: now[0], search=Search(late_seconds=5)) as sandbox:
             before = sandbox.organisation.ids()
@@ -239,14 +239,14 @@ class TestChanges:
             assert pair(search(sandbox)) == (6, sorted({*before, new} - {gone}))
             assert sorted(search(sandbox, recent).ids()) == sorted([changed, new])
 
-    def test_what_is_changed_by_hand_is_found_at_once(self) -> None:
+    def test_direct_changes_are_found_at_once(self) -> None:
         with open_sandbox(conversations=3, search=Search(late_seconds=5)) as sandbox:
             sandbox.organisation.conversations[1]["attributes"]["createdAt"] = "2030-01-01T00:00:00.000Z"
 
             found = search(sandbox, {CREATED: {"gte": "2029-01-01"}})
             assert found.ids() == [sandbox.organisation.ids()[1]]
 
-    def test_what_happens_bears_the_time_of_the_server(self) -> None:
+    def test_changes_have_the_time_of_the_server(self) -> None:
         with open_sandbox(conversations=3) as sandbox:
             new, changed = sandbox.organisation.insert(), sandbox.organisation.update(0)
 
@@ -317,7 +317,7 @@ class TestPeople:
 
             assert members <= set(sandbox.organisation.ids("users"))
 
-    def test_who_has_left_is_listed_when_asked_for(self) -> None:
+    def test_former_users_are_listed_on_request(self) -> None:
         with open_sandbox() as sandbox:
             former = get(sandbox, "/v1/users?deleted=true")
 

@@ -1,4 +1,4 @@
-"""What the sandbox does to connections, and what it leaves behind."""
+"""The connections of the sandbox: compression, responses cut off, delays, and cleaning up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.standins.kustomer.server import Sandbox
 
 
 class TestWire:
-    def test_compressed_for_those_who_accept_it(self) -> None:
+    def test_compression_for_clients_that_accept_it(self) -> None:
         with Sandbox(compress=True) as sandbox:
             plain, packed = get(sandbox, SURVEYS), get(sandbox, SURVEYS, {**KEY, "Accept-Encoding": "gzip, deflate"})
 
@@ -44,7 +44,7 @@ class TestWire:
             ("close-in-body", http.client.IncompleteRead),
         ],
     )
-    def test_answers_that_break_off(self, name: str, error: type[Exception]) -> None:
+    def test_responses_that_are_cut_off(self, name: str, error: type[Exception]) -> None:
         with Sandbox(faults=[replace(CATALOGUE[name], times=1)]) as sandbox:
             with pytest.raises(error):
                 get(sandbox, CONVERSATIONS)
@@ -66,7 +66,7 @@ class TestWire:
             assert reply.ids() == sandbox.organisation.ids()
 
     @pytest.mark.parametrize("name", ["huge", "trickle"])
-    def test_an_endless_answer_ends_when_the_client_leaves(self, name: str) -> None:
+    def test_an_endless_response_ends_when_the_client_leaves(self, name: str) -> None:
         with Sandbox(faults=[replace(CATALOGUE[name], trickle_seconds=0.01)]) as sandbox:
             connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
             connection.request("GET", CONVERSATIONS, headers=KEY)
@@ -80,7 +80,7 @@ class TestWire:
                 time.sleep(0.005)
             assert sandbox.requests[0].ended is not None
 
-    def test_a_trickle_comes_in_pieces(self) -> None:
+    def test_a_trickle_is_sent_in_pieces(self) -> None:
         fault = Fault(body=b"0123456789", trickle_bytes=4, trickle_seconds=0.01)
         with Sandbox(faults=[fault]) as sandbox:
             reply = get(sandbox, SURVEYS)

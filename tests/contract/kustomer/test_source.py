@@ -1,4 +1,4 @@
-"""The source yields every record once and in order, across hops, or says why it cannot; it never passes off a part."""
+"""The source returns every record once and in order, across hops, or raises an error. It never returns only a part."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SCOPE = Scope(integration=IntegrationName("acme"), run_id=RunId("20261123t030000
 
 @dataclass
 class Reader:
-    """A source at a sandbox, with a clock of their own."""
+    """A source that reads a sandbox, with a virtual clock."""
 
     sandbox: Sandbox
     clock: VirtualClock | HurriedClock
@@ -54,13 +54,13 @@ class Reader:
 
     @property
     def asked(self) -> list[int]:
-        """Page numbers in order of arrival, but for the look at the newest."""
+        """List page numbers in order of arrival, without requests for the newest records."""
         lists = (request for request in self.sandbox.requests if request.table not in {"search", "archive"})
         return [request.page for request in lists if request.page and not request.descending]
 
 
 def connect(sandbox: Sandbox, clock: HurriedClock | None = None) -> Reader:
-    """Connect with a key that may not search: what a list does not show is an error then."""
+    """Connect with a key that may not search, so that what a list does not show is an error."""
     sandbox.missing_roles = {"search": 403, **sandbox.missing_roles}
     own_clock, log = clock or VirtualClock(), RecordedLog()
     connect_kustomer = ConnectKustomer(clock=own_clock, base_url=sandbox.url, seed=1)
@@ -69,7 +69,7 @@ def connect(sandbox: Sandbox, clock: HurriedClock | None = None) -> Reader:
 
 @pytest.fixture
 def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
-    """A reader of the sandbox described by the test's parameter; 250 conversations without one."""
+    """Build a reader of the sandbox in the test's parameter. The default has 250 conversations."""
     with Sandbox(**{"conversations": 250, **getattr(request, "param", {})}) as sandbox:
         reader = connect(sandbox)
         yield reader
@@ -87,7 +87,7 @@ def sandbox(**settings: Any) -> pytest.MarkDecorator:
 
 class TestCompleteness:
     @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 199, 200, 250, 1000])
-    def test_every_conversation_comes_once_and_in_order(self, count: int) -> None:
+    def test_every_conversation_is_read_once_and_in_order(self, count: int) -> None:
         with Sandbox(conversations=count) as sandbox:
             reader = connect(sandbox)
 
@@ -99,7 +99,7 @@ class TestCompleteness:
         assert [page.next is None for page in pages] == [False] * (len(pages) - 1) + [True]
 
     @pytest.mark.parametrize("count", [0, 1, 100, 101])
-    def test_surveys_need_no_look_at_the_newest(self, count: int) -> None:
+    def test_surveys_need_no_request_for_the_newest(self, count: int) -> None:
         with Sandbox(surveys=count) as sandbox:
             reader = connect(sandbox)
 
@@ -110,7 +110,7 @@ class TestCompleteness:
         assert not any(request.descending for request in sandbox.requests)
 
     @pytest.mark.parametrize("start", [1, 2, 3])
-    def test_it_goes_on_at_any_cursor(self, reader: Reader, start: int) -> None:
+    def test_reading_continues_at_any_cursor(self, reader: Reader, start: int) -> None:
         pages = reader.read()
 
         rest = reader.read(start=pages[start - 2].next if start > 1 else None)
@@ -118,7 +118,7 @@ class TestCompleteness:
         assert ids(rest) == reader.sandbox.organisation.ids()[100 * max(0, start - 2) :]
 
     @sandbox(conversations=1450)
-    def test_hops_join_without_a_gap(self, reader: Reader) -> None:
+    def test_there_is_no_gap_between_hops(self, reader: Reader) -> None:
         clock = reader.clock
         assert isinstance(clock, VirtualClock)
         for page in (1, 4, 5, 12):
@@ -141,7 +141,7 @@ class TestCompleteness:
         assert [page.retries for page in pages] == [0, 3, 0]
         assert all(page.size_bytes > 100_000 for page in pages[:2])
 
-    def test_a_bad_day_loses_nothing(self, reader: Reader) -> None:
+    def test_many_faults_lose_no_record(self, reader: Reader) -> None:
         for name in ("status-503", "reset-in-body", "half-json", "status-429"):
             reader.sandbox.add_fault(replace(CATALOGUE[name], probability=0.1))
 
@@ -160,19 +160,19 @@ class TestCompleteness:
         assert ids(reader.read()) == reader.sandbox.organisation.ids()
 
     @sandbox(conversations=300, faults=[Fault(page=2, keeps=0)])
-    def test_an_empty_page_that_links_on_is_passed_over(self, reader: Reader) -> None:
+    def test_an_empty_page_with_a_next_link_is_skipped(self, reader: Reader) -> None:
         pages = reader.read()
 
         assert [len(page.records) for page in pages] == [100, 0, 100]
 
-    def test_conversations_may_come_and_go_meanwhile(self, reader: Reader) -> None:
+    def test_conversations_may_be_added_and_deleted_while_reading(self, reader: Reader) -> None:
         reader.sandbox.add_fault(Fault(page=1, descending=False, does=Organisation.insert))
         reader.sandbox.add_fault(Fault(page=1, descending=False, does=lambda it: it.delete(230)))
 
         assert ids(reader.read()) == reader.sandbox.organisation.ids()
 
     @sandbox(conversations=10_001)
-    def test_a_hundred_and_one_pages_are_fine(self, reader: Reader) -> None:
+    def test_a_hundred_and_one_pages_are_accepted(self, reader: Reader) -> None:
         assert len(ids(reader.read())) == 10_001
 
 
@@ -196,7 +196,7 @@ class TestTruncation:
             reader.read(start=cursor)
 
     @sandbox(conversations=250)
-    def test_the_newest_that_came_by_in_an_earlier_hop_count(self, reader: Reader) -> None:
+    def test_newest_records_read_in_an_earlier_hop_count(self, reader: Reader) -> None:
         reader.sandbox.paging = Paging(descending=True)
         with reader.open_pages() as pages:
             first = next(pages)
@@ -214,14 +214,14 @@ class TestTruncation:
 
     @pytest.mark.parametrize("status", [400, 404, 422])
     @sandbox(conversations=250, paging=Paging(cap=2, promises_more=True, beyond="refused"))
-    def test_a_page_that_was_linked_to_is_refused(self, reader: Reader, status: int) -> None:
+    def test_a_linked_page_is_refused(self, reader: Reader, status: int) -> None:
         reader.sandbox.paging = Paging(cap=2, promises_more=True, beyond="refused", refusal_status=status)
 
         with pytest.raises(Truncated, match=f"page 2 links to page 3, but that is refused .*status {status}"):
             reader.read()
 
     @sandbox(conversations=250, paging=Paging(cap=2, promises_more=True, beyond="repeated"))
-    def test_the_last_page_over_and_over(self, reader: Reader) -> None:
+    def test_an_endlessly_repeated_last_page(self, reader: Reader) -> None:
         with pytest.raises(Truncated, match="page 3 repeats an earlier page"):
             reader.read()
 
@@ -234,12 +234,12 @@ class TestTruncation:
             reader.read(start=cursor)
 
     @sandbox(conversations=250, paging=Paging(cap=2, promises_more=True))
-    def test_empty_pages_over_and_over(self, reader: Reader) -> None:
+    def test_endless_empty_pages(self, reader: Reader) -> None:
         with pytest.raises(Truncated, match="pages 3 and 4 are empty but promise more"):
             reader.read()
 
     @sandbox(conversations=250, paging=Paging(sort_refused=True))
-    def test_without_a_look_at_the_newest_nothing_is_read(self, reader: Reader) -> None:
+    def test_nothing_is_read_if_the_newest_records_cannot_be(self, reader: Reader) -> None:
         with pytest.raises(BrokenPage, match="page 1 sort desc: status 400"):
             reader.read()
 
@@ -267,7 +267,7 @@ class TestBrokenPages:
             ("http://[", "no address"),
         ],
     )
-    def test_links_that_make_no_sense(self, reader: Reader, link: object, said: str) -> None:
+    def test_invalid_links(self, reader: Reader, link: object, said: str) -> None:
         body = json.dumps({"data": [{"id": "1"}], "links": {"next": link}}).encode()
         reader.sandbox.add_fault(Fault(page=2, descending=False, body=body))
 
@@ -287,7 +287,7 @@ class TestBrokenPages:
         assert ids(reader.read())[102] == 17
 
     @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"data":{}}', b'{"data":[1]}', b'{"data":null}', b"nonsense"])
-    def test_what_is_no_page(self, reader: Reader, body: bytes) -> None:
+    def test_an_invalid_page(self, reader: Reader, body: bytes) -> None:
         reader.sandbox.add_fault(Fault(page=2, descending=False, body=body))
 
         with pytest.raises(BrokenPage, match="page 2: the body is no"):
@@ -301,7 +301,7 @@ class TestBrokenPages:
         with pytest.raises(BrokenPage, match=r"status 404.*check `org`"):
             reader.read()
 
-    def test_what_a_fast_parser_refuses_is_read(self, reader: Reader) -> None:
+    def test_json_that_a_fast_parser_refuses_is_read(self, reader: Reader) -> None:
         reader.sandbox.organisation.conversations.set_raw(1, b'{"id":"\\ud800","attributes":{"n":1e999}}')
 
         assert ids(reader.read())[1] == "\ud800"
@@ -321,7 +321,7 @@ class TestKeysAndOutages:
         with pytest.raises(RoleMissing, match=r"org\.permission\.satisfaction\.read"):
             reader.read(Table.SATISFACTION)
 
-    def test_a_key_that_expires_in_mid_run_stops_everything(self, reader: Reader) -> None:
+    def test_a_key_that_expires_during_a_run_stops_it(self, reader: Reader) -> None:
         def expire(_: object) -> None:
             reader.sandbox.expired = True
 
@@ -346,7 +346,7 @@ class TestKeysAndOutages:
         read = ids([first, second, *reader.read(start=second.next)])
         assert list(dict.fromkeys(read)) == reader.sandbox.organisation.ids()
 
-    def test_the_rate_limit_is_kept_and_told_once_per_pause(self) -> None:
+    def test_the_rate_limit_is_kept_and_logged_once_per_pause(self) -> None:
         clock = HurriedClock(100)
         limit = RateLimit(requests=300, retry_after="seconds")
         with Sandbox(conversations=3000, limit=limit, clock=lambda: clock.now().timestamp()) as sandbox:
@@ -367,7 +367,7 @@ class TestKeysAndOutages:
         ("limit", "stated", "told"),
         [(None, None, [300]), (None, 1000, []), (RateLimit(requests=500), None, [])],
     )
-    def test_what_is_assumed_of_the_rate_is_told_once(
+    def test_an_assumed_rate_is_logged_once(
         self, limit: RateLimit | None, stated: float | None, told: list[int]
     ) -> None:
         with Sandbox(conversations=350, limit=limit) as sandbox:
@@ -398,7 +398,7 @@ class TestTime:
         pages = reader.read()
 
         assert len(pages) <= 5
-        assert max(reader.asked) <= 5 + 3  # what was under way
+        assert max(reader.asked) <= 5 + 3  # requests in progress
 
     @sandbox(conversations=250, faults=[Fault(page=2, descending=False, wait_seconds=5.0)])
     def test_closing_does_not_wait_for_a_slow_page(self, reader: Reader) -> None:
@@ -410,7 +410,7 @@ class TestTime:
 
         assert time.monotonic() - begun < 1
 
-    def test_the_look_at_the_newest_is_cut_off_when_time_is_up(self, reader: Reader) -> None:
+    def test_the_request_for_the_newest_is_stopped_when_time_is_up(self, reader: Reader) -> None:
         clock = reader.clock
         assert isinstance(clock, VirtualClock)
         reader.sandbox.add_fault(Fault(descending=True, does=lambda _: clock.advance(days=2), wait_seconds=5.0))
@@ -437,7 +437,7 @@ class TestTime:
         assert ids(reader.read()) == reader.sandbox.organisation.ids()
 
 
-def test_the_address_is_the_organisation_s_own_unless_told_otherwise() -> None:
+def test_the_default_address_is_that_of_the_organisation() -> None:
     source = ConnectKustomer(clock=VirtualClock())(ACME, ApiKey("x"), RecordedLog(), SCOPE)
 
     assert source.base_url == "https://acme.api.kustomerapp.com"

@@ -1,4 +1,4 @@
-"""Every conversation, however many: by the list, or past a capped one by search, over HTTP at the sandbox."""
+"""All conversations are read, by the list or, if the list is capped, by search. Over HTTP at the sandbox."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SEARCHES = {"search", "archive"}
 
 
 class Reader:
-    """A source whose clock the sandbox shares."""
+    """A source with the clock of the sandbox."""
 
     def __init__(self, clock: VirtualClock, sandbox: Sandbox, **settings: object) -> None:
         self.clock = clock
@@ -45,7 +45,7 @@ class Reader:
         self.source = connect(build_integration(**settings), ApiKey(sandbox.key), self.log, scope)
 
     def read(self, start: Cursor | None = None, *, pages: int | None = None) -> list[Page]:
-        """Read all pages, or so many."""
+        """Read all pages, or this many."""
         read: list[Page] = []
         until = self.clock.now() + timedelta(hours=20)
         found = self.source.iter_pages(Table.CONVERSATIONS, start=start, until=until)
@@ -62,7 +62,7 @@ def open_sandbox(clock: VirtualClock, **settings: Any) -> Sandbox:
 
 
 def take(pages: Sequence[Page]) -> list[str]:
-    """Take the ids that are not void."""
+    """List the ids of the records that count: those since the last restart."""
     begin = max((number for number, page in enumerate(pages) if page.restart), default=0)
     return [str(record["id"]) for page in pages[begin:] for record in page.records]
 
@@ -72,7 +72,7 @@ def asked(sandbox: Sandbox, *tables: str) -> int:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_beyond_a_capped_list_every_row_comes_by_search(way: Any) -> None:
+def test_behind_a_capped_list_every_row_is_read_by_search(way: Any) -> None:
     clock = VirtualClock()
     with open_sandbox(clock, conversations=10_600, paging=cap_list(way)) as sandbox:
         reader = Reader(clock, sandbox)
@@ -87,8 +87,8 @@ def test_beyond_a_capped_list_every_row_comes_by_search(way: Any) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_list_that_proves_capped_later_is_left_once_without_its_rows(way: Any) -> None:
-    """Below 10,000 the list is taken; where it ends early all the same, the search starts the table over."""
+def test_a_list_that_turns_out_to_be_capped_is_discarded_once(way: Any) -> None:
+    """Below 10,000 the list is read. If it ends early nevertheless, the search starts the table over."""
     clock = VirtualClock()
     with open_sandbox(clock, conversations=900, paging=cap_list(way, pages=3)) as sandbox:
         reader = Reader(clock, sandbox)
@@ -102,7 +102,7 @@ def test_a_list_that_proves_capped_later_is_left_once_without_its_rows(way: Any)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_without_the_role_a_capped_list_is_refused_with_the_role_and_what_to_do(way: Any) -> None:
+def test_without_the_role_a_capped_list_is_refused_with_a_remedy(way: Any) -> None:
     clock = VirtualClock()
     with open_sandbox(
         clock, conversations=900, paging=cap_list(way, pages=3), missing_roles={"search": 403}
@@ -114,7 +114,7 @@ def test_without_the_role_a_capped_list_is_refused_with_the_role_and_what_to_do(
         reader.source.close()
 
 
-def test_below_the_cap_nothing_changes_but_the_counts() -> None:
+def test_below_the_cap_only_the_counts_are_added() -> None:
     clock = VirtualClock()
     with open_sandbox(clock, conversations=950) as sandbox:
         reader = Reader(clock, sandbox)
@@ -127,7 +127,7 @@ def test_below_the_cap_nothing_changes_but_the_counts() -> None:
     assert asked(sandbox, *SEARCHES) == 2
 
 
-def test_fewer_rows_than_the_search_counts_are_no_failure_of_a_list() -> None:
+def test_a_list_with_fewer_rows_than_the_search_counts_is_accepted() -> None:
     clock = VirtualClock()
     with open_sandbox(clock, conversations=950, hide_every=100) as sandbox:
         reader = Reader(clock, sandbox)
@@ -140,7 +140,7 @@ def test_fewer_rows_than_the_search_counts_are_no_failure_of_a_list() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_search_that_is_refused_after_good_answers_is_believed_at_once(status: int) -> None:
+def test_a_search_that_is_refused_after_good_ones_fails_at_once(status: int) -> None:
     clock = VirtualClock()
     with open_sandbox(
         clock, conversations=900, paging=cap_list("refused", pages=3), missing_roles={"search": status}
@@ -152,10 +152,10 @@ def test_a_search_that_is_refused_after_good_answers_is_believed_at_once(status:
         reader.source.close()
 
     last = [request.table for request in sandbox.requests][-4:]
-    assert last[-2:] == ["search", "token"]  # once, and then the look whether the key is valid
+    assert last[-2:] == ["search", "token"]  # once, and then the key check
 
 
-def test_searches_are_made_one_at_a_time() -> None:
+def test_searches_are_sequential() -> None:
     clock = VirtualClock()
     with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3), latency_seconds=0.02) as sandbox:
         reader = Reader(clock, sandbox)
@@ -169,7 +169,7 @@ def test_searches_are_made_one_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("fault", ["status-503", "reset-in-body"])
-def test_an_outage_in_the_middle_of_a_search_is_survived(fault: str) -> None:
+def test_a_search_continues_after_an_outage(fault: str) -> None:
     clock = VirtualClock()
     with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3)) as sandbox:
         sandbox.add_fault(replace(CATALOGUE[fault], table="search", after=5, times=1))
@@ -181,10 +181,10 @@ def test_an_outage_in_the_middle_of_a_search_is_survived(fault: str) -> None:
     assert set(take(pages)) == set(sandbox.organisation.ids())
 
 
-def test_an_old_time_of_an_import_does_not_end_a_list_that_is_read_newest_first() -> None:
+def test_an_imported_conversation_with_an_old_time_does_not_end_a_newest_first_list() -> None:
     clock = VirtualClock()
     with open_sandbox(clock, conversations=950) as sandbox:
-        for _ in range(150):  # the newest page and a half by id, the oldest of all by their time
+        for _ in range(150):  # by id the newest page and a half, by time the oldest of all
             sandbox.organisation.import_old("2011-01-01T00:00:00.000Z")
         reader = Reader(clock, sandbox, history_start="2024-12-01")
 
@@ -207,7 +207,7 @@ def test_a_list_that_goes_deeper_than_the_cap_is_read() -> None:
     assert pages[-1].evidence.proven_by is Proof.NEWEST
 
 
-def test_a_search_goes_on_at_any_cursor_after_a_kill() -> None:
+def test_a_search_continues_at_any_cursor_after_a_kill() -> None:
     clock = VirtualClock()
     with open_sandbox(clock, conversations=900, paging=cap_list("unlinked", pages=3)) as sandbox:
         read: list[Page] = []
@@ -226,7 +226,7 @@ def test_a_search_goes_on_at_any_cursor_after_a_kill() -> None:
     assert all(json.loads(page.next)["way"] == "search" for page in read[5:-1] if page.next and page.restart)
 
 
-def test_searches_keep_their_own_limit_and_draw_on_no_other() -> None:
+def test_searches_count_only_against_their_own_limit() -> None:
     clock = VirtualClock()
     limits = {"limit": RateLimit(requests=1000), "search_limit": RateLimit(requests=100)}
     with open_sandbox(clock, conversations=10_600, paging=cap_list("refused"), **limits) as sandbox:
@@ -241,7 +241,7 @@ def test_searches_keep_their_own_limit_and_draw_on_no_other() -> None:
     assert (clock.monotonic() - began) / len(searches) >= 60 / 100 / 0.6 * 0.9
 
 
-def test_a_late_index_a_burst_and_old_ones_lose_nothing() -> None:
+def test_a_late_index_a_burst_and_old_conversations_lose_no_record() -> None:
     clock = VirtualClock()
     search = Search(late_seconds=20, standard_days=300)
     with open_sandbox(
@@ -256,10 +256,10 @@ def test_a_late_index_a_burst_and_old_ones_lose_nothing() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_imports_deletions_and_changes_during_a_search_are_no_loss(seed: int) -> None:
+def test_imports_deletions_and_changes_during_a_search_lose_no_record(seed: int) -> None:
     clock, rng, gone = VirtualClock(), Random(seed), set[str]()
 
-    def live_on(organisation: Organisation) -> None:
+    def change_while_reading(organisation: Organisation) -> None:
         clock.sleep(rng.random() * 30)
         organisation.import_old(f"2026-0{rng.randrange(1, 10)}-01T00:00:00.000Z")
         away = rng.randrange(800)
@@ -269,8 +269,8 @@ def test_imports_deletions_and_changes_during_a_search_are_no_loss(seed: int) ->
 
     with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3)) as sandbox:
         before = set(sandbox.organisation.ids())
-        for place in SEARCHES:  # once all is counted three times: then requests come one at a time
-            sandbox.add_fault(Fault(table=place, does=live_on, after=3, times=12))
+        for place in SEARCHES:  # after three counts of everything: from then on requests are sequential
+            sandbox.add_fault(Fault(table=place, does=change_while_reading, after=3, times=12))
         reader = Reader(clock, sandbox)
 
         found = set(take(reader.read()))
@@ -284,7 +284,7 @@ def test_imports_deletions_and_changes_during_a_search_are_no_loss(seed: int) ->
     ("search", "lost", "warnings"),
     [(Search(), 0, 0), (Search(not_set_refused=True), 1, 0), (Search(not_set_failing=True), 1, 2)],
 )
-def test_one_without_a_time_of_creation_comes_where_the_search_can_find_it(
+def test_a_conversation_without_a_time_of_creation_is_read_if_the_search_finds_it(
     search: Search, lost: int, warnings: int
 ) -> None:
     clock = VirtualClock()

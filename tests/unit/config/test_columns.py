@@ -1,4 +1,4 @@
-"""The selection of columns: what is not named is selected, and what is named must be in the schema."""
+"""The selection of columns: columns that are not named are selected, and named ones must be in the schema."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kustomer_extract.schema import Selection, load_schema
 def read(
     columns: object, *, retired: dict[str, str] | None = None, keeps_true: bool = False
 ) -> tuple[Selection, Level]:
-    """Read the columns of conversations; the level has the problems and the warnings."""
+    """Read the columns of conversations. The level collects the problems and the warnings."""
     level = Level(content={"columns": columns})
     reader = ColumnReader(retired=retired or {}, keeps_true=keeps_true)
     return reader.read(level, load_schema(Table.CONVERSATIONS)), level
 
 
-def test_a_selection_keeps_only_what_is_not_simply_true() -> None:
+def test_a_selection_keeps_only_what_differs_from_true() -> None:
     selection, level = read(
         {"attributes": {"preview": False, "custom": True, "sla": {"name": True}}, "relationships": True}
     )
@@ -30,7 +30,7 @@ def test_a_selection_keeps_only_what_is_not_simply_true() -> None:
     assert (level.problems, level.warnings) == ([], [])
 
 
-def test_without_personal_data_what_is_true_by_its_own_name_is_kept() -> None:
+def test_without_personal_data_a_selection_keeps_names_that_are_true() -> None:
     selection, _ = read(
         {"attributes": {"preview": True, "custom": {}, "sla": {"name": True}}, "links": {}}, keeps_true=True
     )
@@ -39,13 +39,13 @@ def test_without_personal_data_what_is_true_by_its_own_name_is_kept() -> None:
 
 
 @pytest.mark.parametrize("columns", [True, "true", {}, {"attributes": {}}])
-def test_an_empty_map_says_no_more_than_true(columns: object) -> None:
+def test_an_empty_map_means_true(columns: object) -> None:
     selection, level = read(columns)
 
     assert (selection, level.problems) == (True, [])
 
 
-def test_custom_attributes_are_ticked_by_name() -> None:
+def test_custom_attributes_are_selected_by_name() -> None:
     custom = {"orderNumberStr": True, "birthdayAt": False, "vipBool": "false"}
 
     dropped, level = read({"attributes": {"custom": custom}})
@@ -56,7 +56,7 @@ def test_custom_attributes_are_ticked_by_name() -> None:
     assert level.warnings == ['columns.attributes.custom.vipBool: "false" was read as false']
 
 
-def test_columns_that_are_always_there_cannot_be_unticked() -> None:
+def test_columns_that_are_always_selected_cannot_be_deselected() -> None:
     selection, level = read({"id": False, "_batch_id": True})
 
     assert selection is True
@@ -96,7 +96,7 @@ def test_a_column_that_was_retired_is_read_with_a_warning() -> None:
     assert level.warnings == ["columns.attributes.mood: no column any more since release 0.2.0; delete it here"]
 
 
-def test_only_custom_attributes_are_ticked_by_name() -> None:
+def test_only_custom_attributes_may_have_unknown_names() -> None:
     _, level = read({"attributes": {"lastMessageIn": {"meta": {"from": False}}}})
 
     assert [problem.path for problem in level.problems] == ["columns.attributes.lastMessageIn.meta"]

@@ -1,4 +1,4 @@
-"""The configuration document: every problem at once, each with its path, what was found and what is allowed."""
+"""The configuration document: all problems are reported at once, each with its path, value and allowed values."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_org_and_a_status_select_both_tables() -> None:
     )
 
 
-def test_seven_mistakes_are_reported_in_one_go() -> None:
+def test_seven_mistakes_are_reported_at_once() -> None:
     found = problems_of(
         {
             "org": "https://acme.kustomerapp.com",
@@ -81,7 +81,7 @@ def test_seven_mistakes_are_reported_in_one_go() -> None:
     assert str(found["rate_share"]) == "rate_share: found 60, allowed: a number above 0, at most 1, for example 0.6"
 
 
-def test_the_name_that_was_meant_stands_before_all_that_are_allowed() -> None:
+def test_the_suggested_name_comes_before_the_allowed_ones() -> None:
     columns = {"attributes": {"previw": False}}
 
     problem = problems_of({**BARE, "tables": {"conversations": {"columns": columns}}})
@@ -95,12 +95,12 @@ def test_the_name_that_was_meant_stands_before_all_that_are_allowed() -> None:
 @pytest.mark.parametrize(
     "org", [None, "", 7, "https://acme.kustomerapp.com", "acme/v1", "acme\n", "acme.evil.example", "-acme"]
 )
-def test_an_org_that_is_no_subdomain_is_refused(org: object) -> None:
+def test_an_org_that_is_not_a_subdomain_is_refused(org: object) -> None:
     assert list(problems_of({**BARE, "org": org})) == ["org"]
 
 
 @pytest.mark.parametrize("field", ["org", "status"])
-def test_what_is_required_is_missed(field: str) -> None:
+def test_a_missing_required_field_is_a_problem(field: str) -> None:
     found = problems_of({key: value for key, value in BARE.items() if key != field})
 
     assert (list(found), found[field].found) == ([field], "nothing")
@@ -111,7 +111,7 @@ def test_a_name_that_cannot_prefix_a_table_is_refused(name: str) -> None:
     assert list(problems_of(BARE, name)) == ["(name)"]
 
 
-def test_console_habits_are_read_kindly_with_a_warning() -> None:
+def test_harmless_mistakes_are_accepted_with_a_warning() -> None:
     integration = parse_integration(
         "acme",
         {
@@ -169,7 +169,7 @@ def test_a_rolling_period_ends_on_the_last_day_of_a_shorter_month() -> None:
     assert integration.history_start == datetime(2026, 2, 28, tzinfo=UTC)
 
 
-def test_a_rolling_period_has_one_hash_every_day() -> None:
+def test_a_rolling_period_has_the_same_hash_every_day() -> None:
     document = {**BARE, "history_start": "24 months"}
 
     today, tomorrow = (parse_integration("acme", document, now=NOW.replace(day=day)) for day in (23, 24))
@@ -225,17 +225,17 @@ def test_null_is_a_problem_and_never_the_default(path: str, document: dict[str, 
     assert (list(found), found[path].found) == ([path], "null")
 
 
-def test_a_table_that_is_not_named_is_off() -> None:
+def test_a_table_that_is_not_named_is_not_selected() -> None:
     integration = build_integration(tables={"satisfaction": {}})
 
     assert list(integration.tables) == [Table.SATISFACTION]
 
 
-def test_no_table_named_is_none_selected() -> None:
+def test_with_an_empty_map_of_tables_none_is_selected() -> None:
     assert build_integration(tables={}).tables == {}
 
 
-def test_a_lookup_is_off_unless_it_is_ticked() -> None:
+def test_a_lookup_table_is_not_selected_by_default() -> None:
     named: dict[str, object] = {table.value: {} for table in Table}
 
     integration = build_integration(tables={**named, "users": {"selected": True}})
@@ -252,7 +252,7 @@ def test_names_of_the_function_are_ignored() -> None:
     assert config_hash(integration) == config_hash(build_integration())
 
 
-def test_a_name_with_dots_is_told_to_be_nested() -> None:
+def test_an_error_about_a_name_with_dots_says_how_to_nest_it() -> None:
     found = problems_of({**BARE, "table.conversations": {"selected": True}})
 
     assert str(found["table.conversations"]) == (
@@ -267,13 +267,13 @@ def test_a_long_value_is_shortened_in_the_message() -> None:
     assert len(problem.found) == 61
 
 
-def test_what_a_map_or_a_list_holds_is_not_shown() -> None:
+def test_the_content_of_a_map_or_a_list_is_not_shown() -> None:
     found = problems_of({**BARE, "org": {"a": "secret"}, "status": ["secret"], "history_start": date(2062, 1, 1)})
 
     assert [problem.found for problem in found.values()] == ["2062-01-01", "a map", "a list"]
 
 
-def test_the_effective_document_reads_back_as_the_same_integration() -> None:
+def test_the_effective_document_is_read_as_the_same_integration() -> None:
     integration = build_integration(
         history_start="24 months",
         note="asked for by finance",
@@ -293,7 +293,7 @@ def test_an_effective_document_of_an_older_release_may_hold_null() -> None:
     assert restore_integration("acme", {**BARE, "history_start": None}, now=NOW).history_start is None
 
 
-def test_the_hash_follows_the_settings_and_not_the_status() -> None:
+def test_the_hash_depends_on_the_settings_and_not_on_the_status() -> None:
     pending = build_integration()
     active = build_integration(status="ACTIVE")
     other = build_integration(rate_share=0.7)
@@ -303,8 +303,8 @@ def test_the_hash_follows_the_settings_and_not_the_status() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "goes_on"),
+    ("status", "continues"),
     [("ACTIVE", True), ("PENDING", True), ("paused ", False), ("DELETED", False), (None, True), (7, True)],
 )
-def test_a_run_goes_on_unless_a_person_stopped_it(status: object, goes_on: bool) -> None:  # noqa: FBT001
-    assert may_continue({"status": status}) is goes_on
+def test_a_run_continues_unless_a_person_stopped_it(status: object, continues: bool) -> None:  # noqa: FBT001
+    assert may_continue({"status": status}) is continues

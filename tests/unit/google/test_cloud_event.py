@@ -1,4 +1,4 @@
-"""What arrives from outside: a message of ours, or a clear reason why not, without its content."""
+"""Parsing an event: it is a message of ours, or the error says why not, without the content."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_message_of_a_push_subscription() -> None:
     )
 
 
-def test_id_and_time_of_the_event_stand_in_for_missing_ones() -> None:
+def test_id_and_time_of_the_event_replace_missing_ones() -> None:
     message = parse(event_of({"integration": "acme", "trigger": "manual"}))
 
     assert (message.message_id, message.published_at.second, message.trigger) == ("77", 0, Trigger.MANUAL)
@@ -78,6 +78,6 @@ def test_a_schedule_cannot_name_a_run() -> None:
         (event_of({"integration": "acme"}, publishTime="yesterday"), "time of publication"),
     ],
 )
-def test_anything_else_is_unreadable_and_says_why(event: object, reason: str) -> None:
+def test_anything_else_is_unreadable_with_a_reason(event: object, reason: str) -> None:
     with pytest.raises(UnreadableMessage, match=reason):
         parse(event)

@@ -1,4 +1,4 @@
-"""Every exception of Google's libraries becomes one of ours, and the right one; none slips through with an upgrade."""
+"""Every exception of Google's libraries becomes the right one of ours. A new one after an upgrade fails a test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVICE = Service(
     cures={api.NotFound: "make it", api.Forbidden: "allow it"},
 )
 
-# What the whole of google.api_core.exceptions is for us. An upgrade that adds one fails here until it is placed.
+# All of google.api_core.exceptions. If an upgrade adds one, a test fails until it is in one of these lists.
 LATER = {
     "Aborted", "AlreadyExists", "BadGateway", "Cancelled", "Conflict", "DataLoss", "DeadlineExceeded",
     "GatewayTimeout", "InternalServerError", "MissingStatusHeaderError", "PreconditionFailed", "ResourceExhausted",
@@ -34,7 +34,7 @@ PERSON = {
     "MovedPermanently", "NotFound", "NotModified", "OutOfRange", "PermissionDenied", "Redirection",
     "RequestRangeNotSatisfiable", "TemporaryRedirect", "Unauthenticated", "Unauthorized",
 }  # fmt: skip
-ASYNCHRONOUS = {"AsyncRestUnsupportedParameterError"}  # of clients that we do not use
+ASYNCHRONOUS = {"AsyncRestUnsupportedParameterError"}  # of clients that the product does not use
 
 
 def translate(error: Exception) -> Exception:
@@ -52,12 +52,12 @@ def list_exceptions(module: Any) -> dict[str, type[Exception]]:
     }
 
 
-def test_every_exception_of_the_library_has_its_place() -> None:
+def test_every_exception_of_the_library_is_in_a_list() -> None:
     assert set(list_exceptions(api)) == LATER | PERSON | ASYNCHRONOUS
 
 
 @pytest.mark.parametrize("name", sorted(LATER | PERSON))
-def test_an_api_error_is_for_later_or_for_a_person(name: str) -> None:
+def test_an_api_error_is_transient_or_needs_a_person(name: str) -> None:
     kind: Any = getattr(api, name)
     error = kind("words", None) if name == "RetryError" else kind("words")
 
@@ -65,7 +65,7 @@ def test_an_api_error_is_for_later_or_for_a_person(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", list_exceptions(auth).values(), ids=lambda kind: kind.__name__)
-def test_of_credentials_only_the_way_to_them_mends_itself(kind: type[Exception]) -> None:
+def test_an_error_of_credentials_is_transient_only_if_it_is_a_transport_error(kind: type[Exception]) -> None:
     ours = translate(kind("words"))
 
     if issubclass(kind, auth.TransportError):
@@ -75,7 +75,7 @@ def test_of_credentials_only_the_way_to_them_mends_itself(kind: type[Exception])
         assert "gcloud auth application-default login" in str(ours)
 
 
-def test_credentials_that_say_so_mend_themselves() -> None:
+def test_a_retryable_error_of_credentials_is_transient() -> None:
     error = auth.RefreshError("words", retryable=True)  # type: ignore[no-untyped-call]  # the library's gap
 
     assert isinstance(translate(error), RetryLater)
@@ -86,12 +86,12 @@ def test_credentials_that_say_so_mend_themselves() -> None:
     [requests.ConnectionError("words"), requests.Timeout("words"), ConnectionResetError(), TimeoutError()],
     ids=repr,
 )
-def test_a_connection_that_fails_is_for_later(error: Exception) -> None:
+def test_a_failed_connection_is_a_transient_error(error: Exception) -> None:
     assert str(translate(error)) == f"BigQuery: doing it: {type(error).__name__}"
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 503, 520, 599])
-def test_statuses_that_the_library_does_not_name_are_told_by_their_number(status: int) -> None:
+def test_a_status_without_a_class_is_judged_by_its_number(status: int) -> None:
     assert isinstance(translate(api.from_http_status(status, "words")), RetryLater)
 
 
@@ -109,13 +109,13 @@ def test_statuses_that_the_library_does_not_name_are_told_by_their_number(status
         (400, "invalidQuery", WarehouseRefused),
     ],
 )
-def test_a_reason_of_bigquerys_says_more_than_the_status(status: int, reason: str, kind: type[Exception]) -> None:
+def test_a_reason_of_bigquery_counts_more_than_the_status(status: int, reason: str, kind: type[Exception]) -> None:
     error = api.from_http_status(status, "words", errors=[{"reason": reason}])
 
     assert type(translate(error)) is kind
 
 
-def test_a_call_that_was_repeated_in_vain_is_told_by_its_last_failure() -> None:
+def test_a_message_about_exhausted_retries_has_the_last_failure() -> None:
     error = api.RetryError("Timeout of 30.0s exceeded", api.ServiceUnavailable("busy"))
 
     assert str(translate(error)) == "BigQuery: doing it: 503 ServiceUnavailable: busy (tried repeatedly)"
@@ -129,19 +129,19 @@ def test_a_call_that_was_repeated_in_vain_is_told_by_its_last_failure() -> None:
         (api.BadRequest("words"), "This was not foreseen; please report it"),
     ],
 )
-def test_a_refusal_comes_with_the_cure_of_its_kind(error: exceptions.GoogleAPICallError, cure: str) -> None:
+def test_a_refusal_has_the_remedy_of_its_kind(error: exceptions.GoogleAPICallError, cure: str) -> None:
     expected = f"BigQuery: doing it: {error.code} {type(error).__name__}: words => {cure}"
 
     assert str(translate(error)) == expected
 
 
-def test_addresses_and_values_do_not_get_into_a_message() -> None:
+def test_addresses_and_values_are_not_in_a_message() -> None:
     words = "POST https://bigquery.googleapis.com/upload?upload_id=secret: Bad int. Field: a; Value: secret"
 
     assert "secret" not in str(translate(api.BadRequest(words)))
     assert "secret" not in str(translate(requests.ConnectionError("https://host/?upload_id=secret")))
 
 
-def test_a_bug_stays_a_bug() -> None:
+def test_other_exceptions_are_not_translated() -> None:
     with pytest.raises(KeyError), SERVICE.translate("doing it"):
         raise KeyError

@@ -1,4 +1,4 @@
-"""Every line is one entry of Cloud Logging, strictly parsed, and carries no more than it should."""
+"""Every line is a valid entry of Cloud Logging, and has nothing that must not be logged."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ EVENTS: list[events.Event] = [
 
 
 def write(act: Callable[[], None]) -> list[dict[str, Any]]:
-    """Let something log; return the entries as Cloud Logging has them."""
+    """Run a function that logs. Return the entries as Cloud Logging would have them."""
     with redirect_stdout(io.StringIO()) as output:
         act()
     pb = [type(entry).pb(entry) for entry in map(parse_log_line, output.getvalue().splitlines())]
@@ -113,7 +113,7 @@ def test_a_scope_without_a_table_has_no_label_for_it() -> None:
     assert emit(events.RunContinued(hop=1), scope)["labels"] == {"integration": "acme"}
 
 
-def test_an_entry_that_is_too_long_keeps_its_beginning() -> None:
+def test_an_entry_that_is_too_long_is_cut_at_its_end() -> None:
     entry = emit(events.RunInterrupted(error=100_000 * "漢", failures=1))
 
     assert entry["jsonPayload"].keys() == {"event", "message", "shortened"}
@@ -142,7 +142,7 @@ def test_times_are_rfc_3339() -> None:
         (None, {}),
     ],
 )
-def test_the_lines_of_a_request_belong_to_its_trace(header: str | None, expected: dict[str, str]) -> None:
+def test_the_lines_of_a_request_have_its_trace(header: str | None, expected: dict[str, str]) -> None:
     with LOG.request(header, "e1"):
         inside = emit(events.RunContinued(hop=1))
     outside = emit(events.RunContinued(hop=1))
@@ -153,7 +153,7 @@ def test_the_lines_of_a_request_belong_to_its_trace(header: str | None, expected
     assert outside["labels"] == LABELS
 
 
-def test_a_thread_that_runs_in_the_requests_context_logs_into_it() -> None:
+def test_a_thread_in_the_context_of_a_request_has_its_trace() -> None:
     def act() -> None:
         with LOG.request(f"{TRACE}/1", "e1"):
             emit = contextvars.copy_context().run
@@ -166,7 +166,7 @@ def test_a_thread_that_runs_in_the_requests_context_logs_into_it() -> None:
     assert entry["trace"].endswith(TRACE)
 
 
-def test_what_ends_before_a_run_is_told() -> None:
+def test_an_end_before_a_run_is_logged() -> None:
     def act() -> None:
         LOG.drop_unreadable("no data")
         LOG.report_failure(UnknownIntegration("x"))
@@ -214,10 +214,10 @@ def work_on_row() -> None:
     try:
         load_row()
     except RetryLater:
-        raise KeyError(PAYLOAD)  # noqa: B904 - bugs are like that
+        raise KeyError(PAYLOAD)  # noqa: B904 - as in a real bug
 
 
-def test_a_bug_is_told_by_its_frames_and_never_by_its_words() -> None:
+def test_the_entry_of_a_bug_has_its_frames_and_never_its_message() -> None:
     def act() -> None:
         LOG.emit(SCOPE, events.RunContinued(hop=1))
         try:
@@ -251,7 +251,7 @@ def captured_libraries() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("captured_libraries")
-def test_a_library_is_quoted_without_what_it_was_given() -> None:
+def test_the_entry_of_a_library_has_no_arguments() -> None:
     library = logging.getLogger("urllib3.connectionpool")
 
     def act() -> None:
@@ -274,7 +274,7 @@ def test_a_library_is_quoted_without_what_it_was_given() -> None:
 
 
 @pytest.mark.usefixtures("captured_libraries")
-def test_a_warning_of_pythons_is_a_line_like_any_other() -> None:
+def test_a_warning_of_python_is_an_entry() -> None:
     def act() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("always")

@@ -1,4 +1,4 @@
-"""The pace reaches the share of any limit, in any kind of window, and hardly ever meets a 429; waits are exact."""
+"""The pace reaches its share of any limit, in any kind of window, with few 429s. Waits are exact."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def test_the_whole_limit_can_be_the_share(window: Literal["fixed", "sliding"], l
     assert record.refused == 0
 
 
-def test_the_first_minute_is_hardly_slower() -> None:
+def test_the_first_minute_is_little_slower() -> None:
     record = simulate(RateLimit(requests=2000), latency=0.5, minutes=1)
 
     assert record.per_minute(since=0, until=60) >= 0.95 * 1200
 
 
-def test_no_more_is_open_than_twice_what_the_rate_needs() -> None:
+def test_at_most_twice_the_requests_that_the_rate_needs_are_open() -> None:
     record = simulate(RateLimit(requests=2000), latency=0.5)
 
     assert record.most_open <= 2 + 2 * 20 * 0.5
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_what_was_asked_before_the_limit_was_known_counts(window: Literal["fixed", "sliding"]) -> None:
+def test_requests_before_the_limit_was_known_count(window: Literal["fixed", "sliding"]) -> None:
     record = simulate(RateLimit(requests=40, window=window), latency=0.5, share=1.0)
 
     assert record.per_minute(since=0, until=120) >= 0.95 * 40
@@ -61,7 +61,7 @@ def test_what_was_asked_before_the_limit_was_known_counts(window: Literal["fixed
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("latency", [0.001, 0.12, 0.5, 1.0])
-def test_a_whole_limit_that_is_unspent_is_spent_at_once(window: Literal["fixed", "sliding"], latency: float) -> None:
+def test_an_unused_limit_is_used_at_once_with_a_share_of_1(window: Literal["fixed", "sliding"], latency: float) -> None:
     record = simulate(RateLimit(requests=40, window=window), latency=latency, share=1.0, requests=51)
 
     assert record.good[-1] <= 65
@@ -87,13 +87,13 @@ def test_windows_of_a_second_are_filled(window: Literal["fixed", "sliding"], lat
     assert record.refused == 0
 
 
-def test_a_part_of_the_limit_is_never_spent_at_once() -> None:
+def test_a_part_of_the_limit_is_not_used_at_once() -> None:
     record = simulate(RateLimit(requests=2000), latency=0.5, share=0.9, minutes=1)
 
     assert record.per_minute(since=0, until=20) <= 0.95 * 2000
 
 
-def test_an_answer_that_was_overtaken_does_not_count() -> None:
+def test_a_response_that_was_overtaken_does_not_count() -> None:
     state = pace.Pace(share=1.0)
     early = pace.mark(state, 0.0)
     state = pace.start(state, 0.0)
@@ -103,12 +103,12 @@ def test_an_answer_that_was_overtaken_does_not_count() -> None:
     state = pace.finish(state, 2.0, began=late, headers={"x-ratelimit-limit": "600", "x-ratelimit-remaining": "0"})
     state = pace.finish(state, 2.1, began=early, headers={"x-ratelimit-limit": "600", "x-ratelimit-remaining": "90"})
 
-    assert state.allowance == 1  # of which one was started besides
+    assert state.allowance == 1  # one of which was started in between
 
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("limit", [300, 2000])
-def test_others_within_their_part_take_nothing_of_ours(window: Literal["fixed", "sliding"], limit: int) -> None:
+def test_other_consumers_within_their_part_do_not_slow_us_down(window: Literal["fixed", "sliding"], limit: int) -> None:
     rule = RateLimit(requests=limit, window=window, others_per_second=0.35 * limit / 60)
 
     record = simulate(rule, latency=0.5)
@@ -121,7 +121,7 @@ def test_others_within_their_part_take_nothing_of_ours(window: Literal["fixed", 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("limit", [300, 1000])
 @pytest.mark.parametrize("latency", [0.05, 0.5, 2.0])
-def test_what_others_leave_is_taken_and_no_more(
+def test_only_what_other_consumers_leave_is_used(
     window: Literal["fixed", "sliding"], limit: int, latency: float
 ) -> None:
     rule = RateLimit(requests=limit, window=window, others_per_second=0.5 * limit / 60)
@@ -141,7 +141,7 @@ def test_without_a_stated_limit_the_smallest_plan_is_assumed(headers: Literal["n
 
 
 @pytest.mark.parametrize("remaining", ["900", "-1", "many", ""])
-def test_a_remainder_that_makes_no_sense_is_ignored(remaining: str) -> None:
+def test_an_invalid_remaining_number_is_ignored(remaining: str) -> None:
     state = pace.start(pace.Pace(share=1.0), 0.0)
     headers = {"x-ratelimit-limit": "600", "x-ratelimit-remaining": remaining}
 
@@ -153,7 +153,7 @@ def test_a_remainder_that_makes_no_sense_is_ignored(remaining: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(300, 1000), (1000, 300), (2000, 500)])
 @pytest.mark.parametrize("window", WINDOWS)
-def test_a_limit_may_change_in_mid_run(window: Literal["fixed", "sliding"], before: int, after: int) -> None:
+def test_a_limit_may_change_during_a_run(window: Literal["fixed", "sliding"], before: int, after: int) -> None:
     rule, later = RateLimit(requests=before, window=window), RateLimit(requests=after, window=window)
 
     record = simulate(rule, latency=0.5, minutes=7, later=later)
@@ -162,17 +162,17 @@ def test_a_limit_may_change_in_mid_run(window: Literal["fixed", "sliding"], befo
     assert record.refused_part <= 0.01
 
 
-def test_a_limit_known_to_be_high_opens_the_pace() -> None:
+def test_a_high_limit_raises_the_pace() -> None:
     record = simulate(RateLimit(requests=60_000), latency=0.002, minutes=0.25)
 
     assert record.per_minute(since=5, until=15) >= 0.95 * 0.6 * 60_000
 
 
-def test_a_refusal_halves_the_rate_once_and_time_restores_it() -> None:
+def test_a_refusal_halves_the_rate_once_and_later_it_recovers() -> None:
     state = pace.start(pace.Pace(share=0.5), 100.0)
 
     def interval(state: pace.Pace, now: float) -> float:
-        for _ in range(4):  # whatever there is to catch up with
+        for _ in range(4):  # also after a pause
             state = pace.start(state, now)
         return pace.start(state, now).next_start - state.next_start
 
@@ -210,11 +210,11 @@ def test_a_refusal_halves_the_rate_once_and_time_restores_it() -> None:
         ({"retry-after": "NaN", "x-ratelimit-reset": "inf"}, 1.0),
     ],
 )
-def test_waits_follow_the_answer(headers: Mapping[str, str], seconds: float) -> None:
+def test_waits_follow_from_the_headers(headers: Mapping[str, str], seconds: float) -> None:
     assert to_pause_seconds(headers, now=NOW, refusals=0, jitter=0.5) == seconds
 
 
-def test_without_any_word_the_wait_grows_to_a_minute() -> None:
+def test_without_headers_the_wait_grows_to_a_minute() -> None:
     waits = [to_pause_seconds({}, now=NOW, refusals=number, jitter=1.0) for number in range(8)]
 
     assert waits == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]

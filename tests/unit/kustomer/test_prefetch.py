@@ -1,4 +1,4 @@
-"""Pages are fetched ahead within bounds and handed on in order; however it ends, no thread and no request is left."""
+"""Pages are fetched ahead within bounds, and returned in order. At the end no thread and no request is left."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from kustomer_extract.errors import RetryLater, Unwanted
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-PATIENCE_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 
 
 @dataclass
-class Shelf:
-    """Pages 1 to `last`, and who asked for them. A page is its number.
+class Pages:
+    """A fake source of pages 1 to `last`, which records requests. A page is its number.
 
     Attributes:
-        held: Pages that are not delivered before `release`, or before the fetch is interrupted or unwanted.
-        broken: Pages that fail for good.
-        most: The most fetches at the same time.
+        held: Pages whose fetches wait for `release`, or until they are interrupted or no longer wanted.
+        broken: Pages that fail permanently.
+        most: The highest number of fetches at the same time.
     """
 
     last: int
@@ -49,7 +49,7 @@ class Shelf:
             self.open += 1
             self.most = max(self.most, self.open)
             self.changed.notify_all()
-            assert self.changed.wait_for(lambda: page not in self.held or self.interrupted, PATIENCE_SECONDS)
+            assert self.changed.wait_for(lambda: page not in self.held or self.interrupted, TIMEOUT_SECONDS)
             self.open -= 1
         if page in self.broken or self.interrupted:
             raise LookupError(page)
@@ -72,7 +72,7 @@ class Shelf:
 
     def wait_until_asked(self, *pages: int) -> None:
         with self.changed:
-            assert self.changed.wait_for(lambda: set(pages) <= set(self.asked), PATIENCE_SECONDS)
+            assert self.changed.wait_for(lambda: set(pages) <= set(self.asked), TIMEOUT_SECONDS)
 
     def open_pages(self, first: int = 1) -> closing[Generator[int]]:
         return closing(
@@ -95,148 +95,148 @@ def no_thread_is_left() -> Iterator[None]:
 
 @pytest.mark.parametrize("last", [1, 2, 7, 50])
 @pytest.mark.parametrize("in_flight", [1, 2, 8])
-def test_every_page_comes_once_and_in_order(last: int, in_flight: int) -> None:
-    shelf = Shelf(last, in_flight=in_flight)
+def test_every_page_is_returned_once_and_in_order(last: int, in_flight: int) -> None:
+    source = Pages(last, in_flight=in_flight)
 
-    with shelf.open_pages() as pages:
+    with source.open_pages() as pages:
         read = list(pages)
 
     assert read == list(range(1, last + 1))
-    assert sorted(shelf.asked)[:last] == read
-    assert shelf.most <= in_flight
+    assert sorted(source.asked)[:last] == read
+    assert source.most <= in_flight
 
 
 @pytest.fixture
-def no_room_for_threads() -> Iterator[None]:
-    """Let no thread start any more: none finds room for its stack."""
+def refuse_threads() -> Iterator[None]:
+    """Make every start of a thread fail, because there is no memory for its stack."""
     before = threading.stack_size(2**47)
     yield
     threading.stack_size(before)
 
 
-@pytest.mark.usefixtures("no_room_for_threads")
+@pytest.mark.usefixtures("refuse_threads")
 def test_a_page_whose_thread_cannot_start_fails_instead_of_being_waited_for() -> None:
-    with Shelf(9).open_pages() as pages, pytest.raises(RetryLater, match="page 1: no thread can be started"):
+    with Pages(9).open_pages() as pages, pytest.raises(RetryLater, match="page 1: no thread can be started"):
         next(pages)
 
 
-def test_where_a_second_thread_cannot_start_the_first_one_fetches_all() -> None:
-    shelf = Shelf(9, in_flight=1)
+def test_if_a_second_thread_cannot_start_the_first_one_fetches_all_pages() -> None:
+    source = Pages(9, in_flight=1)
 
-    with shelf.open_pages() as pages:
+    with source.open_pages() as pages:
         read = [next(pages)]
-        shelf.in_flight, before = 8, threading.stack_size(2**47)
+        source.in_flight, before = 8, threading.stack_size(2**47)
         read += list(pages)
         threading.stack_size(before)
 
     assert read == list(range(1, 10))
-    assert shelf.most == 1
+    assert source.most == 1
 
 
-def test_it_begins_where_it_is_told_to() -> None:
-    shelf = Shelf(9)
+def test_it_starts_at_the_given_page() -> None:
+    source = Pages(9)
 
-    with shelf.open_pages(first=7) as pages:
+    with source.open_pages(first=7) as pages:
         read = list(pages)
 
     assert read == [7, 8, 9]
-    assert min(shelf.asked) == 7
+    assert min(source.asked) == 7
 
 
-def test_beyond_the_end_no_more_is_asked_than_was_in_flight() -> None:
-    shelf = Shelf(20, in_flight=6, held=set(range(21, 100)))
+def test_after_the_end_only_requests_in_flight_are_made() -> None:
+    source = Pages(20, in_flight=6, held=set(range(21, 100)))
 
-    with shelf.open_pages() as pages:
+    with source.open_pages() as pages:
         list(pages)
 
-    assert max(shelf.asked) <= 20 + 6
-    assert shelf.open == 0
+    assert max(source.asked) <= 20 + 6
+    assert source.open == 0
 
 
 @pytest.mark.parametrize("likely_last", [1, 3, 5])
-def test_beyond_the_likely_end_a_page_is_asked_for_when_its_turn_has_come(likely_last: int) -> None:
-    shelf = Shelf(last=5, likely_last=likely_last)
+def test_after_the_likely_end_a_page_is_not_fetched_ahead(likely_last: int) -> None:
+    source = Pages(last=5, likely_last=likely_last)
 
-    with shelf.open_pages() as pages:
+    with source.open_pages() as pages:
         read = list(pages)
 
-    assert read == sorted(shelf.asked) == [1, 2, 3, 4, 5]
+    assert read == sorted(source.asked) == [1, 2, 3, 4, 5]
 
 
-def test_the_end_is_known_before_its_turn() -> None:
-    shelf = Shelf(4, in_flight=4, held={1, 2, 3})  # until the last page has come
+def test_no_page_is_fetched_after_the_end_has_arrived() -> None:
+    source = Pages(4, in_flight=4, held={1, 2, 3})  # until the last page has arrived
 
-    with shelf.open_pages() as pages:
+    with source.open_pages() as pages:
         read = list(pages)
 
     assert read == [1, 2, 3, 4]
-    assert sorted(shelf.asked) == [1, 2, 3, 4]
+    assert sorted(source.asked) == [1, 2, 3, 4]
 
 
-def test_one_slow_page_does_not_stop_the_others_and_bounds_how_far_they_run_ahead() -> None:
-    shelf = Shelf(100, in_flight=3, held={2})
-    with shelf.open_pages() as pages:
+def test_one_slow_page_limits_how_far_others_are_fetched_ahead() -> None:
+    source = Pages(100, in_flight=3, held={2})
+    with source.open_pages() as pages:
         read = [next(pages)]
 
-        shelf.wait_until_asked(*range(1, 8))
-        shelf.release(2)
+        source.wait_until_asked(*range(1, 8))
+        source.release(2)
         read += [next(pages) for _ in range(5)]
 
     assert read == [1, 2, 3, 4, 5, 6]
-    assert max(shelf.asked) <= 6 + 2 * 3
+    assert max(source.asked) <= 6 + 2 * 3
 
 
-def test_a_reader_who_takes_his_time_finds_no_more_pages_than_the_bound() -> None:
-    shelf = Shelf(100, in_flight=3)
-    with shelf.open_pages() as pages:
+def test_a_slow_reader_has_at_most_the_bound_of_pages_waiting() -> None:
+    source = Pages(100, in_flight=3)
+    with source.open_pages() as pages:
         next(pages)
 
-        shelf.wait_until_asked(*range(1, 8))
-        asked = list(shelf.asked)
+        source.wait_until_asked(*range(1, 8))
+        asked = list(source.asked)
 
     assert max(asked) == 1 + 2 * 3
 
 
-def test_a_dead_page_is_raised_in_its_turn_and_ends_everything() -> None:
-    shelf = Shelf(100, in_flight=3, broken={5}, held=set(range(6, 100)))
+def test_a_failed_page_is_raised_in_its_turn_and_ends_everything() -> None:
+    source = Pages(100, in_flight=3, broken={5}, held=set(range(6, 100)))
     read: list[int] = []
 
-    with shelf.open_pages() as pages, pytest.raises(LookupError, match="5"):
+    with source.open_pages() as pages, pytest.raises(LookupError, match="5"):
         read.extend(pages)
 
     assert read == [1, 2, 3, 4]
-    assert max(shelf.asked) <= 5 + 3
-    assert shelf.open == 0
+    assert max(source.asked) <= 5 + 3
+    assert source.open == 0
 
 
 def test_an_error_beyond_the_end_is_ignored() -> None:
-    shelf = Shelf(3, in_flight=4, held={3}, broken={4})
-    with shelf.open_pages() as pages:
+    source = Pages(3, in_flight=4, held={3}, broken={4})
+    with source.open_pages() as pages:
         read = [next(pages), next(pages)]
 
-        shelf.wait_until_asked(4)
-        shelf.release(3)
+        source.wait_until_asked(4)
+        source.release(3)
         read += list(pages)
 
     assert read == [1, 2, 3]
 
 
-def test_closing_cuts_off_what_is_under_way() -> None:
-    shelf = Shelf(100, in_flight=4, held={2, 3, 4, 5})
-    pages = shelf.open_pages()
+def test_closing_cancels_requests_in_progress() -> None:
+    source = Pages(100, in_flight=4, held={2, 3, 4, 5})
+    pages = source.open_pages()
     with pages as opened:
         next(opened)
-        shelf.wait_until_asked(2, 3, 4, 5)
+        source.wait_until_asked(2, 3, 4, 5)
 
-    assert shelf.open == 0
-    assert sorted(shelf.asked) == [1, 2, 3, 4, 5]
+    assert source.open == 0
+    assert sorted(source.asked) == [1, 2, 3, 4, 5]
 
 
 def test_an_interrupted_reader_leaves_nothing_behind() -> None:
-    shelf = Shelf(100, in_flight=4, held={4, 5, 6, 7})
+    source = Pages(100, in_flight=4, held={4, 5, 6, 7})
 
     def read_until_interrupted() -> None:
-        with shelf.open_pages() as pages:
+        with source.open_pages() as pages:
             for page in pages:
                 if page == 3:
                     raise KeyboardInterrupt
@@ -244,54 +244,54 @@ def test_an_interrupted_reader_leaves_nothing_behind() -> None:
     with pytest.raises(KeyboardInterrupt):
         read_until_interrupted()
 
-    assert shelf.open == 0
+    assert source.open == 0
 
 
-def test_when_time_is_up_nothing_more_starts_and_nothing_more_is_handed_on() -> None:
-    shelf = Shelf(100, in_flight=2)
-    with shelf.open_pages() as pages:
+def test_when_time_is_up_nothing_starts_and_nothing_is_returned() -> None:
+    source = Pages(100, in_flight=2)
+    with source.open_pages() as pages:
         read = [next(pages), next(pages)]
-        shelf.wait_until_asked(*range(1, 7))
+        source.wait_until_asked(*range(1, 7))
 
-        shelf.late = True
+        source.late = True
         read += list(pages)
 
     assert read == [1, 2]
-    assert sorted(shelf.asked) == [1, 2, 3, 4, 5, 6]
+    assert sorted(source.asked) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_page_under_way_when_time_is_up_is_not_waited_for() -> None:
-    shelf = Shelf(100, in_flight=2, held={2, 3})
-    with shelf.open_pages() as pages:
+def test_a_page_in_progress_when_time_is_up_is_not_waited_for() -> None:
+    source = Pages(100, in_flight=2, held={2, 3})
+    with source.open_pages() as pages:
         read = [next(pages)]
-        shelf.wait_until_asked(2, 3)
+        source.wait_until_asked(2, 3)
 
-        shelf.late = True
+        source.late = True
         read += list(pages)
 
     assert read == [1]
 
 
-def test_no_time_at_all_means_no_request() -> None:
-    shelf = Shelf(100, late=True)
+def test_without_time_there_is_no_request() -> None:
+    source = Pages(100, late=True)
 
-    with shelf.open_pages() as pages:
+    with source.open_pages() as pages:
         read = list(pages)
 
-    assert (read, shelf.asked) == ([], [])
+    assert (read, source.asked) == ([], [])
 
 
-def test_the_look_ahead_follows_the_pace() -> None:
-    shelf = Shelf(1000, in_flight=1)
-    with shelf.open_pages() as pages:
+def test_the_number_of_pages_ahead_follows_the_pace() -> None:
+    source = Pages(1000, in_flight=1)
+    with source.open_pages() as pages:
         next(pages)
-        shelf.wait_until_asked(1, 2, 3)
-        narrow = len(shelf.asked)
+        source.wait_until_asked(1, 2, 3)
+        narrow = len(source.asked)
 
-        shelf.in_flight = 10
+        source.in_flight = 10
         next(pages)
-        shelf.wait_until_asked(*range(1, 21))
-        wide = len(shelf.asked)
+        source.wait_until_asked(*range(1, 21))
+        wide = len(source.asked)
 
     assert (narrow, wide) == (3, 20)
 

@@ -1,4 +1,4 @@
-"""The sweeps of a search over an index that is late, changes, hides and counts wrong: every row, and few requests."""
+"""Reading by search from an index that is late, changes, hides rows and counts wrong: all rows, in few requests."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Row:
 
 @dataclass
 class Index:
-    """Kustomer's search, as documented: criteria over two times, pages of 500, a hundred of them, a total.
+    """A fake of Kustomer's search, as documented: criteria on two times, 100 pages of 500, a total.
 
     Attributes:
         old: Ids of conversations that only the archive has.
-        hidden: Ids that are counted and never handed out.
-        not_set: What the operator does: it works, is refused, finds everything, or fails, always or the first time.
-        is_out: Nothing is answered any more, once the operator has failed.
-        fails: Windows with more rows than this cannot be answered.
-        before: Called before each answer.
+        hidden: Ids that are counted and never returned.
+        not_set: What the operator does: it works, is refused, finds everything, or fails (always or the first time).
+        is_out: After the operator has failed, every request fails.
+        fails: Windows with more rows than this fail.
+        before: Called before each response.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class Index:
         return SearchReader(ask=self.ask, rest=self.rest, report=self.told.append, history_start=history_start)
 
     def read(self, *, hops: bool = False) -> dict[str, int]:
-        """Read everything; return the newest version of each row. With hops every page is read by a new reader."""
+        """Read everything. Return the newest version of each row. With hops a new reader reads each page."""
         reader = self.open()
         position: Cursor | Position | None = reader.begin(reader.count())
         newest: dict[str, int] = {}
@@ -147,7 +147,7 @@ def to_ms(text: str) -> int:
 
 
 def build_index(*spans: tuple[int, int, int]) -> Index:
-    """Spread so many rows evenly between two moments, in days before now."""
+    """Build an index with rows spread evenly between two moments, in days before now."""
     index = Index()
     for count, first, last in spans:
         index.add(*(NOW - first * DAY + (first - last) * DAY * number // count for number in range(count)))
@@ -155,7 +155,7 @@ def build_index(*spans: tuple[int, int, int]) -> Index:
 
 
 @pytest.mark.parametrize("hops", [False, True])
-def test_every_row_comes_and_few_requests_are_made(hops: bool) -> None:  # noqa: FBT001 - a parameter
+def test_every_row_is_read_in_few_requests(hops: bool) -> None:  # noqa: FBT001 - a parameter
     index = build_index((8_000, 700, 0), (2_000, 3000, 700))
     index.old = {row.id for row in index.rows.values() if (row.created or 0) < NOW - 730 * DAY}
 
@@ -166,7 +166,7 @@ def test_every_row_comes_and_few_requests_are_made(hops: bool) -> None:  # noqa:
     assert (index.evidence.proven_by, index.evidence.expected_rows) == (Proof.TOTAL, 10_000)
 
 
-def test_nights_and_busy_days_cost_no_more() -> None:
+def test_nights_and_busy_days_cost_no_more_requests() -> None:
     index = Index()
     for day in range(60):
         index.add(*(NOW - day * DAY - number * 60_000 for number in range(300)))
@@ -181,7 +181,7 @@ def test_nights_and_busy_days_cost_no_more() -> None:
     burst=st.integers(0, 1600),
     width=st.sampled_from([1, 1000, DAY]),
 )
-def test_whatever_the_times_every_row_comes_once_in_each_sweep(days: list[int], burst: int, width: int) -> None:
+def test_every_row_is_read_once_in_each_sweep_whatever_its_time(days: list[int], burst: int, width: int) -> None:
     index = Index()
     index.add(*(NOW - day * DAY for day in days))
     index.add(*(NOW - 10 * DAY + number * width // max(1, burst) for number in range(burst)))
@@ -189,14 +189,14 @@ def test_whatever_the_times_every_row_comes_once_in_each_sweep(days: list[int], 
     assert set(index.read()) == set(index.rows)
 
 
-def test_an_import_with_one_time_for_all_is_read_by_pages() -> None:
+def test_an_import_with_the_same_time_for_all_rows_is_read_by_pages() -> None:
     index = Index()
     index.add(*[NOW - 5 * DAY] * 1800)
 
     assert len(index.read()) == 1800
 
 
-def test_an_import_that_is_not_handed_out_whole_is_refused() -> None:
+def test_an_import_that_is_not_returned_completely_is_refused() -> None:
     index = Index()
     index.add(*[NOW - 5 * DAY] * 1800)
     index.hidden = {"c0000007"}
@@ -205,7 +205,7 @@ def test_an_import_that_is_not_handed_out_whole_is_refused() -> None:
         index.read()
 
 
-def test_one_hidden_entry_is_counted_and_not_halved_down_to_a_millisecond() -> None:
+def test_a_window_with_one_hidden_row_is_not_halved_to_a_millisecond() -> None:
     index = build_index((3000, 300, 0))
     index.hidden = {"c0000100"}
 
@@ -218,7 +218,7 @@ def test_one_hidden_entry_is_counted_and_not_halved_down_to_a_millisecond() -> N
 
 
 def build_timeless_index(count: int) -> Index:
-    """Of 3000 conversations so many have no time of creation; every other one of those is in the archive."""
+    """Build 3000 conversations, `count` of them without a time of creation. Every second of those is in the archive."""
     index = build_index((3000, 300, 0))
     timeless = list(index.rows.values())[::2][:count]
     for row in timeless:
@@ -228,7 +228,7 @@ def build_timeless_index(count: int) -> Index:
 
 
 @pytest.mark.parametrize(("count", "asked"), [(1, 2), (30, 2), (1200, 6)])
-def test_rows_without_a_time_of_creation_are_asked_for_at_the_end_of_each_sweep(count: int, asked: int) -> None:
+def test_rows_without_a_time_of_creation_are_read_at_the_end_of_each_sweep(count: int, asked: int) -> None:
     index = build_timeless_index(count)
 
     found = index.read(hops=True)
@@ -238,7 +238,7 @@ def test_rows_without_a_time_of_creation_are_asked_for_at_the_end_of_each_sweep(
     assert index.evidence.expected_rows == 3000
 
 
-def test_where_rows_without_a_time_cannot_be_asked_for_a_400_is_believed() -> None:
+def test_a_400_means_that_rows_without_a_time_cannot_be_read() -> None:
     index = build_timeless_index(30)
     index.not_set = "refused"
 
@@ -249,19 +249,19 @@ def test_where_rows_without_a_time_cannot_be_asked_for_a_400_is_believed() -> No
     assert index.evidence.expected_rows == 2970
 
 
-def test_a_question_for_rows_without_a_time_that_always_fails_is_given_up_with_a_warning() -> None:
+def test_a_search_for_rows_without_a_time_that_always_fails_is_skipped_with_a_warning() -> None:
     index = build_timeless_index(30)
     index.not_set = "fails"
 
     found = index.read(hops=True)
 
     assert len(found) == 2970
-    assert index.told == [TimelessUnanswered(reason="504")] * 2  # one for each place
+    assert index.told == [TimelessUnanswered(reason="504")] * 2  # one for the search and one for the archive
     assert sum("not_set" in json.dumps(body) for _, body in index.asked) == 4
     assert index.evidence.expected_rows == 2970
 
 
-def test_a_question_for_rows_without_a_time_that_fails_once_is_put_again() -> None:
+def test_a_search_for_rows_without_a_time_that_fails_once_is_repeated() -> None:
     index = build_timeless_index(30)
     index.not_set = "fails once"
 
@@ -269,7 +269,7 @@ def test_a_question_for_rows_without_a_time_that_fails_once_is_put_again() -> No
     assert index.told == []
 
 
-def test_an_outage_is_no_reason_to_leave_out_rows_without_a_time() -> None:
+def test_rows_without_a_time_are_not_left_out_because_of_an_outage() -> None:
     index = build_timeless_index(30)
     index.not_set, index.is_out = "fails", True
 
@@ -278,7 +278,7 @@ def test_an_outage_is_no_reason_to_leave_out_rows_without_a_time() -> None:
     assert index.told == []
 
 
-def test_an_operator_that_finds_what_has_a_time_is_not_believed() -> None:
+def test_an_operator_that_finds_rows_with_a_time_is_ignored() -> None:
     index = build_timeless_index(0)
     index.not_set = "ignored"
 
@@ -286,7 +286,7 @@ def test_an_operator_that_finds_what_has_a_time_is_not_believed() -> None:
     assert index.evidence.expected_rows == 3000
 
 
-def test_rows_without_a_time_do_not_stand_in_for_others_that_are_missing() -> None:
+def test_rows_without_a_time_do_not_replace_missing_ones_in_the_proof() -> None:
     index = build_timeless_index(100)
     index.hidden = {row.id for row in list(index.rows.values())[::2][:4]}
     reader = index.open()
@@ -299,7 +299,7 @@ def test_rows_without_a_time_do_not_stand_in_for_others_that_are_missing() -> No
         list(index.open().iter_pages(Cursor(json.dumps(skipped))))
 
 
-def test_too_many_hidden_entries_are_refused() -> None:
+def test_too_many_hidden_rows_are_refused() -> None:
     index = build_index((3000, 300, 0))
     index.hidden = {f"c{number:07d}" for number in range(0, 3000, 400)}
 
@@ -307,18 +307,18 @@ def test_too_many_hidden_entries_are_refused() -> None:
         index.read()
 
 
-def test_a_window_that_cannot_be_answered_is_halved() -> None:
+def test_a_window_that_fails_is_halved() -> None:
     index = build_index((2000, 100, 0))
     index.fails = 200
 
     assert len(index.read()) == 2000
 
 
-def test_what_changes_meanwhile_comes_in_its_newest_version() -> None:
+def test_a_row_that_changes_while_reading_has_its_newest_version() -> None:
     index = build_index((5000, 1000, 0))
 
     def change(request: int) -> None:
-        if request <= 25:  # what changes after the last look at it is the next run's
+        if request <= 25:  # the next run reads later changes
             index.rows[f"c{request * 37 % 5000:07d}"].updated = NOW + request
 
     index.before = change
@@ -328,13 +328,13 @@ def test_what_changes_meanwhile_comes_in_its_newest_version() -> None:
     assert found == {row.id: row.updated for row in index.rows.values()}
 
 
-def test_what_moves_into_the_archive_or_back_is_not_lost() -> None:
+def test_a_row_that_moves_into_the_archive_or_back_is_not_lost() -> None:
     index = build_index((5000, 1000, 0))
 
     def move(request: int) -> None:
         away, back = f"c{request * 31 % 5000:07d}", f"c{request * 17 % 5000:07d}"
         index.old.add(away)
-        if back in index.old:  # touched again: that is what brings it back
+        if back in index.old:  # an update brings it back
             index.old.discard(back)
             index.rows[back].updated = NOW + request
 
@@ -343,7 +343,7 @@ def test_what_moves_into_the_archive_or_back_is_not_lost() -> None:
     assert set(index.read()) == set(index.rows)
 
 
-def test_what_leaves_the_archive_between_the_sweeps_counts_for_the_proof() -> None:
+def test_a_row_that_leaves_the_archive_between_the_sweeps_counts_for_the_proof() -> None:
     index = build_index((2000, 700, 0), (2000, 1500, 740))
     index.old = {row.id for row in index.rows.values() if (row.created or 0) < NOW - 730 * DAY}
 
@@ -363,8 +363,8 @@ def test_what_leaves_the_archive_between_the_sweeps_counts_for_the_proof() -> No
 @given(
     changes=st.lists(st.tuples(st.integers(1, 30), st.sampled_from(["import", "delete", "touch"]), st.integers(0, 999)))
 )
-def test_imports_with_old_times_and_deletions_meanwhile_are_no_loss(changes: list[tuple[int, str, int]]) -> None:
-    """Each change comes before an answer. A deletion of what was not read yet must not look like a loss."""
+def test_imports_with_old_times_and_deletions_while_reading_are_no_loss(changes: list[tuple[int, str, int]]) -> None:
+    """Each change is made before a response. A deletion of a row that was not read yet must not look like a loss."""
     index = build_index((1800, 600, 0), (200, 1200, 750))
     index.old = {row.id for row in index.rows.values() if (row.created or 0) < NOW - 730 * DAY}
     first = dict(index.rows)
@@ -392,7 +392,7 @@ def test_imports_with_old_times_and_deletions_meanwhile_are_no_loss(changes: lis
     assert set(first) - gone <= found
 
 
-def test_what_is_new_or_indexed_late_is_in_the_catch_up() -> None:
+def test_rows_that_are_new_or_indexed_late_are_in_the_last_sweep() -> None:
     index = build_index((2000, 100, 1))
 
     def arrive(request: int) -> None:
@@ -402,7 +402,7 @@ def test_what_is_new_or_indexed_late_is_in_the_catch_up() -> None:
 
     found = index.read()
 
-    assert len(found) >= len(index.rows) - 3  # those that came with the last answers
+    assert len(found) >= len(index.rows) - 3  # those added with the last responses
 
 
 def test_rows_that_are_lost_are_noticed() -> None:
@@ -418,7 +418,7 @@ def test_rows_that_are_lost_are_noticed() -> None:
         list(index.open().iter_pages(Cursor(json.dumps(skipped))))
 
 
-def test_with_a_start_of_history_nothing_older_is_asked_for() -> None:
+def test_with_a_start_of_history_older_rows_are_not_read() -> None:
     index = build_index((3000, 300, 0))
     start = NOW - 100 * DAY
     reader = index.open(start)
@@ -429,7 +429,7 @@ def test_with_a_start_of_history_nothing_older_is_asked_for() -> None:
     assert all(to_text(0) not in json.dumps(body) for _, body in index.asked)
 
 
-def test_the_sweeps_come_in_their_order_and_their_windows_touch() -> None:
+def test_the_sweeps_are_in_order_and_their_windows_have_no_gap() -> None:
     index = build_index((3000, 300, 0), (500, 1500, 800))
     index.old = {row.id for row in index.rows.values() if (row.created or 0) < NOW - 730 * DAY}
 
@@ -438,7 +438,7 @@ def test_the_sweeps_come_in_their_order_and_their_windows_touch() -> None:
     asked = [(path, body["and"]) for path, body in index.asked[4:] if "not_set" not in json.dumps(body)]
     sweeps = [key for key, _ in groupby((path, next(iter(criteria[0]))) for path, criteria in asked)]
     assert sweeps[:3] == [(Place.STANDARD, CREATED), (Place.ARCHIVE, CREATED), (Place.STANDARD, CREATED)]
-    assert sweeps[3:] == [(Place.ARCHIVE, CREATED), (Place.STANDARD, UPDATED)]  # the second count, then the catch-up
+    assert sweeps[3:] == [(Place.ARCHIVE, CREATED), (Place.STANDARD, UPDATED)]  # the second count, then the last sweep
     for place in Place:
         read = index.windows_read[place, CREATED]
         assert read[0][0] is None
@@ -448,7 +448,7 @@ def test_the_sweeps_come_in_their_order_and_their_windows_touch() -> None:
     assert not any("sort" in body for _, body in index.asked)
 
 
-def test_a_window_becomes_narrower_or_wider_by_what_it_holds() -> None:
+def test_the_width_of_a_window_follows_from_its_rows() -> None:
     walk = Walk(at=1_000_000, width=70_000, left=10_000)
 
     assert walk.narrow(1400).width == 70_000 * 350 // 1400
@@ -458,7 +458,7 @@ def test_a_window_becomes_narrower_or_wider_by_what_it_holds() -> None:
     assert Walk(at=5, width=1, left=900).window.is_one_moment
 
 
-def test_an_empty_organisation_takes_few_requests() -> None:
+def test_an_empty_organisation_needs_few_requests() -> None:
     index = Index()
 
     assert index.read() == {}

@@ -1,4 +1,4 @@
-"""What a person sees of a run: a bar that moves on a terminal, plain lines elsewhere."""
+"""The output of a run: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ def test_a_terminal_counts_rows_without_a_percentage() -> None:
     assert text.endswith("acme conversations: job SUCCEEDED: 200 rows from 2 pages in 0.5 min\n")
 
 
-def test_a_terminal_names_only_severities_that_matter() -> None:
+def test_a_terminal_shows_the_severity_of_warnings_only() -> None:
     text = emit(Terminal(), STARTED, RateLimited(wait_seconds=1))
 
     assert "acme conversations: job r-conversations started\n" in text
     assert "acme conversations: WARNING: Kustomer's rate limit is reached" in text
 
 
-def test_a_table_that_follows_gets_a_bar_of_its_own() -> None:
+def test_each_table_has_its_own_bar() -> None:
     text = emit(
         Terminal(), STARTED, PageRead(rows=300, pages=3), FINISHED, STARTED, PageRead(rows=100, pages=1), FINISHED
     )
@@ -98,7 +98,7 @@ def test_a_table_that_follows_gets_a_bar_of_its_own() -> None:
     assert "conversations: 100 rows [" in text
 
 
-def test_a_stream_that_has_gone_away_stops_nothing() -> None:
+def test_a_closed_stream_stops_nothing() -> None:
     log = TerminalLog(BrokenPipe(), VirtualClock())
 
     log.emit(SCOPE, STARTED)
@@ -113,7 +113,7 @@ def test_a_total_that_kustomer_states_is_a_percentage_with_the_time_left() -> No
     assert "as many as last time" not in text
 
 
-def test_the_rows_of_the_last_run_are_a_guess_and_called_one() -> None:
+def test_a_percentage_from_the_rows_of_the_last_run_is_marked_as_a_guess() -> None:
     stream = Terminal()
     log = TerminalLog(stream, VirtualClock())
     log.expect({Table.CONVERSATIONS: 200})
@@ -124,7 +124,7 @@ def test_the_rows_of_the_last_run_are_a_guess_and_called_one() -> None:
     assert "conversations (as many as last time?):  50%" in stream.getvalue()
 
 
-def test_the_bar_says_what_is_waited_for() -> None:
+def test_the_bar_shows_the_reason_of_a_wait() -> None:
     waiting = Waiting(reason="connection lost, trying again for 10 minutes", wait_seconds=12)
 
     text = emit(Terminal(), STARTED, PageRead(rows=100, pages=1), waiting, RateLimited(wait_seconds=30), FINISHED)
@@ -133,13 +133,13 @@ def test_the_bar_says_what_is_waited_for() -> None:
     assert "waiting for the rate limit, 30 s" in text
 
 
-def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_without_cursor_movement_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
 
     assert "\r" not in emit(Terminal(), STARTED, PageRead(rows=100, pages=1), FINISHED)
 
 
-def test_a_quiet_log_has_warnings_alone() -> None:
+def test_a_quiet_log_has_warnings_only() -> None:
     stream = Terminal()
     log = TerminalLog(stream, VirtualClock(), quiet=True)
 

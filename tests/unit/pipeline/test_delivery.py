@@ -1,4 +1,4 @@
-"""The table of deliveries: what a message means, given the state of the last run."""
+"""The decision about a message, given the state of the last run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LATER = replace(OURS, run_id=RunId("20261123t030001z-1"), published_at=MESSAGE.p
 CONTINUE = replace(MESSAGE, trigger=Trigger.CONTINUE, run_id=OURS.run_id, hop=2)
 
 
-def test_a_run_is_named_by_publish_time_and_the_end_of_the_message_id() -> None:
+def test_a_run_id_has_the_publish_time_and_the_end_of_the_message_id() -> None:
     assert to_run_id(MESSAGE) == "20261123t030000z-1a2b3c4d"
     assert to_run_id(replace(MESSAGE, message_id="--")) == "20261123t030000z-0"
 
@@ -67,7 +67,9 @@ def test_a_run_is_named_by_publish_time_and_the_end_of_the_message_id() -> None:
         (None, CONTINUE, Decision.SUPERSEDED),
     ],
 )
-def test_a_message_is_weighed_against_the_state(state: RunState | None, message: Message, decision: Decision) -> None:
+def test_the_decision_follows_from_the_message_and_the_state(
+    state: RunState | None, message: Message, decision: Decision
+) -> None:
     assert decide(state, message, NOW, Limits()) is decision
 
 
@@ -84,7 +86,7 @@ def test_a_trigger_of_yesterday_starts_nothing() -> None:
     assert decide(None, old, NOW, Limits()) is Decision.TOO_OLD
 
 
-def test_a_run_that_began_in_time_is_taken_over_at_any_age() -> None:
+def test_a_run_that_has_started_is_taken_over_at_any_age() -> None:
     old = replace(MESSAGE, published_at=NOW - timedelta(hours=7))
 
     assert decide(replace(OURS, run_id=to_run_id(old)), old, NOW, Limits()) is Decision.TAKE_OVER

@@ -1,4 +1,4 @@
-"""The guard: what may replace what."""
+"""The guard: how much a table may shrink."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def test_a_drop_within_the_limit_passes(rows: int, published: int | None, max_dr
 
 
 @pytest.mark.parametrize(("rows", "published", "max_drop_percent"), [(9, 10, 0), (49, 100, 50), (0, 12, 90)])
-def test_a_larger_drop_is_refused_with_the_cure(rows: int, published: int, max_drop_percent: float) -> None:
+def test_a_larger_drop_is_refused_with_a_remedy(rows: int, published: int, max_drop_percent: float) -> None:
     with pytest.raises(GuardRefused, match="raise max_drop_percent"):
         check_drop(rows, published, max_drop_percent)

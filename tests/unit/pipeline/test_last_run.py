@@ -1,4 +1,4 @@
-"""What a run comes to, for the person who edits its configuration."""
+"""`_last_run`: the summary of a run for the person who edits its configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def job(table: Table) -> Job:
     return Job(job_id=f"{RUN}-{table}", run_id=RUN, integration=ACME, table=table, config_hash="0a")
 
 
-def test_a_run_is_summed_up_without_what_is_empty() -> None:
+def test_the_summary_leaves_out_empty_values() -> None:
     good = replace(
         job(Table.CONVERSATIONS),
         status=JobStatus.SUCCEEDED,
