@@ -44,7 +44,7 @@ class Look:
 
 LIGHT = Look(ground="#ffffff", text="#1f2328", line="#0969da")
 DARK = Look(ground="#0d1117", text="#e6edf3", line="#4493f8")
-READ_ONLY_COMMANDS = {"overview-light": LIGHT, "overview-dark": DARK, "demo": Look(ground="#161b22", text="#e6edf3", line="#7d8590")}
+LOOKS = {"overview-light": LIGHT, "overview-dark": DARK, "demo": Look(ground="#161b22", text="#e6edf3", line="#7d8590")}
 """By the name of the SVG file; its source has the name before the hyphen."""
 
 
@@ -92,7 +92,7 @@ def _write(line: str, row: int) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> int:
     """Draw the pictures, or check them."""
     stale = []
-    for name, look in READ_ONLY_COMMANDS.items():
+    for name, look in LOOKS.items():
         file = PICTURES / f"{name}.svg"
         drawn = draw((PICTURES / f"{name.partition('-')[0]}.txt").read_text(encoding="utf-8"), look)
         if not file.exists() or file.read_text(encoding="utf-8") != drawn:
