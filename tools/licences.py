@@ -7,7 +7,7 @@ from importlib.metadata import distributions
 
 
 def read_licence(metadata: dict[str, str | list[str]]) -> str:
-    """Read the licence where packages state it: the expression, a classifier, or the first line of a text."""
+    """Read the licence from the expression, a classifier, or the first line of the text."""
     classifiers = metadata.get("classifier", [])
     named = [line.rpartition(":: ")[2] for line in classifiers if line.startswith("License ::")]
     stated = (
@@ -17,7 +17,7 @@ def read_licence(metadata: dict[str, str | list[str]]) -> str:
 
 
 def main() -> None:
-    """Print a line per package."""
+    """Print a line for each package."""
     found = {item.metadata["Name"]: read_licence(item.metadata.json) for item in distributions()}
     width = max(map(len, found))
     sys.stdout.writelines(f"{name:{width}}  {licence}\n" for name, licence in sorted(found.items()))

@@ -1,6 +1,6 @@
-"""`make lock`: compiles the lists that are installed from the hand-written ones of pyproject.toml.
+"""`make lock`: compile the requirements lists from the dependencies in pyproject.toml.
 
-What is pinned stays as it is, unless an option says otherwise: ``--upgrade``, ``--upgrade-package NAME``.
+Pins stay as they are. ``--upgrade`` and ``--upgrade-package NAME`` take newer releases.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# In this order: each list is compiled against those before it.
+# In this order: each list is compiled with the pins of those before it.
 _LISTS = {
     "requirements.txt": "--extra cloud --group function",
     "requirements-laptop.txt": "--extra laptop --group build",
@@ -22,10 +22,10 @@ _PIN_WITH_EXTRAS = re.compile(r"^([\w.-]+)\[([\w.,-]+)\](==.*\n(?: .*\n)*)", re.
 
 
 def spread_extras(compiled: str) -> str:
-    """Write each pin with extras as several: one of the plain name, and one for each extra.
+    """Split each pin with extras: one pin without extras, and one for each extra.
 
     ``name[x,y]==1`` becomes ``name==1``, ``name[x]==1`` and ``name[y]==1``, each with all hashes. An old pip (23.0)
-    resolves each apart, and takes the newest release for one that has no pin, which it then refuses.
+    resolves each of these separately. For one without a pin it takes the newest release, and then refuses it.
     """
     return _PIN_WITH_EXTRAS.sub(_spread, compiled)
 
@@ -36,12 +36,12 @@ def _spread(pin: re.Match[str]) -> str:
 
 
 def compile_lists(options: list[str]) -> None:
-    """Write all lists anew."""
+    """Compile all lists."""
     uv, *rest = f"{_UV} {_BARE}".split()
     constraints: list[str] = []
     for name, contents in _LISTS.items():
         command = [str(Path(sys.executable).with_name(uv)), *rest, *contents.split(), *constraints, *options]
-        subprocess.run([*command, "--output-file", name], check=True)  # noqa: S603 - nothing here is from outside
+        subprocess.run([*command, "--output-file", name], check=True)  # noqa: S603 - no argument is from outside
         path = Path(name)
         path.write_text(spread_extras(path.read_text()))
         constraints += ["--constraint", name]

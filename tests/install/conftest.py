@@ -1,4 +1,4 @@
-"""Fixtures of the installation tests; where no index can be reached they are left out, but in CI they fail."""
+"""Fixtures of the installation tests. Without a package index the tests are skipped, but in CI they fail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def fetch(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Fetch a package from the index into a folder of its own, for PYTHONPATH."""
+    """Return a function that installs a package into a separate folder, for PYTHONPATH."""
     fetched: dict[str, Path] = {}
 
     def fetch(requirement: str) -> Path:
@@ -26,7 +26,7 @@ def fetch(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             install = ("install", "--quiet", "--no-deps", "--only-binary=:all:", f"--target={folder}")
             done = run(sys.executable, "-I", "-m", "pip", *install, requirement)
             if done.returncode and "CI" not in os.environ:
-                pytest.skip(f"{requirement} cannot be had: {done.stdout.strip()[-200:]}")
+                pytest.skip(f"{requirement} cannot be fetched: {done.stdout.strip()[-200:]}")
             assert done.returncode == 0, done.stdout
             fetched[requirement] = folder
         return fetched[requirement]
@@ -36,7 +36,7 @@ def fetch(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session", params=[f"pip=={OLDEST_PIP}", "pip"], ids=["oldest", "newest"])
 def pip(request: pytest.FixtureRequest, fetch: Callable[[str], Path]) -> Callable[..., str]:
-    """Run the oldest pip that comes with this Python, and the newest there is; return what it says."""
+    """Return a function that runs pip: the oldest that comes with this Python, or the newest."""
     folder = fetch(request.param)
 
     def pip(*arguments: str) -> str:
@@ -50,7 +50,7 @@ def pip(request: pytest.FixtureRequest, fetch: Callable[[str], Path]) -> Callabl
 
 @pytest.fixture(scope="session")
 def newer_releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with newer releases of all that is needed with an extra, as an index will have them one day."""
+    """Build a folder with made-up newer releases of all packages that are needed with an extra."""
     folder = tmp_path_factory.mktemp("newer_releases")
     versions = {name: version for name, _, version, _ in read_pins("requirements-dev.txt")}
     for name, extras in find_needed_extras().items():

@@ -1,4 +1,4 @@
-"""The compiled lists: what every pip accepts, whatever is released after them."""
+"""The compiled lists: every pip accepts them, also after newer releases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LISTS = ("requirements.txt", "requirements-laptop.txt", "requirements-dev.txt")
 
 
-def test_a_pin_with_extras_becomes_one_of_the_plain_name_and_one_for_each_extra() -> None:
+def test_a_pin_with_extras_becomes_one_without_extras_and_one_for_each_extra() -> None:
     compiled = "a==1 \\\n    --hash=x\nb[c,d]==2 ; m < '3' \\\n    --hash=y \\\n    --hash=z\ne==3 \\\n    --hash=w\n"
 
     spread = spread_extras(compiled)
@@ -29,7 +29,7 @@ def test_a_pin_with_extras_becomes_one_of_the_plain_name_and_one_for_each_extra(
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_whatever_is_needed_with_an_extra_has_a_pin_for_it(name: str) -> None:
+def test_every_package_needed_with_an_extra_has_a_pin_with_it(name: str) -> None:
     pins = list(read_pins(name))
     plain = {package for package, extra, _, _ in pins if not extra}
     expected = {
@@ -39,13 +39,13 @@ def test_whatever_is_needed_with_an_extra_has_a_pin_for_it(name: str) -> None:
     assert {(package, extra) for package, extra, _, _ in pins if extra} == expected
 
 
-def test_the_lists_agree_with_one_another() -> None:
+def test_the_lists_have_the_same_versions() -> None:
     function, laptop, everything = ({pin[:3] for pin in read_pins(name)} for name in LISTS)
 
     assert (function | laptop) - everything == set()
 
 
-def test_newer_releases_change_nothing_in_the_function_s_build(
+def test_newer_releases_do_not_change_the_build_of_the_function(
     pip: Callable[..., str], newer_releases: Path, tmp_path: Path
 ) -> None:
     report = tmp_path / "report.json"
@@ -59,7 +59,7 @@ def test_newer_releases_change_nothing_in_the_function_s_build(
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.14"])
-def test_the_oldest_and_the_newest_python_build_nothing(
+def test_the_oldest_and_the_newest_python_need_no_build_of_a_package(
     version: str, fetch: Callable[[str], Path], tmp_path: Path
 ) -> None:
     platforms = [f"--platform=manylinux_2_{glibc}_x86_64" for glibc in (5, 12, 17, 24, 26, 27, 28)]

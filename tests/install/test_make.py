@@ -1,4 +1,4 @@
-"""The README's first command on a machine that makes it hard, and what a person does with its outcome."""
+"""`make demo` on a difficult machine, and what a person does with its result."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ print(connection.execute("SELECT _batch_runtime, attributes[1].createdAt FROM ku
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, newer_releases: Path) -> tuple[Path, str]:
-    """Type `make demo` once, from elsewhere, and return the project's folder and the output.
+    """Run `make demo` once, from another folder. Return the project's folder and the output.
 
-    The path has a space; there is no git; pip is told to install elsewhere by all means that a person has; another
-    environment is on Python's path; newer releases are offered.
+    The path has a space. There is no git. Every setting of pip says to install elsewhere. Another environment is on
+    Python's path. The index has newer releases.
     """
     machine = tmp_path_factory.mktemp("a machine")
     tools = machine / "bin"
@@ -66,7 +66,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, newer_releases: Path) -> tupl
     return project, done.stdout
 
 
-def test_the_demo_installs_exactly_its_list_and_says_what_it_does(demo: tuple[Path, str]) -> None:
+def test_the_demo_installs_exactly_its_list_and_prints_what_it_does(demo: tuple[Path, str]) -> None:
     project, output = demo
 
     listed = json.loads(
@@ -83,7 +83,7 @@ def test_the_demo_installs_exactly_its_list_and_says_what_it_does(demo: tuple[Pa
     assert "kustomer.demo_conversations  SUCCEEDED  5,000" in output
 
 
-def test_the_readme_s_picture_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:
+def test_the_picture_in_the_readme_shows_the_output_of_the_demo(demo: tuple[Path, str]) -> None:
     project, output = demo
 
     shown = (project / "docs" / "pictures" / "demo.txt").read_text(encoding="utf-8").partition("$ make demo\n…\n")[2]
@@ -93,7 +93,7 @@ def test_the_readme_s_picture_shows_what_the_demo_prints(demo: tuple[Path, str])
     assert [part for part in seconds.sub("0.0", shown).split("\n…\n") if part not in printed] == []
 
 
-def test_the_finished_file_is_opened_by_a_duckdb_of_2024(demo: tuple[Path, str], fetch: Callable[[str], Path]) -> None:
+def test_a_duckdb_of_2024_opens_the_finished_file(demo: tuple[Path, str], fetch: Callable[[str], Path]) -> None:
     project, _ = demo
     older = fetch("duckdb<1.2" if sys.version_info < (3, 14) else "duckdb<1.5")
 
@@ -104,7 +104,7 @@ def test_the_finished_file_is_opened_by_a_duckdb_of_2024(demo: tuple[Path, str],
     assert written.stdout.startswith("5000 5000 ")
 
 
-def test_its_timestamps_are_read_in_the_demo_s_own_environment(demo: tuple[Path, str]) -> None:
+def test_the_environment_of_the_demo_can_read_timestamps(demo: tuple[Path, str]) -> None:
     project, _ = demo
 
     done = run(".venv/bin/python", "-I", "-c", READ_TIMES, cwd=project)
@@ -112,13 +112,13 @@ def test_its_timestamps_are_read_in_the_demo_s_own_environment(demo: tuple[Path,
     assert done.returncode == 0, done.stdout
 
 
-def test_the_command_says_its_version(demo: tuple[Path, str]) -> None:
+def test_the_command_prints_its_version(demo: tuple[Path, str]) -> None:
     project, _ = demo
 
     assert run(".venv/bin/kustomer-extract", "--version", cwd=project).stdout == "kustomer-extract 0.1.0\n"
 
 
-def test_what_the_cloud_needs_is_named_where_it_is_missing(demo: tuple[Path, str]) -> None:
+def test_an_error_about_a_missing_cloud_package_says_how_to_install_it(demo: tuple[Path, str]) -> None:
     project, _ = demo
 
     done = run(".venv/bin/kustomer-extract", "list", "--project", "acme-analytics", cwd=project)
@@ -128,7 +128,7 @@ def test_what_the_cloud_needs_is_named_where_it_is_missing(demo: tuple[Path, str
     assert done.returncode == 2
 
 
-def test_a_second_time_nothing_is_installed(demo: tuple[Path, str]) -> None:
+def test_a_second_run_installs_nothing(demo: tuple[Path, str]) -> None:
     project, _ = demo
 
     done = run("make", ".venv/laptop", f"PYTHON={PYTHON}", cwd=project)
@@ -136,7 +136,7 @@ def test_a_second_time_nothing_is_installed(demo: tuple[Path, str]) -> None:
     assert (done.returncode, done.stdout) == (0, "make: '.venv/laptop' is up to date.\n")
 
 
-def test_without_a_python_that_will_do_a_sentence_says_so(tmp_path: Path) -> None:
+def test_an_error_about_an_unsupported_python_is_a_sentence(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
 
     done = run("make", "demo", "PYTHON=", cwd=project)

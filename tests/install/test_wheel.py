@@ -1,4 +1,4 @@
-"""What `python -m build` makes: complete metadata, and a wheel that runs an extraction without make."""
+"""The sdist and the wheel: their metadata are complete, and the wheel runs an extraction without make."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNT = 'import duckdb; print(*duckdb.connect("w.duckdb").execute("SELECT count(
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build both, the wheel from the sdist."""
+    """Build the sdist, and the wheel from it."""
     folder = tmp_path_factory.mktemp("build")
     project = copy_project(folder / "project")
     done = run(sys.executable, "-I", "-m", "build", "--no-isolation", "--outdir", str(folder / "dist"), str(project))
@@ -47,7 +47,7 @@ def test_the_metadata_is_complete(dist: Path) -> None:
     assert [text.rpartition(" ")[2] for text in versions[2:]] == ["3.11", "3.12", "3.13", "3.14"]
 
 
-def test_the_sdist_has_what_the_wheel_is_made_of(dist: Path) -> None:
+def test_the_sdist_has_the_sources_of_the_wheel(dist: Path) -> None:
     with tarfile.open(dist / "kustomer_extract-0.1.0.tar.gz") as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
 

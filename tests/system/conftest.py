@@ -1,4 +1,4 @@
-"""One installation, with one process of the function, for all tests that want nothing special of it."""
+"""One installation with one process of the function, shared by all tests that need nothing special."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def installations() -> Iterator[Callable[[str], Installation]]:
-    """Open an installation on the Firestore of this name, or take the one that is open."""
+    """Return a function that opens the installation for a kind of Firestore, once."""
     with ExitStack() as closing:
 
         @functools.cache
@@ -28,7 +28,7 @@ def installations() -> Iterator[Callable[[str], Installation]]:
 
 @pytest.fixture
 def installation(request: pytest.FixtureRequest, installations: Callable[[str], Installation]) -> Installation:
-    """Begin anew with an integration of one's own; on the stand-in, unless the test is parametrized."""
+    """Reset the installation, with a new integration. It uses the stand-in unless the test is parametrized."""
     shared = installations(getattr(request, "param", "standin"))
     shared.begin_anew()
     return shared

@@ -1,6 +1,6 @@
-"""`make demo-cloud`: the function in its own process; a message is published; logs, tables and run document are shown.
+"""`make demo-cloud`: run the function in its own process with one message, and show logs, tables and run document.
 
-Firestore is Google's emulator where that is installed, else our stand-in; the rest are stand-ins.
+Firestore is Google's emulator if that is installed. Everything else is a stand-in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.system.installation import Installation
 
 
 def run_demo() -> int:
-    """Run once and show what people would look at; return 0 if all went well."""
+    """Run once, and show what people would look at. Return 0 on success."""
     firestore: Literal["emulator", "standin"] = "emulator" if emulators.available() else "standin"
     print(f"Starting BigQuery, Secret Manager and Kustomer stand-ins, Firestore ({firestore}) and the function …")
     settings = {"SOFT_DEADLINE_SECONDS": "4"}

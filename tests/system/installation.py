@@ -1,4 +1,4 @@
-"""The whole product on one machine: the function in its own process, Google's services and Kustomer as stand-ins."""
+"""The whole product on one machine: the function in its own process, with stand-ins for Google and Kustomer."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def _credentials() -> AnonymousCredentials:
 
 
 class Function:
-    """The function under functions-framework, as its run time starts it; ends with `close`, or is killed.
+    """A process of the function under functions-framework. It ends with `close`, or is killed.
 
     Attributes:
-        open_seconds: From the start of its process until it took connections.
+        open_seconds: From the start of the process until it accepted connections.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -82,11 +82,11 @@ class Function:
         raise RuntimeError(f"the function did not start:\n{self.read_output()}")
 
     def push(self, message: Published, *, timeout: float = 120) -> int:
-        """Deliver a message once, as a push subscription does; return the status, 0 for no answer."""
+        """Deliver a message once, as a push subscription does. Return the status, or 0 without a response."""
         return self._post(message, {}, timeout=timeout)
 
     def push_raw(self, body: bytes, headers: Mapping[str, str] | None = None) -> int:
-        """Deliver any body, as a subscription might that is set up otherwise."""
+        """Deliver any body, as a subscription with other settings might."""
         return self._send(body, headers or {}, timeout=30)
 
     def push_cloud_event(self, message: Published, *, timeout: float = 120) -> int:
@@ -104,7 +104,7 @@ class Function:
         return self._send(message.to_push(), headers, timeout=timeout)
 
     def _send(self, body: bytes, headers: Mapping[str, str], *, timeout: float) -> int:
-        request = urllib.request.Request(  # the path is the one of the real push subscription
+        request = urllib.request.Request(  # with the path of the real push subscription
             f"http://127.0.0.1:{self.port}/{_TOPIC}",
             data=body,
             headers={
@@ -124,17 +124,17 @@ class Function:
             return 0
 
     def signal(self, how: signal.Signals) -> None:
-        """Stop, wake or kill all its processes."""
+        """Send a signal to all its processes."""
         os.killpg(self.process.pid, how)
 
     def read_output(self) -> str:
-        """All that it has written so far, and that is not forgotten."""
-        # Not by seeking: the process shares the position, and would write over what it has written.
+        """Read what it has written since the last `forget_output`."""
+        # Without a seek: the process shares the position in the file, and would overwrite its output.
         size = os.fstat(self._output.fileno()).st_size - self._forgotten
         return os.pread(self._output.fileno(), size, self._forgotten).decode()
 
     def forget_output(self) -> None:
-        """Forget what it has written so far."""
+        """Make `read_output` leave out what it has written so far."""
         self._forgotten += len(self.read_output().encode())
 
     def close(self) -> None:
@@ -150,15 +150,15 @@ class Function:
 
 
 class Installation:
-    """One deployment with one integration; a context manager.
+    """One deployment with one integration. A context manager.
 
     Attributes:
-        name: Of the integration.
+        name: The name of the integration.
 
     Args:
         sandbox: Options of the Kustomer sandbox.
         firestore: Our stand-in, or Google's emulator.
-        settings: Further variables of the function.
+        settings: More environment variables of the function.
     """
 
     def __init__(
@@ -214,11 +214,11 @@ class Installation:
         opening.callback(self.firestore.close)
 
     def start_function(self) -> Function:
-        """Start (another) instance."""
+        """Start an instance."""
         return Function(self.environment)
 
     def begin_anew(self) -> None:
-        """Go on with an integration that never ran, an undisturbed Kustomer and an empty log."""
+        """Reset: use a new integration, remove all faults, and empty the log."""
         self.name = f"shared{next(_NUMBERS)}"
         self.cloud.bigquery.faults.clear()
         self.cloud.bigquery.jobs.all.clear()
@@ -236,11 +236,11 @@ class Installation:
         self.firestore.document(f"integrations/{name}").set({"org": name, "status": "PENDING", **changes})
 
     def trigger(self, body: Any = None, *, published_at: datetime | None = None) -> Published:
-        """Publish a trigger; nobody has received it yet."""
+        """Publish a trigger, without delivering it."""
         return self.pubsub.publish(body or {"integration": self.name, "trigger": "schedule"}, published_at=published_at)
 
     def run(self, message: Published | None = None, *, deliveries: int = 50) -> list[int]:
-        """Deliver a message and all that follows, each until it is acknowledged; return the statuses in order."""
+        """Deliver a message and those that follow, each until it is acknowledged. Return the statuses in order."""
         waiting, statuses = [message or self.trigger()], list[int]()
         while waiting and len(statuses) < deliveries:
             current = waiting.pop(0)
@@ -274,5 +274,5 @@ class Installation:
         return content
 
     def read_log(self) -> list[LogEntry]:
-        """Read what the function has logged: every line must be an entry that Cloud Logging understands."""
+        """Read the log of the function. Every line must be a valid entry of Cloud Logging."""
         return [parse_log_line(line) for line in self.function.read_output().splitlines()]

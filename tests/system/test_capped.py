@@ -1,4 +1,4 @@
-"""25,000 conversations behind a list that shows 10,000: all of them, whatever changes, dies or is late meanwhile."""
+"""25,000 conversations behind a list that is capped at 10,000: all are read, despite changes, kills and late indexing."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 ROWS = 25_000
 PLENTY = RateLimit(requests=1_000_000)
 LATE_SECONDS = 0.3
-LATER_SECONDS = 430 * 86_400.0  # after all that was made: more than half of it lies in the archive
-WANTED = {"createdAt", "updatedAt", "rev"}  # a few columns: this is about rows
+LATER_SECONDS = 430 * 86_400.0  # after all records: more than half of them are in the archive
+WANTED = {"createdAt", "updatedAt", "rev"}  # a few columns, because this test is about rows
 COLUMNS = {
     **dict.fromkeys(("relationships", "links", "_rescued"), False),
     "attributes": {
@@ -49,15 +49,15 @@ TABLES = {"conversations": {"selected": True, "columns": COLUMNS}}
 
 
 @dataclass
-class Life:
-    """What happens to an organisation while it is searched, with the monotonic second: at each search a bit of all."""
+class Changes:
+    """Changes of the organisation at each search, with their times in monotonic seconds."""
 
     rng: Random = field(default_factory=lambda: Random(1))
     gone: set[str] = field(default_factory=set)
     born: dict[str, float] = field(default_factory=dict)
     changed: dict[str, tuple[float, int]] = field(default_factory=dict)
 
-    def go_on(self, organisation: Organisation) -> None:
+    def change(self, organisation: Organisation) -> None:
         record = organisation.update(self.rng.randrange(ROWS // 2))
         self.changed[record["id"]] = (time.monotonic(), record["attributes"]["rev"])
         self.born[organisation.insert()["id"]] = time.monotonic()
@@ -66,7 +66,7 @@ class Life:
         organisation.delete(away)
 
     def to_sandbox(self, way: Any) -> dict[str, Any]:
-        """Options of a sandbox in which this happens."""
+        """Build the options of a sandbox with these changes."""
         began = time.monotonic()
         return {
             "conversations": ROWS,
@@ -77,11 +77,11 @@ class Life:
             "paging": cap_list(way, table="conversations"),
             "search": Search(late_seconds=LATE_SECONDS),
             "clock": lambda: END_MS / 1000 + LATER_SECONDS + time.monotonic() - began,
-            "faults": [Fault(table=place, does=self.go_on) for place in ("search", "archive")],
+            "faults": [Fault(table=place, does=self.change) for place in ("search", "archive")],
         }
 
-    def judge(self, sandbox: Sandbox, before: set[str], published: dict[str, int]) -> None:
-        """Hold what was published against what was there, as far as search can have known of it."""
+    def check(self, sandbox: Sandbox, before: set[str], published: dict[str, int]) -> None:
+        """Check the published rows against the records that search could have found."""
         catch_up = next(request.at for request in sandbox.requests if b"conversation_updated_at" in request.body)
         known = {identifier for identifier, at in self.born.items() if at < catch_up - LATE_SECONDS}
         newest = {identifier: rev for identifier, (at, rev) in self.changed.items() if at < catch_up - LATE_SECONDS}
@@ -97,7 +97,7 @@ def count_searches(sandbox: Sandbox) -> int:
 
 
 def kill_while_it_searches(installation: Installation, message: Published) -> None:
-    """Deliver a message and kill the instance after some searches, or, where a machine is slow, after its hop."""
+    """Deliver a message and kill the instance after some searches, or on a slow machine after its hop."""
     known = count_searches(installation.kustomer)
     with delivery(installation.function, message) as statuses:
         wait_for(lambda: count_searches(installation.kustomer) > known + 8 or statuses)
@@ -105,11 +105,11 @@ def kill_while_it_searches(installation: Installation, message: Published) -> No
 
 
 @pytest.mark.parametrize("way", ["unlinked", "refused", "repeated", "empty"])
-def test_in_the_function_over_several_hops_with_kills_in_between_every_row_comes_once(
+def test_the_function_reads_every_row_once_over_several_hops_and_kills(
     way: CapWay,
 ) -> None:
-    life = Life()
-    with Installation(sandbox=life.to_sandbox(way), settings={"SOFT_DEADLINE_SECONDS": "1"}) as installation:
+    changes = Changes()
+    with Installation(sandbox=changes.to_sandbox(way), settings={"SOFT_DEADLINE_SECONDS": "1"}) as installation:
         installation.configure(tables=TABLES, rate_share=1.0)
         sandbox, message = installation.kustomer, installation.trigger()
         before = set(sandbox.organisation.ids())
@@ -122,7 +122,7 @@ def test_in_the_function_over_several_hops_with_kills_in_between_every_row_comes
 
         rows = list(installation.bigquery.list_rows("kustomer.acme_conversations"))
         published = {row["id"]: row["attributes"][0]["rev"] for row in rows}
-        life.judge(sandbox, before, published)
+        changes.check(sandbox, before, published)
         (job,) = installation.read_jobs()
         assert (job["status"], job["rows"], job["proven_by"]) == ("SUCCEEDED", len(rows), "total")
         assert len(published) == len(rows)
@@ -130,17 +130,17 @@ def test_in_the_function_over_several_hops_with_kills_in_between_every_row_comes
 
 
 @pytest.mark.parametrize("way", ["unlinked", "refused", "repeated", "empty"])
-def test_on_the_laptop_every_row_comes_once(way: CapWay, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    life, laptop = Life(), Laptop(tmp_path, capsys)
+def test_the_laptop_reads_every_row_once(way: CapWay, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes, laptop = Changes(), Laptop(tmp_path, capsys)
     laptop.configure(tables=TABLES, rate_share=1.0)
-    with Sandbox(**life.to_sandbox(way)) as sandbox:
+    with Sandbox(**changes.to_sandbox(way)) as sandbox:
         before = set(sandbox.organisation.ids())
 
         assert laptop.type("run", sandbox) == 0
 
         with duckdb.connect(str(laptop.warehouse), read_only=True) as connection:
             rows = connection.execute("SELECT id, attributes[1].rev FROM kustomer.acme_conversations").fetchall()
-        life.judge(sandbox, before, dict(rows))
+        changes.check(sandbox, before, dict(rows))
         (job,) = laptop.read_jobs(sandbox)
         assert (job["rows"], job["proven_by"]) == (len(rows), "total")
         assert len(dict(rows)) == len(rows)

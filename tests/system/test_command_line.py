@@ -1,4 +1,4 @@
-"""The command line in the cloud: the installed command in a process of its own, against a whole installation."""
+"""The command line in the cloud: the installed command, as a process, with a whole installation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def installation() -> Iterator[Installation]:
 
 
 def run_command(installation: Installation, *arguments: str) -> tuple[int, list[list[str]], str]:
-    """Run a command in the cloud; return exit code, cells of standard output, and standard error."""
+    """Run a command. Return the exit code, the cells of standard output, and standard error."""
     done = subprocess.run(
         [sys.executable, "-m", "kustomer_extract", *arguments, "--project", installation.cloud.project],
         cwd=ROOT,
@@ -40,7 +40,7 @@ def run_command(installation: Installation, *arguments: str) -> tuple[int, list[
     return done.returncode, [re.split(r" {2,}", line) for line in done.stdout.splitlines()], done.stderr
 
 
-def test_a_manual_trigger_becomes_a_run_that_all_commands_show(installation: Installation) -> None:
+def test_all_commands_show_the_run_of_a_manual_trigger(installation: Installation) -> None:
     exit_code, output, _ = run_command(installation, "run", "acme")
     assert (exit_code, output[0][0].partition(";")[0]) == (0, "acme: a manual trigger was published")
     (message,) = iter(installation.pubsub.take, None)

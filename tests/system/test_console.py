@@ -1,4 +1,4 @@
-"""A person at the console: each mistake of `tests/mistakes.py` through the function, and by the command line."""
+"""Edits in the console: each mistake of `tests/mistakes.py` with the function, and with the command line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Installation]:
 
 
 class Console:
-    """One integration of its own, and the person who edits its document."""
+    """An integration, and a way to edit its document as a person does."""
 
     def __init__(self, installation: Installation, name: str) -> None:
         self._installation = installation
@@ -180,7 +180,7 @@ def test_last_run_has_the_result_and_the_rest_of_the_document_is_unchanged(conso
     assert set(last_run["links"]) == {"log", "history"}
 
 
-# --- the same documents by the command line
+# --- the same documents with the command line
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def write(folder: Path, mistake: Mistake) -> Path:
 
 
 @pytest.mark.parametrize("mistake", mistakes.ALL, ids=lambda mistake: mistake.title)
-def test_the_page_tells_what_each_slip_gives(mistake: Mistake) -> None:
+def test_the_page_describes_each_mistake(mistake: Mistake) -> None:
     (row,) = [line for line in PAGE.read_text().splitlines() if line.startswith(f"| {mistake.title} |")]
 
     assert all(f"`{text}" in row or text in row for text in (mistake.problem, mistake.warning) if text)

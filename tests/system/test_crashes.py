@@ -1,4 +1,4 @@
-"""Processes die, stall and come twice: whatever happens to them, the tables end complete and every job has one end."""
+"""Processes are killed, stall, or run twice. In the end the tables are complete, and every job has one end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 60
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    """Look again and again, until it is so."""
+    """Wait until the condition is true."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -33,7 +33,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 @contextmanager
 def delivery(function: Function, message: Published, *, timeout: float = 120) -> Iterator[list[int]]:
-    """Deliver a message on the side; the statuses are complete after the block."""
+    """Deliver a message in a thread. The statuses are complete after the block."""
     statuses: list[int] = []
     thread = threading.Thread(target=lambda: statuses.append(function.push(message, timeout=timeout)))
     thread.start()
@@ -42,18 +42,18 @@ def delivery(function: Function, message: Published, *, timeout: float = 120) ->
 
 
 def is_held(installation: Installation) -> bool:
-    """Whether a job waits for the test's leave."""
+    """Whether the test holds a job."""
     return any(job.polls_left for job in list(installation.cloud.bigquery.jobs.all.values()))
 
 
-def let_go(installation: Installation) -> None:
-    """Let every job that is held take effect at the next look."""
+def release_jobs(installation: Installation) -> None:
+    """Let every held job take effect at the next request for it."""
     for job in installation.cloud.bigquery.jobs.all.values():
         job.polls_left = min(job.polls_left, 1)
 
 
 def assert_complete(installation: Installation, *, runs: int = 1) -> None:
-    """Both tables hold what Kustomer has, `_jobs` has each job once, and the run document is final."""
+    """Check that both tables are complete, `_jobs` has each job once, and the run document is final."""
     organisation = installation.kustomer.organisation
     assert installation.read_ids("conversations") == sorted(organisation.ids("conversations"))
     assert installation.read_ids("satisfaction") == sorted(organisation.ids("satisfaction"))
@@ -69,7 +69,7 @@ def assert_complete(installation: Installation, *, runs: int = 1) -> None:
 
 @contextmanager
 def successor(installation: Installation) -> Iterator[Function]:
-    """Start a second instance, which gets everything from now on."""
+    """Start a second instance, which gets all messages from now on."""
     first, installation.function = installation.function, installation.start_function()
     try:
         yield first
@@ -83,7 +83,7 @@ def while_a_page_is_read(installation: Installation) -> bool:
 
 
 def hold(job: str, nth: int) -> Callable[[Installation], None]:
-    """Keep the nth job of a kind RUNNING until the process is dead."""
+    """Keep the nth job of a kind RUNNING until the process is killed."""
     return lambda installation: installation.cloud.bigquery.faults.hold(job, nth=nth)
 
 
@@ -111,7 +111,7 @@ def test_a_killed_process_is_replaced_by_redelivery(
     with delivery(installation.function, message) as statuses:
         wait_for(lambda: moment(installation))
         installation.function.signal(signal.SIGKILL)
-    let_go(installation)
+    release_jobs(installation)
     with successor(installation):
         installation.run(message)
 
@@ -119,14 +119,14 @@ def test_a_killed_process_is_replaced_by_redelivery(
     assert_complete(installation)
 
 
-def test_a_delivery_that_timed_out_and_still_works_is_overtaken_by_the_next() -> None:
-    with Installation() as installation:  # of its own: nobody knows when its thread ends
+def test_the_next_delivery_takes_over_from_one_that_timed_out_and_still_works() -> None:
+    with Installation() as installation:  # not the shared one, because the end of its thread is unknown
         installation.cloud.bigquery.faults.hold("load", nth=2)
         message = installation.trigger()
 
-        assert installation.function.push(message, timeout=1) == 0  # Pub/Sub sees no answer; the thread goes on
+        assert installation.function.push(message, timeout=1) == 0  # Pub/Sub gets no response, but the thread continues
         wait_for(lambda: is_held(installation))
-        let_go(installation)
+        release_jobs(installation)
         installation.run(message)
 
         assert_complete(installation)
@@ -148,7 +148,7 @@ def test_two_instances_with_the_same_message_at_once_publish_one_extract(install
 
 
 @on_both
-def test_a_stalled_process_that_wakes_up_after_its_successor_has_finished_changes_nothing(
+def test_a_stalled_process_that_resumes_after_its_successor_has_finished_changes_nothing(
     installation: Installation,
 ) -> None:
     installation.cloud.bigquery.faults.hold("copy", nth=4)  # it is about to publish
@@ -157,7 +157,7 @@ def test_a_stalled_process_that_wakes_up_after_its_successor_has_finished_change
     with delivery(installation.function, message):
         wait_for(lambda: is_held(installation))
         installation.function.signal(signal.SIGSTOP)
-        let_go(installation)
+        release_jobs(installation)
         with successor(installation) as stalled:
             installation.run(message)
             installation.kustomer.organisation.delete(0)

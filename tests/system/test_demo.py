@@ -1,4 +1,4 @@
-"""`make demo`: what a stranger runs first."""
+"""`make demo`, run twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_the_demo_fills_the_tables_and_answers_its_questions_twice(
+def test_the_demo_fills_the_tables_and_answers_its_questions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     warehouse = tmp_path / "demo.duckdb"

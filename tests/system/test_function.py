@@ -1,4 +1,4 @@
-"""The function over HTTP: a delivered message in; status, rows, state, run document, `_jobs` and log lines out."""
+"""The function over HTTP. A delivered message gives a status, rows, a state, a run document, `_jobs` and log lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ on_both = pytest.mark.parametrize(
 
 
 def events(installation: Installation) -> list[str]:
-    """Name what was logged, in order; every line has been judged by the real `LogEntry`."""
+    """List the names of logged events, in order. The real `LogEntry` has checked every line."""
     return [str(entry.json_payload["event"]) for entry in installation.read_log()]
 
 
@@ -44,7 +44,7 @@ def assert_complete(installation: Installation) -> None:
 
 
 @on_both
-def test_a_message_fills_both_tables_twice_in_a_row_with_all_that_people_look_at(installation: Installation) -> None:
+def test_a_message_fills_both_tables_and_writes_all_records_twice_in_a_row(installation: Installation) -> None:
     assert installation.run() == [200]
     assert installation.run() == [200]
 
@@ -81,7 +81,7 @@ def test_a_message_fills_both_tables_twice_in_a_row_with_all_that_people_look_at
 
 
 @on_both
-def test_every_line_carries_its_labels_trace_and_execution(installation: Installation) -> None:
+def test_every_line_has_its_labels_trace_and_execution(installation: Installation) -> None:
     installation.run()
 
     for entry in installation.read_log():
@@ -90,7 +90,7 @@ def test_every_line_carries_its_labels_trace_and_execution(installation: Install
     assert find(installation, "run_finished").json_payload["colour"] == "green"
 
 
-def test_a_long_run_goes_on_over_the_topic() -> None:
+def test_a_long_run_continues_with_messages_on_the_topic() -> None:
     options = {"conversations": 500, "latency_seconds": 0.2}
     with Installation(sandbox=options, settings={"SOFT_DEADLINE_SECONDS": "1"}) as installation:
         statuses = installation.run()
@@ -111,7 +111,7 @@ def test_a_long_run_goes_on_over_the_topic() -> None:
          "trigger_dropped", "superseded"),
     ],
 )  # fmt: skip
-def test_what_is_no_trigger_is_acknowledged_with_one_clear_line(
+def test_an_invalid_trigger_is_acknowledged_with_one_line(
     installation: Installation, body: object, event: str, reason: str
 ) -> None:
     assert installation.run(installation.trigger(body)) == [200]
@@ -146,7 +146,7 @@ NO_MESSAGES: dict[str, tuple[bytes, dict[str, str]]] = {
 }
 
 
-def test_a_push_that_holds_no_message_is_dropped_with_one_error_each_and_acknowledged(
+def test_a_push_without_a_message_is_acknowledged_with_one_error(
     installation: Installation,
 ) -> None:
     statuses = {name: installation.function.push_raw(body, headers) for name, (body, headers) in NO_MESSAGES.items()}
@@ -169,7 +169,7 @@ def test_a_trigger_of_seven_hours_ago_is_dropped(installation: Installation) -> 
     assert entry.severity == LogSeverity.Value("ERROR")
 
 
-def test_a_document_as_people_leave_it_is_one_error_with_every_problem(installation: Installation) -> None:
+def test_an_invalid_document_is_one_error_with_every_problem(installation: Installation) -> None:
     installation.configure(
         rate_share="sixty",
         extra=True,
@@ -199,7 +199,7 @@ def test_a_rejected_key_is_named_and_never_shown(installation: Installation) -> 
     assert "wrong-key" not in installation.function.read_output()
 
 
-def test_one_table_failing_is_orange_and_leaves_the_other(installation: Installation) -> None:
+def test_with_one_failed_table_the_run_is_orange_and_the_other_is_published(installation: Installation) -> None:
     installation.kustomer.add_fault(Fault(table="satisfaction", status=400))
 
     assert installation.run() == [200]
@@ -223,7 +223,7 @@ def test_an_unusable_environment_is_one_error_that_names_every_variable() -> Non
 
 
 @on_both
-def test_a_binary_cloud_event_is_understood_too(installation: Installation) -> None:
+def test_a_binary_cloud_event_is_also_accepted(installation: Installation) -> None:
     assert installation.function.push_cloud_event(installation.trigger()) == 200
 
     assert_complete(installation)

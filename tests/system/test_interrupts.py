@@ -1,4 +1,4 @@
-"""A laptop run that is interrupted, killed or cut off tells the truth: in words, in `jobs`, by its exit code."""
+"""An interrupted, killed or failed run on a laptop: its messages, `jobs` and exit code are right."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def slow() -> Iterator[Sandbox]:
 
 
 def start(folder: Path, sandbox: Sandbox, *command: str, program: str | None = None) -> subprocess.Popen[str]:
-    """Type a command, as a person would; or run a program that is given its words."""
+    """Start the command, or a program with the same arguments."""
     (folder / "kustomer.yaml").write_text("integrations: {acme: {org: acme}}")
     environment = {
         **os.environ,
@@ -84,7 +84,7 @@ def wait_for(process: subprocess.Popen[str], words: str) -> None:
         ("rows staged from", None),
     ],
 )
-def test_ctrl_c_in_any_phase_is_130_and_says_what_is_published(
+def test_ctrl_c_in_any_phase_is_130_and_prints_what_is_published(
     tmp_path: Path, slow: Sandbox, words: str, published: set[str] | None
 ) -> None:
     process = start(tmp_path, slow, "run")
@@ -105,7 +105,7 @@ def test_ctrl_c_in_any_phase_is_130_and_says_what_is_published(
 
 @pytest.mark.parametrize("milliseconds", [5, 20, 60, 150, 300])
 def test_ctrl_c_at_once_is_130_without_a_traceback(tmp_path: Path, slow: Sandbox, milliseconds: int) -> None:
-    """Counted from the first line that is ours: before it the interpreter knows nothing of us."""
+    """The time is counted from the first line of our code. Before that the interpreter handles the signal."""
     process = start(
         tmp_path, slow, "run", program="import kustomer_extract.__main__ as m; print(flush=True); exit(m.start())"
     )
@@ -120,7 +120,7 @@ def test_ctrl_c_at_once_is_130_without_a_traceback(tmp_path: Path, slow: Sandbox
     assert (process.returncode, "Traceback" in err) == (130, False)
 
 
-def test_after_a_kill_the_next_run_starts_over_and_the_tables_are_whole(tmp_path: Path, slow: Sandbox) -> None:
+def test_after_a_kill_the_next_run_starts_over_and_the_tables_are_complete(tmp_path: Path, slow: Sandbox) -> None:
     process = start(tmp_path, slow, "run")
     wait_for(process, "rows staged from")
     process.kill()
@@ -133,7 +133,7 @@ def test_after_a_kill_the_next_run_starts_over_and_the_tables_are_whole(tmp_path
     assert "6,000" in out
 
 
-# --- outages, on a clock of our own
+# --- outages, with a virtual clock
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_an_outage_of_minutes_is_waited_for_and_logged(laptop: Callable[..., Por
     assert ports.clock.now() - began > timedelta(minutes=3)
 
 
-def test_an_outage_that_does_not_end_is_a_failed_job_with_what_to_do(laptop: Callable[..., Ports]) -> None:
+def test_an_outage_that_does_not_end_is_a_failed_job_with_a_remedy(laptop: Callable[..., Ports]) -> None:
     with Sandbox(conversations=450, surveys=3) as sandbox:
         ports = laptop(sandbox, max_outage_seconds=20)
         sandbox.add_fault(Fault(table="conversations", page=3, status=503))

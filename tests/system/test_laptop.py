@@ -1,4 +1,4 @@
-"""The main job on a laptop, over HTTP from the sandbox into a DuckDB file, by the command people type."""
+"""The command `run` on a laptop: from the sandbox, over HTTP, into a DuckDB file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLENTY = RateLimit(requests=100_000)
 
 
 class Laptop:
-    """A folder with a configuration and a warehouse, and a sandbox to read from."""
+    """A folder with a configuration and a warehouse, and a way to run commands in it."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.config = folder / "kustomer.yaml"
@@ -36,7 +36,7 @@ class Laptop:
         self.config.write_text(json.dumps({"integrations": {"acme": {"org": "acme", **settings}}}))
 
     def type(self, command: str, sandbox: Sandbox, *options: str) -> int:
-        """Run a command against the sandbox; return its exit code."""
+        """Run a command with the sandbox. Return its exit code."""
         environment = {"KUSTOMER_API_URL": sandbox.url, "KUSTOMER_API_KEY": sandbox.key}
         where = ["--config", str(self.config), "--warehouse", str(self.warehouse)]
         return main([command, "acme", *where, *options], environment=environment)
@@ -58,11 +58,11 @@ def laptop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Laptop:
     return Laptop(tmp_path, capsys)
 
 
-def test_rows_that_are_inserted_while_pages_are_read_newest_first_repeat_others_which_are_removed_and_counted(
+def test_rows_repeated_by_inserts_in_a_newest_first_list_are_removed_and_counted(
     laptop: Laptop,
 ) -> None:
     def insert_late(organisation: Organisation) -> None:
-        time.sleep(0.3)  # the pages before the last one have been served by now
+        time.sleep(0.3)  # the pages before the last one have been served
         organisation.insert()
 
     insert = Fault(table="conversations", page=4, does=insert_late, times=1)
@@ -78,7 +78,7 @@ def test_rows_that_are_inserted_while_pages_are_read_newest_first_repeat_others_
         assert conversations["duplicates"] == 1
 
 
-def test_a_list_that_does_not_go_on_in_mid_run_is_exit_code_1_and_the_tables_stay(laptop: Laptop) -> None:
+def test_a_list_that_fails_during_a_run_is_exit_code_1_and_the_tables_stay(laptop: Laptop) -> None:
     with Sandbox(conversations=350, surveys=3, limit=PLENTY) as sandbox:
         assert laptop.type("run", sandbox) == 0
         before = laptop.read_ids()
@@ -91,7 +91,7 @@ def test_a_list_that_does_not_go_on_in_mid_run_is_exit_code_1_and_the_tables_sta
         assert laptop.read_jobs(sandbox)[0]["error_code"] == "truncated"
 
 
-def test_an_id_twice_on_a_page_and_across_pages_is_one_row(laptop: Laptop) -> None:
+def test_an_id_repeated_on_a_page_or_across_pages_is_one_row(laptop: Laptop) -> None:
     with Sandbox(conversations=250, surveys=3, limit=PLENTY) as sandbox:
         ids = sandbox.organisation.ids("conversations")
         sandbox.organisation.repeat(0)

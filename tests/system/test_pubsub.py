@@ -1,4 +1,4 @@
-"""Google's own Pub/Sub emulator pushes, the function answers: redelivery, hops and dead letters are the real thing."""
+"""The function with Google's own Pub/Sub emulator: redelivery, hops and dead letters are the real ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.emulator
 
 
 class Topic:
-    """The trigger topic with its push subscription, as infra/messages.tf describes them, only more impatient."""
+    """The trigger topic with its push subscription, as in infra/messages.tf, but with shorter waits."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._base = f"http://{emulator.address}/v1"
@@ -76,7 +76,7 @@ def topic(emulator: Emulator) -> Iterator[Topic]:
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """Look again and again, until there is something to see."""
+    """Wait until the condition is true."""
     deadline = time.monotonic() + seconds
     while not (seen := condition()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -102,7 +102,7 @@ def test_a_published_message_becomes_rows_over_several_hops(emulator: Emulator, 
         assert installation.read_ids("conversations") == sorted(ids)
 
 
-def test_a_transient_failure_is_cured_by_redelivery(emulator: Emulator, topic: Topic) -> None:
+def test_a_run_succeeds_by_redelivery_after_a_transient_failure(emulator: Emulator, topic: Topic) -> None:
     settings = {"PUBSUB_EMULATOR_HOST": emulator.address}
     with Installation(firestore="emulator", settings=settings) as installation:
         installation.cloud.bigquery.faults.fail("load", "backendError", times=2)
