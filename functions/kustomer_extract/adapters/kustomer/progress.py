@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -114,7 +114,8 @@ class Progress:
 
     def to_cursor(self) -> Cursor:
         """Return the cursor."""
-        return Cursor(json.dumps(asdict(self), separators=(",", ":")))
+        written = {field.name: getattr(self, field.name) for field in fields(self)}  # every page: `asdict` would copy
+        return Cursor(json.dumps(written, separators=(",", ":")))
 
     @classmethod
     def from_cursor(cls, cursor: Cursor) -> Progress:
