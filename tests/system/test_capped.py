@@ -1,4 +1,4 @@
-"""25,000 conversations behind a list that is capped at 10,000: all are read, despite changes, kills and late indexing."""
+"""25,000 conversations behind a list capped at 10,000: all are read, despite changes, kills and late indexing."""
 
 from __future__ import annotations
 
