@@ -21,6 +21,7 @@ from benchmarks.courses import Race
 from benchmarks.extraction import describe_machine, judge, run_lap
 from tests.standins.kustomer.limits import RateLimit
 from tests.system.installation import Installation
+from tests.system.launching import launch
 
 _MOST_MB = 200
 _MOST_CPU = 1.5
@@ -34,8 +35,8 @@ def measure(conversations: int) -> None:
     """Run one organisation through the function and print what it took."""
     settings = {"SOFT_DEADLINE_SECONDS": str(_CASES.get(conversations, 60))}
     floor = run_lap(Race(conversations=conversations), "gzip")
-    sandbox = {"conversations": conversations, "limit": RateLimit(requests=1_000_000)}
-    with Installation(sandbox=sandbox, settings=settings) as installation:
+    sandbox = {"conversations": conversations, "limit": RateLimit(requests=1_000_000), "search_limit": None}
+    with Installation(sandbox=sandbox, settings=settings, launch=launch) as installation:
         installation.configure(rate_share=1.0)
         group = installation.function.process.pid
         start_mb, cpu_before = _read_peak_mb(group), _read_cpu_seconds(group)
@@ -62,7 +63,7 @@ def measure_plan(requests: int, rate_share: float, conversations: int) -> None:
     """Run one organisation under a plan's limit and print the peak."""
     limit = RateLimit(requests=requests)
     sandbox = {"conversations": conversations, "limit": limit, "latency_seconds": 0.5, "jitter_seconds": 1.0}
-    with Installation(sandbox=sandbox, settings={"SOFT_DEADLINE_SECONDS": "450"}) as installation:
+    with Installation(sandbox=sandbox, settings={"SOFT_DEADLINE_SECONDS": "450"}, launch=launch) as installation:
         installation.configure(rate_share=rate_share)
         installation.run()
         peak_mb = _read_peak_mb(installation.function.process.pid)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from tests.standins.google import emulators
 from tests.system.installation import Installation
+from tests.system.launching import launch
 
 
 def run_demo() -> int:
@@ -18,8 +19,8 @@ def run_demo() -> int:
     firestore: Literal["emulator", "standin"] = "emulator" if emulators.available() else "standin"
     print(f"Starting BigQuery, Secret Manager and Kustomer stand-ins, Firestore ({firestore}) and the function …")
     settings = {"SOFT_DEADLINE_SECONDS": "4"}
-    sandbox = {"conversations": 2000, "latency_seconds": 0.2}
-    with Installation(firestore=firestore, sandbox=sandbox, settings=settings) as installation:
+    sandbox = {"conversations": 2000, "latency_seconds": 0.2, "limit": None, "search_limit": None}
+    with Installation(firestore=firestore, sandbox=sandbox, settings=settings, launch=launch) as installation:
         statuses = installation.run()
         print(f"\nOne message, and the continue messages it led to, were answered with {statuses}. The log:\n")
         for entry in installation.read_log():

@@ -7,14 +7,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery, firestore
@@ -22,18 +21,22 @@ from google.cloud import bigquery, firestore
 from tests.standins.google.cloud import Cloud
 from tests.standins.google.log_entry import parse_log_line
 from tests.standins.google.pubsub import Published, PubSub
+from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.server import Sandbox
+from tests.system import launching
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from google.cloud.logging_v2.types import LogEntry
 
-_ROOT = Path(__file__).parents[2]
+    Launch: TypeAlias = Callable[[Sequence[str], Mapping[str, str], Path], launching.Process]
+
 _TOPIC = "projects/demo-project/topics/kustomer-extract"
 _DATABASE = "kustomer"  # a named one, as deployed
 _START_SECONDS = 30.0
+_PLENTY = RateLimit(requests=100_000)  # so that no test waits for its turn
 _NUMBERS = itertools.count(1)
 
 
@@ -48,22 +51,17 @@ class Function:
         open_seconds: From the start of the process until it accepted connections.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], launch: Launch = launching.launch) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         began = time.monotonic()
-        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the function
+        self._output = tempfile.NamedTemporaryFile("r")  # noqa: SIM115 - closed with the function
         self._forgotten = 0
-        command = [sys.executable, "-m", "functions_framework", "--source=functions/main.py", "--target=extract"]
-        self.process = subprocess.Popen(
-            [*command, "--host=127.0.0.1", f"--port={self.port}"],
-            cwd=_ROOT,
-            env={**os.environ, "PYTHONPATH": "functions", **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+        self.process = launch(
+            ["--source=functions/main.py", "--target=extract", "--host=127.0.0.1", f"--port={self.port}"],
+            {**os.environ, "PYTHONPATH": "functions", **environment},
+            Path(self._output.name),
         )
         self._wait_until_open()
         self.open_seconds = time.monotonic() - began
@@ -124,8 +122,9 @@ class Function:
             return 0
 
     def signal(self, how: signal.Signals) -> None:
-        """Send a signal to all its processes."""
-        os.killpg(self.process.pid, how)
+        """Send a signal to all its processes, if they still run."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, how)
 
     def read_output(self) -> str:
         """Read what it has written since the last `forget_output`."""
@@ -159,6 +158,7 @@ class Installation:
         sandbox: Options of the Kustomer sandbox.
         firestore: Our stand-in, or Google's emulator.
         settings: More environment variables of the function.
+        launch: The way in which its processes are launched.
     """
 
     def __init__(
@@ -167,11 +167,13 @@ class Installation:
         sandbox: Mapping[str, Any] | None = None,
         firestore: Literal["standin", "emulator"] = "standin",
         settings: Mapping[str, str] | None = None,
+        launch: Launch = launching.fork,
     ) -> None:
         self._closing = ExitStack()
         self.cloud = Cloud(firestore=firestore)
-        self.kustomer = Sandbox(**{"conversations": 250, "surveys": 12, **(sandbox or {})})
-        self._settings = settings or {}
+        defaults = {"conversations": 250, "surveys": 12, "limit": _PLENTY, "search_limit": _PLENTY}
+        self.kustomer = Sandbox(**{**defaults, **(sandbox or {})})
+        self._settings, self._launch = settings or {}, launch
         self.name = "acme"
 
     def __enter__(self) -> Self:
@@ -215,7 +217,7 @@ class Installation:
 
     def start_function(self) -> Function:
         """Start an instance."""
-        return Function(self.environment)
+        return Function(self.environment, self._launch)
 
     def begin_anew(self) -> None:
         """Reset: use a new integration, remove all faults, and empty the log."""

@@ -12,6 +12,7 @@ from google.logging.type.log_severity_pb2 import LogSeverity  # type: ignore[imp
 
 from tests.standins.kustomer.faults import Fault
 from tests.system.installation import Installation
+from tests.system.launching import launch
 
 if TYPE_CHECKING:
     from google.cloud.logging_v2.types import LogEntry
@@ -91,8 +92,8 @@ def test_every_line_has_its_labels_trace_and_execution(installation: Installatio
 
 
 def test_a_long_run_continues_with_messages_on_the_topic() -> None:
-    options = {"conversations": 500, "latency_seconds": 0.2}
-    with Installation(sandbox=options, settings={"SOFT_DEADLINE_SECONDS": "1"}) as installation:
+    options = {"conversations": 1000, "latency_seconds": 0.3}
+    with Installation(sandbox=options, settings={"SOFT_DEADLINE_SECONDS": "1"}, launch=launch) as installation:
         statuses = installation.run()
 
         assert len(statuses) >= 3
