@@ -1,18 +1,18 @@
-"""How much of its share of a limit a run reaches, and how often it is refused: on a virtual clock, in seconds.
+"""How much of its share of a rate limit a run reaches, and how often it is refused. The clock is virtual.
 
-Usage: ``python -m benchmarks.budget``. The client is the pace alone (tests/paced_client.py): no threads, no transform,
-no warehouse. `benchmarks.extraction` runs some of the cases for real.
+Usage: ``python -m benchmarks.budget``. The client is only the pace (tests/paced_client.py), without threads, transform
+and warehouse. `benchmarks.extraction` runs some of the cases in real time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.extraction import judge
+from benchmarks.extraction import check_target
 from tests.paced_client import simulate
 from tests.standins.kustomer.limits import RateLimit
 
-_LEAST_SHARE = 0.95
+_MIN_SHARE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,8 @@ class Case:
     """A run under a limit.
 
     Attributes:
-        per_minute: The limit, in the long run.
-        stated: What answers say of the limit, where that is not what the server counts.
+        per_minute: The limit a minute, averaged over windows.
+        stated: The limit that responses state, if it differs from the server's.
     """
 
     rule: RateLimit
@@ -33,7 +33,7 @@ class Case:
 
 
 def _second(window: str) -> RateLimit:
-    return RateLimit(requests=10, window_seconds=1, window=window, headers="never", retry_after="seconds")  # type: ignore[arg-type]  # one of two
+    return RateLimit(requests=10, window_seconds=1, window=window, headers="never", retry_after="seconds")  # type: ignore[arg-type]  # one of the two windows
 
 
 CASES = {
@@ -60,18 +60,18 @@ CASES = {
 
 
 def main() -> None:
-    """Print a line per case."""
+    """Print a line for each case."""
     for name, case in CASES.items():
         run = simulate(
             case.rule, latency=case.latency, share=case.share, minutes=60, requests=case.requests, stated=case.stated
         )
         reached = len(run.good) / run.good[-1] * 60 / case.per_minute / case.share
-        bar = f"{name}: {run.refused} refused, {run.good[-1]:.1f} s; share reached ≥ {_LEAST_SHARE}"
-        judge(bar, reached, met=reached >= _LEAST_SHARE and not run.refused)
+        target = f"{name}: {run.refused} refused, {run.good[-1]:.1f} s; share reached ≥ {_MIN_SHARE}"
+        check_target(target, reached, met=reached >= _MIN_SHARE and not run.refused)
     for latency in (0.001, 0.12, 0.5):
         run = simulate(RateLimit(requests=40), latency=latency, share=1.0, requests=51)
-        bar = f"40 a minute, share 1, {latency * 1000:.0f} ms, 51 requests: {run.refused} refused; seconds ≤ 65"
-        judge(bar, run.good[-1], met=run.good[-1] <= 65 and not run.refused)
+        target = f"40 a minute, share 1, {latency * 1000:.0f} ms, 51 requests: {run.refused} refused; seconds ≤ 65"
+        check_target(target, run.good[-1], met=run.good[-1] <= 65 and not run.refused)
 
 
 if __name__ == "__main__":

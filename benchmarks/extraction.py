@@ -1,10 +1,10 @@
-"""Whole extractions against floors: wall time, CPU, memory, requests, and how much of a limit is reached.
+"""Whole extractions, compared with floors: wall time, CPU, memory, requests, and how much of a rate limit is reached.
 
 Usage: ``python -m benchmarks.extraction [--quick] [--case NAME …]``: about five minutes, or one with ``--quick``.
 
-In a race all contenders (contenders.py) run the same course (courses.py), one after the other and round after round;
-ratios are taken within a round, so that a busy machine slows both sides. The sandbox answers from this process, every
-contender asks from its own. Whoever does not bring home every row ends the benchmark.
+In a comparison all programs (programs.py) run the same case (cases.py), one after the other, for several rounds.
+Ratios are computed within a round, so that a busy machine slows both sides. The sandbox runs in this process, each
+program in its own. A program that does not copy every row ends the benchmark.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.contenders import CONTENDERS, Measurement, Task
-from benchmarks.courses import PACED, QUICK, RACES, Course, Paced, Race
+from benchmarks.cases import COMPARISONS, QUICK, RATE_LIMITED, Case, Comparison, RateLimited
+from benchmarks.programs import PROGRAMS, Measurement, Task
 from tests.standins.kustomer.server import Sandbox
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ _STAGGER_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lap:
-    """One contender on one course.
+class Result:
+    """The result of one program in one case.
 
     Attributes:
-        requests: As the sandbox counted them.
-        refused: Those answered with 429.
+        requests: The number of requests that the sandbox counted.
+        refused: The number of requests answered with 429.
         span_seconds: From the first request to the last.
     """
 
@@ -52,27 +52,27 @@ class Lap:
 
     @property
     def cpu_per_row(self) -> float:
-        """Microseconds."""
+        """CPU time of a row in microseconds."""
         return self.run.cpu_seconds / self.run.rows * 1e6
 
 
-def run_lap(course: Course, contender: str) -> Lap:
-    """Open a new sandbox and send a contender there."""
-    is_ours = contender == "ours"
+def run_program(case: Case, program: str) -> Result:
+    """Run one program with a new sandbox."""
+    is_ours = program == "ours"
     with Sandbox(
-        conversations=course.conversations,
-        surveys=course.surveys,
-        latency_seconds=course.latency_seconds,
-        limit=course.limit,
-        faults=course.faults if is_ours else (),
+        conversations=case.conversations,
+        surveys=case.surveys,
+        latency_seconds=case.latency_seconds,
+        limit=case.limit,
+        faults=case.faults if is_ours else (),
     ) as sandbox:
-        threads = course.threads if isinstance(course, Race) else 1
-        task = Task(url=sandbox.url, key=sandbox.key, rows=course.rows, threads=threads)
-        command = [sys.executable, "-m", "benchmarks.contenders", contender, json.dumps(asdict(task))]
+        threads = case.threads if isinstance(case, Comparison) else 1
+        task = Task(url=sandbox.url, key=sandbox.key, rows=case.rows, threads=threads)
+        command = [sys.executable, "-m", "benchmarks.programs", program, json.dumps(asdict(task))]
         environment = {**os.environ, "PYTHONPATH": "functions"}
         output = subprocess.run(command, cwd=_ROOT, env=environment, check=True, stdout=subprocess.PIPE).stdout
         asked = sandbox.requests
-    return Lap(
+    return Result(
         run=Measurement(**json.loads(output)),
         requests=len(asked),
         refused=sum(request.status == _LIMITED for request in asked),
@@ -80,86 +80,93 @@ def run_lap(course: Course, contender: str) -> Lap:
     )
 
 
-def run_race(name: str, race: Race, *, rounds: int) -> None:
-    """Race, and print a line per contender and the bar."""
-    laps: dict[str, list[Lap]] = {contender: [] for contender in CONTENDERS}
+def run_comparison(name: str, case: Comparison, *, rounds: int) -> None:
+    """Compare all programs. Print a line for each, and whether the targets are met."""
+    results: dict[str, list[Result]] = {program: [] for program in PROGRAMS}
     for _ in range(rounds):
-        for contender, done in laps.items():
-            done.append(run_lap(race, contender))
-    faults = f", {sum(fault.probability for fault in race.faults):.0%} faults" if race.faults else ""
+        for program, done in results.items():
+            done.append(run_program(case, program))
+    faults = f", {sum(fault.probability for fault in case.faults):.0%} faults" if case.faults else ""
     print(
-        f"\n{name}: {race.conversations:,} conversations, {race.surveys} surveys, {race.latency_seconds * 1000:.0f} ms"
-        f"{faults}; {rounds} rounds; floors with {race.threads} threads\n"
+        f"\n{name}: {case.conversations:,} conversations, {case.surveys} surveys, {case.latency_seconds * 1000:.0f} ms"
+        f"{faults}; {rounds} rounds; floors with {case.threads} threads\n"
         f"{'':8}{'seconds':>8}{'x floor into DuckDB':>23}{'CPU µs a row':>14}"
         f"{'x floor':>9}{'peak MB':>9}{'requests':>10}"
         f"{'more than pages':>17}"
     )
-    for contender, done in laps.items():
-        walls = _compare(done, laps["duckdb"], lambda lap: lap.run.seconds)
+    for program, done in results.items():
+        walls = _compare(done, results["duckdb"], lambda result: result.run.seconds)
         print(
-            f"{contender:8}{median(lap.run.seconds for lap in done):8.2f}"
+            f"{program:8}{median(result.run.seconds for result in done):8.2f}"
             f"{median(walls):9.2f} ({min(walls):.2f} to {max(walls):.2f})"
-            f"{median(lap.cpu_per_row for lap in done):14.0f}"
-            f"{median(_compare(done, laps['gzip'], lambda lap: lap.run.cpu_seconds)):9.2f}"
-            f"{median(lap.run.peak_mb for lap in done):9.0f}"
-            f"{median(lap.requests for lap in done):10.0f}{median(lap.requests - race.pages for lap in done):17.0f}",
+            f"{median(result.cpu_per_row for result in done):14.0f}"
+            f"{median(_compare(done, results['gzip'], lambda result: result.run.cpu_seconds)):9.2f}"
+            f"{median(result.run.peak_mb for result in done):9.0f}"
+            f"{median(result.requests for result in done):10.0f}"
+            f"{median(result.requests - case.pages for result in done):17.0f}",
             flush=True,
         )
-    if race.most_wall is not None:
-        judge(f"wall ≤ {race.most_wall} x floor into DuckDB", median(walls), met=median(walls) <= race.most_wall)
-        ahead = max(_compare(laps["ours"], laps["script"], lambda lap: lap.run.seconds))
-        judge("ahead of the script in every round: the worst is x script", ahead, met=ahead < 1)
-    if race.most_extra_mb is not None:
-        extra = median(lap.run.peak_mb for lap in laps["ours"]) - median(lap.run.peak_mb for lap in laps["duckdb"])
-        judge(f"peak ≤ that floor's + {race.most_extra_mb} MB", extra, met=extra <= race.most_extra_mb)
+    if case.max_wall_ratio is not None:
+        check_target(
+            f"wall ≤ {case.max_wall_ratio} x floor into DuckDB",
+            median(walls),
+            met=median(walls) <= case.max_wall_ratio,
+        )
+        ahead = max(_compare(results["ours"], results["script"], lambda result: result.run.seconds))
+        check_target("ahead of the script in every round: the worst is x script", ahead, met=ahead < 1)
+    if case.max_extra_mb is not None:
+        extra = median(result.run.peak_mb for result in results["ours"]) - median(
+            result.run.peak_mb for result in results["duckdb"]
+        )
+        check_target(f"peak ≤ that floor's + {case.max_extra_mb} MB", extra, met=extra <= case.max_extra_mb)
 
 
-def _compare(laps: Sequence[Lap], base: Sequence[Lap], measure: Callable[[Lap], float]) -> list[float]:
-    return [measure(lap) / measure(floor) for lap, floor in zip(laps, base, strict=True)]
+def _compare(results: Sequence[Result], base: Sequence[Result], measure: Callable[[Result], float]) -> list[float]:
+    return [measure(result) / measure(floor) for result, floor in zip(results, base, strict=True)]
 
 
-def run_paced(courses: dict[str, Paced]) -> None:
-    """Run what mostly waits at the same time, all else alone, and print a line each."""
-    waiting = [name for name, course in courses.items() if course.per_second < 1]
+def run_paced(cases: dict[str, RateLimited]) -> None:
+    """Run the cases that mostly wait at the same time, the others alone. Print a line for each."""
+    waiting = [name for name, case in cases.items() if case.per_second < 1]
     with ThreadPoolExecutor() as threads:
         begun = [
-            threads.submit(_run_later, courses[name], place * _STAGGER_SECONDS) for place, name in enumerate(waiting)
+            threads.submit(_run_later, cases[name], place * _STAGGER_SECONDS) for place, name in enumerate(waiting)
         ]
-        laps = {name: lap.result() for name, lap in zip(waiting, begun, strict=True)}
-    laps |= {name: run_lap(course, "ours") for name, course in courses.items() if name not in laps}
+        results = {name: result.result() for name, result in zip(waiting, begun, strict=True)}
+    results |= {name: run_program(case, "ours") for name, case in cases.items() if name not in results}
     print(
         f"\nlimits{'':19}{'seconds':>8}{'earliest':>10}{'later':>7}"
         f"{'share reached':>15}{'requests':>10}{'more than pages':>17}"
         f"{'429s':>6}"
     )
-    for name, course in courses.items():
-        lap = laps[name]
-        late = lap.run.seconds - course.earliest_seconds
-        share = (lap.requests - lap.refused - 1) / lap.span_seconds / course.per_second
+    for name, case in cases.items():
+        result = results[name]
+        late = result.run.seconds - case.earliest_seconds
+        share = (result.requests - result.refused - 1) / result.span_seconds / case.per_second
         print(
-            f"{name:25}{lap.run.seconds:8.1f}{course.earliest_seconds:10.0f}{late:7.1f}{share:15.3f}{lap.requests:10}"
-            f"{lap.requests - course.pages:17}{lap.refused:6}"
+            f"{name:25}{result.run.seconds:8.1f}{case.earliest_seconds:10.0f}{late:7.1f}{share:15.3f}{result.requests:10}"
+            f"{result.requests - case.pages:17}{result.refused:6}"
         )
-        if course.most_late_seconds is not None:
-            bar = f"at most {course.most_late_seconds} s after the earliest end"
-            judge(bar, late, met=late <= course.most_late_seconds)
-        if course.least_share is not None:
-            judge(f"share ≥ {course.least_share}", share, met=share >= course.least_share)
+        if case.max_late_seconds is not None:
+            target = f"at most {case.max_late_seconds} s after the earliest end"
+            check_target(target, late, met=late <= case.max_late_seconds)
+        if case.min_share is not None:
+            check_target(f"share ≥ {case.min_share}", share, met=share >= case.min_share)
 
 
-def _run_later(course: Paced, seconds: float) -> Lap:
-    """Begin a little later than the others, so as not to load into DuckDB at the same time."""
+def _run_later(case: RateLimited, seconds: float) -> Result:
+    """Start a little later than the others, so that they do not load into DuckDB at the same time."""
     time.sleep(seconds)
-    return run_lap(course, "ours")
+    return run_program(case, "ours")
 
 
-def judge(bar: str, value: float, *, met: bool) -> None:
-    """Say whether a bar is met."""
-    print(f"  {'met' if met else 'MISSED'}: {bar}: {value:.2f}", flush=True)
+def check_target(target: str, value: float, *, met: bool) -> None:
+    """Print whether a target is met."""
+    print(f"  {'met' if met else 'MISSED'}: {target}: {value:.2f}", flush=True)
 
 
 def describe_machine() -> str:
-    """Say what the figures depend on."""
+    """Describe the machine and its load."""
     models = [line for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")]
     model = models[0].partition(": ")[2] if models else platform.processor()
     load = f"load {os.getloadavg()[0]:.1f}"
@@ -174,15 +181,17 @@ def _read(path: str) -> str:
 def main() -> None:
     """Read the options and run the cases."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.extraction", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a minute: one round, and no course of 60 s")
-    parser.add_argument("--case", action="append", choices=[*RACES, *PACED], help="only this one; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="takes a minute: one round, and no case of 60 s")
+    parser.add_argument(
+        "--case", action="append", choices=[*COMPARISONS, *RATE_LIMITED], help="only this case; may be repeated"
+    )
     options = parser.parse_args()
-    wanted = options.case or (QUICK if options.quick else [*RACES, *PACED])
+    wanted = options.case or (QUICK if options.quick else [*COMPARISONS, *RATE_LIMITED])
     print(describe_machine())
-    for name, race in RACES.items():
+    for name, case in COMPARISONS.items():
         if name in wanted:
-            run_race(name, race, rounds=1 if options.quick else race.rounds)
-    paced = {name: course for name, course in PACED.items() if name in wanted}
+            run_comparison(name, case, rounds=1 if options.quick else case.rounds)
+    paced = {name: case for name, case in RATE_LIMITED.items() if name in wanted}
     if paced:
         run_paced(paced)
 

@@ -1,12 +1,11 @@
 """Peak memory and CPU of the function's own process, whatever the size of the organisation.
 
-Usage: ``python -m benchmarks.function_memory [CONVERSATIONS …]``, by default 20,000 and, in hops, 300,000;
-``--plans`` for the peak under the limits of Kustomer's plans instead, with answers that take 0.5 to 1.5 s: the more
-requests are under way, the more pages are in memory. infra/README.md says from it which memory a plan needs.
-Linux only: the peak of another process is in /proc. The function runs under functions-framework as in the cloud
-(tests/system), in as many hops as it takes; Kustomer and Google's services answer from this process. Since they share
-one core's worth of Python, the wall time says nothing; the CPU of a row is compared with the floor that downloads,
-parses and compresses.
+Usage: ``python -m benchmarks.function_memory [CONVERSATIONS …]``. The default is 20,000 and, in hops, 300,000.
+``--plans`` measures the peak with the limits of Kustomer's plans instead, with responses after 0.5 to 1.5 s: more
+requests in flight mean more pages in memory. infra/README.md has the result.
+Linux only, because the peak of another process is in /proc. The function runs under functions-framework as in the cloud
+(tests/system), in as many hops as needed. The stand-ins for Kustomer and Google run in this process. They share one
+Python interpreter, so the wall time has no meaning. The CPU of a row is compared with the floor `gzip`.
 """
 
 from __future__ import annotations
@@ -16,25 +15,25 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.contenders import read_peak_mb
-from benchmarks.courses import Race
-from benchmarks.extraction import describe_machine, judge, run_lap
+from benchmarks.cases import Comparison
+from benchmarks.extraction import check_target, describe_machine, run_program
+from benchmarks.programs import read_peak_mb
 from tests.standins.kustomer.limits import RateLimit
 from tests.system.installation import Installation
 from tests.system.launching import launch
 
-_MOST_MB = 200
-_MOST_CPU = 1.5
-_MOST_SECONDS = 1.5
+_MAX_MB = 200
+_MAX_CPU = 1.5
+_MAX_SECONDS = 1.5
 _PLANS = {(300, 1.0): 6_000, (1_000, 0.6): 40_000, (1_000, 1.0): 40_000, (2_000, 0.6): 60_000, (2_000, 1.0): 60_000}
-"""Requests a minute and `rate_share`; conversations that keep the pace busy for a while."""
-_CASES = {20_000: 60, 300_000: 5}  # conversations, and the soft deadline in seconds: 5 make many hops
+"""Requests a minute and `rate_share` → a number of conversations that needs a while at that rate."""
+_CASES = {20_000: 60, 300_000: 5}  # conversations → soft deadline in seconds; 5 s cause many hops
 
 
 def measure(conversations: int) -> None:
-    """Run one organisation through the function and print what it took."""
+    """Extract one organisation with the function. Print time, memory and CPU."""
     settings = {"SOFT_DEADLINE_SECONDS": str(_CASES.get(conversations, 60))}
-    floor = run_lap(Race(conversations=conversations), "gzip")
+    floor = run_program(Comparison(conversations=conversations), "gzip")
     sandbox = {"conversations": conversations, "limit": RateLimit(requests=1_000_000), "search_limit": None}
     with Installation(sandbox=sandbox, settings=settings, launch=launch) as installation:
         installation.configure(rate_share=1.0)
@@ -53,14 +52,14 @@ def measure(conversations: int) -> None:
         f"({start_mb:.0f} before the first message), "
         f"CPU {cpu_per_row:.0f} µs a row, {floor.cpu_per_row:.0f} for the floor"
     )
-    bar = f"process start to first request ≤ {_MOST_SECONDS} s"
-    judge(bar, first_seconds, met=first_seconds <= _MOST_SECONDS)
-    judge(f"peak ≤ {_MOST_MB} MB", peak_mb, met=peak_mb <= _MOST_MB)
-    judge(f"CPU ≤ {_MOST_CPU} x floor", ratio, met=ratio <= _MOST_CPU)
+    target = f"process start to first request ≤ {_MAX_SECONDS} s"
+    check_target(target, first_seconds, met=first_seconds <= _MAX_SECONDS)
+    check_target(f"peak ≤ {_MAX_MB} MB", peak_mb, met=peak_mb <= _MAX_MB)
+    check_target(f"CPU ≤ {_MAX_CPU} x floor", ratio, met=ratio <= _MAX_CPU)
 
 
 def measure_plan(requests: int, rate_share: float, conversations: int) -> None:
-    """Run one organisation under a plan's limit and print the peak."""
+    """Extract one organisation with the limit of a plan. Print the peak."""
     limit = RateLimit(requests=requests)
     sandbox = {"conversations": conversations, "limit": limit, "latency_seconds": 0.5, "jitter_seconds": 1.0}
     with Installation(sandbox=sandbox, settings={"SOFT_DEADLINE_SECONDS": "450"}, launch=launch) as installation:
@@ -73,12 +72,12 @@ def measure_plan(requests: int, rate_share: float, conversations: int) -> None:
 
 
 def _read_peak_mb(group: int) -> float:
-    """Add up the peaks of gunicorn's master and its worker; what they share counts twice."""
+    """Add up the peaks of gunicorn's master and its worker. Shared memory counts twice."""
     return sum(read_peak_mb(process_id) for process_id in _find_processes(group))
 
 
 def _read_cpu_seconds(group: int) -> float:
-    """Add up user and system time so far."""
+    """Add up the user and system time so far."""
     ticks = sum(sum(map(int, _read_stat(process_id)[11:13])) for process_id in _find_processes(group))
     return ticks / os.sysconf("SC_CLK_TCK")
 
@@ -92,7 +91,7 @@ def _read_stat(process_id: str) -> list[str]:
     """Read the fields after the name; see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html (2026-11-23)."""
     try:
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    except OSError:  # it has ended
+    except OSError:  # the process has ended
         return []
 
 

@@ -1,7 +1,7 @@
-"""Where a laptop run's CPU goes, as bars: each part measured alone, on the same records, and what is left of the whole.
+"""The CPU of a laptop run by parts, as bars. Each part is measured alone, on the same records.
 
-Usage: ``python -m benchmarks.parts [ROUNDS]``. A part is what it takes alone in one thread: with the others beside it,
-it takes more, and that stands under "the rest" with paging, checks and publishing.
+Usage: ``python -m benchmarks.parts [ROUNDS]``. A part is measured alone in one thread. Beside the others it needs more
+CPU. The difference is in "the rest", together with paging, checks and publishing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.courses import RACES
-from benchmarks.extraction import describe_machine, run_lap
+from benchmarks.cases import COMPARISONS
+from benchmarks.extraction import describe_machine, run_program
 from benchmarks.transform import BATCH, build_page, build_steps
 from benchmarks.transform import measure as measure_step
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
@@ -32,7 +32,7 @@ _WIDTH = 40
 
 
 def measure_load(body: bytes) -> tuple[float, float]:
-    """Load chunks as a run does, and close the file; return microseconds of CPU per row for each."""
+    """Load chunks as a run does, and close the file. Return microseconds of CPU per row for both."""
     choice = choose(load_schema(Table.CONVERSATIONS), True)
     to_row = compile_transform(choice, table=Table.CONVERSATIONS)
     page: Any = parse_json(body)
@@ -53,13 +53,13 @@ def measure_load(body: bytes) -> tuple[float, float]:
 
 
 def measure_parts(rounds: int) -> Mapping[str, float]:
-    """Measure all parts in turn, round after round; return the medians, in microseconds of CPU per row."""
+    """Measure all parts in turn, for several rounds. Return the medians, in microseconds of CPU per row."""
     body = build_page()
     steps = build_steps(body)
     taken: dict[str, list[float]] = {}
     for _ in range(rounds):
         cpu = {name: median(measure_step(step) for _ in range(10)) for name, step in steps.items()}
-        gzip, ours = (run_lap(RACES["no-latency"], contender).cpu_per_row for contender in ("gzip", "ours"))
+        gzip, ours = (run_program(COMPARISONS["no-latency"], program).cpu_per_row for program in ("gzip", "ours"))
         load, close = measure_load(body)
         parts = {
             "ask and receive": gzip - cpu["floor: loads + dumps"] - (cpu["page to gzip"] - cpu["page to lines"]),
@@ -75,7 +75,7 @@ def measure_parts(rounds: int) -> Mapping[str, float]:
 
 
 def main(rounds: int) -> None:
-    """Print a bar per part."""
+    """Print a bar for each part."""
     gc.set_threshold(50_000, 20, 20)  # as the product does
     parts = measure_parts(rounds)
     whole = sum(parts.values())

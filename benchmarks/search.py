@@ -1,14 +1,14 @@
-"""Conversations behind a capped list, by search: every row once, how many requests, how long, and how much memory.
+"""Reading conversations by search, behind a capped list: completeness, requests, time and memory.
 
 Usage: ``python -m benchmarks.search [--quick] [--conversations N]``: about ten minutes, or two with ``--quick``.
 
-The conversations are the sandbox's: two years of busy days and quiet nights, more of them towards the end.
+The conversations are those of the sandbox: two years with busy days, quiet nights and growth.
 
-1. At 100 searches a minute, `rate_share` 1, on a virtual clock that the sandbox shares. Waiting takes no time, and
-   answers come at once by that clock: what is measured are requests, and the minutes that the limit makes of them.
-2. The same requests for larger organisations, answered from their times of creation alone.
-3. In real time without a limit, the whole product into DuckDB in a process of its own: once by search, and once by a
-   list that is not capped, which is the measure for the memory.
+1. At 100 searches a minute and `rate_share` 1, with a virtual clock that the sandbox shares. Waits and responses take
+   no real time. This measures requests, and the minutes that the limit needs for them.
+2. The number of requests for larger organisations. The responses are built from times of creation only.
+3. In real time and without a limit, the whole product with DuckDB in its own process: once by search, and once by a
+   list that is not capped. The memory of both is compared.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from email.utils import format_datetime
 from math import ceil
 from pathlib import Path
 
-from benchmarks.contenders import Measurement, Task
-from benchmarks.extraction import describe_machine, judge
+from benchmarks.extraction import check_target, describe_machine
+from benchmarks.programs import Measurement, Task
 from kustomer_extract.adapters.kustomer.http import Answer, Request
 from kustomer_extract.adapters.kustomer.search.reader import SearchReader
 from kustomer_extract.adapters.kustomer.search.requests import CREATED, Place, to_ms
@@ -51,7 +51,7 @@ _CAPPED = cap_list("refused", table="conversations")
 _SIZES = (25_000, 300_000, 1_000_000, 2_000_000, 3_000_000)
 _HOP_SECONDS = 450
 _SEARCHES = {"search", "archive"}
-_MOST_MEMORY = 1.25  # times that of the list: a page has 500 rows instead of 100
+_MAX_MEMORY = 1.25  # times the memory of the list, because a page has 500 rows instead of 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class _Count:
 
 
 def count_requests(sandbox: Sandbox) -> _Count:
-    """Count what was asked."""
+    """Count the requests by kind."""
     searches = [request for request in sandbox.requests if request.table in _SEARCHES]
     return _Count(
         searches=len(searches),
@@ -71,15 +71,15 @@ def count_requests(sandbox: Sandbox) -> _Count:
     )
 
 
-class _Silence:
+class _NoLog:
     """Implements `ports.EventLog`."""
 
     def emit(self, scope: Scope, event: Event) -> None:
-        """Show nothing."""
+        """Print nothing."""
 
 
 def run_paced(conversations: int) -> None:
-    """Read on a virtual clock at 100 a minute, and hold rows and requests against the bars."""
+    """Read with a virtual clock at 100 searches a minute. Compare rows and requests with the targets."""
     clock = VirtualClock()
     name = IntegrationName("bench")
     integration = parse_integration(name, {"org": "bench", "status": "PENDING", "rate_share": 1}, now=clock.now())
@@ -92,7 +92,7 @@ def run_paced(conversations: int) -> None:
         clock=lambda: clock.now().timestamp(),
     ) as sandbox:
         connect = ConnectKustomer(clock=clock, base_url=sandbox.url, seed=1)
-        source = connect(integration, ApiKey(sandbox.key), _Silence(), Scope(integration=name))
+        source = connect(integration, ApiKey(sandbox.key), _NoLog(), Scope(integration=name))
         ids: set[str] = set()
         rows = 0
         began, until = clock.monotonic(), clock.now() + timedelta(days=10)
@@ -108,14 +108,14 @@ def run_paced(conversations: int) -> None:
         f"{conversations / asked.searches:.0f} a search; {seconds / 60:.1f} min, {ceil(seconds / _HOP_SECONDS)} hops; "
         f"{rows - len(ids)} rows came twice; {asked.others} other requests"
     )
-    judge("conversations that are missing, at most 0", missing, met=missing == 0 and len(ids) == conversations)
+    check_target("conversations that are missing, at most 0", missing, met=missing == 0 and len(ids) == conversations)
     most = 3 * conversations / 500
-    judge(f"searches ≤ 3 x rows ÷ 500 = {most:,.0f}", asked.searches, met=asked.searches <= most)
-    judge("answers with 429, at most 0", asked.refused, met=asked.refused == 0)
+    check_target(f"searches ≤ 3 x rows ÷ 500 = {most:,.0f}", asked.searches, met=asked.searches <= most)
+    check_target("answers with 429, at most 0", asked.refused, met=asked.refused == 0)
 
 
 class _Times:
-    """Search over times of creation alone: its answers have as many records as Kustomer's, with an id each."""
+    """A fake search over times of creation. Its responses have as many records as Kustomer's, but only ids."""
 
     def __init__(self, conversations: int) -> None:
         made = Conversations(count=conversations, seed=1, surveys=build_surveys(12, 1), unknown_every=0, burst=0)
@@ -142,7 +142,7 @@ class _Times:
 
 
 def run_sizes() -> None:
-    """Count the searches that larger organisations take, and say how long that is at Kustomer's limit."""
+    """Count the searches for larger organisations, and print how long they take at Kustomer's limit."""
     print(f"\n{'conversations':>13}{'searches':>10}{'a search':>10}{'at 60 a minute':>16}{'hops':>6}{'at 100':>9}")
     for conversations in _SIZES:
         times = _Times(conversations)
@@ -158,17 +158,17 @@ def run_sizes() -> None:
 
 
 def _fail(happened: object) -> None:
-    raise AssertionError(happened)  # every window is complete at once
+    raise AssertionError(happened)  # every window is complete at the first request
 
 
 def run_free(conversations: int) -> None:
-    """Run the product both ways without a limit, and compare the memory; it counts the rows itself."""
+    """Run the product in both ways without a limit, and compare the memory."""
     done: dict[str, Measurement] = {}
     print(f"\nwithout a limit, {conversations:,} conversations into DuckDB")
     for way, paging in {"list": Paging(), "search": _CAPPED}.items():
         with Sandbox(conversations=conversations, surveys=0, limit=_FREE, search_limit=_FREE, paging=paging) as sandbox:
             task = Task(url=sandbox.url, key=sandbox.key, rows={"conversations": conversations}, threads=1)
-            command = [sys.executable, "-m", "benchmarks.contenders", "ours", json.dumps(asdict(task))]
+            command = [sys.executable, "-m", "benchmarks.programs", "ours", json.dumps(asdict(task))]
             environment = {**os.environ, "PYTHONPATH": "functions"}
             output = subprocess.run(command, cwd=_ROOT, env=environment, check=True, stdout=subprocess.PIPE).stdout
             asked = count_requests(sandbox)
@@ -179,7 +179,7 @@ def run_free(conversations: int) -> None:
             flush=True,
         )
     ratio = done["search"].peak_mb / done["list"].peak_mb
-    judge(f"memory ≤ {_MOST_MEMORY} x that of the list", ratio, met=ratio <= _MOST_MEMORY)
+    check_target(f"memory ≤ {_MAX_MEMORY} x that of the list", ratio, met=ratio <= _MAX_MEMORY)
 
 
 def main() -> None:
@@ -187,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK:,} conversations")
     parser.add_argument("--conversations", type=int, metavar="N", help=f"default: {_CONVERSATIONS:,}")
-    parser.add_argument("--paced", action="store_true", help="only what takes no real time")
+    parser.add_argument("--paced", action="store_true", help="only the parts with a virtual clock")
     options = parser.parse_args()
     conversations = options.conversations or (_QUICK if options.quick else _CONVERSATIONS)
     print(describe_machine())

@@ -1,7 +1,7 @@
-"""How long the command takes when there is next to nothing to do: `--help`, and an organisation without records.
+"""How long the command takes with almost nothing to do: `--help`, and an organisation without records.
 
-Usage: ``python -m benchmarks.starts [ROUNDS]``. Whole processes, from start to end; an interpreter that does nothing
-runs in turn with them, since that much nobody can save.
+Usage: ``python -m benchmarks.starts [ROUNDS]``. Whole processes are measured, from start to end, in turn with an
+interpreter that does nothing. The time of that interpreter is the lower bound.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks.extraction import judge
+from benchmarks.extraction import check_target
 from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.server import Sandbox
 
 _ROOT = Path(__file__).parents[1]
-_BARS = {"python -c pass": None, "--help": 0.2, "empty organisation": 0.6}  # seconds
+_TARGETS = {"python -c pass": None, "--help": 0.2, "empty organisation": 0.6}  # seconds
 
 
 def main(rounds: int) -> None:
-    """Print a line per command: the wall's median, the CPU's, and the bar."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in _BARS}
+    """Print a line for each command: the medians of wall time and CPU, and the target."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in _TARGETS}
     with (
         Sandbox(conversations=0, surveys=0, limit=RateLimit(requests=1_000_000)) as sandbox,
         tempfile.TemporaryDirectory() as folder,
@@ -46,11 +46,11 @@ def main(rounds: int) -> None:
             }
             for name, arguments in commands.items():
                 taken[name].append(_measure([sys.executable, *arguments], environment))
-    for name, bar in _BARS.items():
+    for name, target in _TARGETS.items():
         wall, cpu = (median(times) for times in zip(*taken[name], strict=True))
         print(f"{name}: {wall:.2f} s, of which CPU {cpu:.2f}")
-        if bar is not None:
-            judge(f"{name} ≤ {bar} s", wall, met=wall <= bar)
+        if target is not None:
+            check_target(f"{name} ≤ {target} s", wall, met=wall <= target)
 
 
 def _measure(command: list[str], environment: dict[str, str]) -> tuple[float, float]:

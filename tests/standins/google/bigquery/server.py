@@ -109,7 +109,7 @@ class BigQuery:
             for method, pattern, route in () if ordered else self._routes:
                 match = re.fullmatch(pattern, request.path)
                 if match and method == request.method:
-                    _judge(request)
+                    _check_request(request)
                     return route(request, *match.groups())
         except Refusal as refused:
             refusal = refused
@@ -208,7 +208,7 @@ class BigQuery:
         return answer
 
 
-def _judge(request: Request) -> None:
+def _check_request(request: Request) -> None:
     """Refuse what is not in BigQuery's discovery document. It does not have the pieces of an upload."""
     if request.method == "PUT":
         return

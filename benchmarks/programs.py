@@ -1,15 +1,15 @@
-"""Four ways to bring an organisation's records home; each runs in a process of its own, so that its peak is its own.
+"""Four programs that copy an organisation's records. Each runs in its own process, so that its memory can be measured.
 
 ::
 
-    gzip      floor: all pages at once, orjson in and out, gzip-compressed lines in a file
+    gzip      floor: pages in parallel, orjson in and out, gzip-compressed lines in a file
     duckdb    floor: the same, then one load into DuckDB with the columns of our schema
-    script    what one would write in an afternoon: requests, one page after the other, DuckDB guesses the columns
-    ours      the product: the command's own parts, a run from its message to its last record
+    script    a simple script: requests, one page after the other, DuckDB guesses the columns
+    ours      the product: the parts of the command, a run from its message to its last record
 
-The floors know how many pages there are, never try again, wait for no limit, check nothing and publish nothing: no
-client that has to be right can be faster. Usage: ``python -m benchmarks.contenders NAME TASK``, a JSON object; the last
-line of the output is a `Measurement`.
+The floors are lower bounds: they know the number of pages, never retry, ignore limits, check nothing and publish
+nothing. A correct client cannot be faster. Usage: ``python -m benchmarks.programs NAME TASK`` with TASK as a JSON
+object. The last line of the output is a `Measurement`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import requests
 from isal import isal_zlib
 from requests.adapters import HTTPAdapter
 
-# Imported here, so that no contender's time has imports in it.
+# Imported here, so that the time of imports is not measured.
 from kustomer_extract.adapters.duckdb import warehouse as _duckdb  # noqa: F401
 from kustomer_extract.adapters.duckdb.sql import quote, to_literal, to_type
 from kustomer_extract.adapters.laptop import configuration as _configuration  # noqa: F401
@@ -52,11 +52,11 @@ _NAME = IntegrationName("bench")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is to be brought home.
+    """The records to copy.
 
     Attributes:
-        rows: How many records each table has; the product is not told.
-        threads: How many pages the floors fetch at a time.
+        rows: How many records each table has. The product does not use this.
+        threads: How many pages the floors fetch at the same time.
     """
 
     url: str
@@ -67,13 +67,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """How it went.
+    """The result of a program.
 
     Attributes:
-        rows: Different ids in all tables.
+        rows: Distinct ids in all tables.
         seconds: From the first request to the closed file.
-        cpu_seconds: Of this process, system time included.
-        peak_mb: Most memory in use, Python and libraries included.
+        cpu_seconds: CPU time of this process, with system time.
+        peak_mb: Highest memory use, with Python and libraries.
         retries: Requests that the product repeated.
     """
 
@@ -88,8 +88,8 @@ class Measurement:
 
 
 def download(task: Task, folder: Path) -> dict[Table, Path]:
-    """Fetch all pages and write one file of compressed lines per table."""
-    gc.disable()  # pages are trees, and a floor is as fast as it can be
+    """Fetch all pages, and write one file of compressed lines for each table."""
+    gc.disable()  # pages have no cycles, so a floor needs no garbage collection
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", HTTPAdapter(pool_maxsize=task.threads))
@@ -132,7 +132,7 @@ def load(files: Mapping[Table, Path], warehouse: Path) -> None:
 
 
 def _as_served(field: Field) -> Field:
-    """Give a column the shape that it has in the API: an object of typed values; what lies deeper is JSON, unread."""
+    """Get the DuckDB type of a column as the API returns it: an object of typed values. Deeper levels are JSON."""
     if field.type != "RECORD":
         return field
     return replace(field, mode="NULLABLE", fields=tuple(_as_read(inner) for inner in field.fields))
@@ -144,13 +144,13 @@ def _as_read(field: Field) -> Field:
 
 
 def run_gzip_floor(task: Task, folder: Path) -> int:
-    """Stop before the warehouse."""
+    """Only download."""
     download(task, folder)
     return 0
 
 
 def run_duckdb_floor(task: Task, folder: Path) -> int:
-    """Go all the way."""
+    """Download, and load into DuckDB."""
     load(download(task, folder), folder / "warehouse.duckdb")
     return 0
 
@@ -159,7 +159,7 @@ def run_duckdb_floor(task: Task, folder: Path) -> int:
 
 
 def run_script(task: Task, folder: Path) -> int:
-    """Follow the pages one by one, keep them in a file, and let DuckDB find out what is in it."""
+    """Follow the pages one by one, write them to a file, and let DuckDB guess the columns."""
     session = requests.Session()
     session.headers.update({"Authorization": f"Bearer {task.key}"})
     with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
@@ -180,15 +180,15 @@ def run_script(task: Task, folder: Path) -> int:
 # --- the product
 
 
-class _Silence:
+class _NoLog:
     """Implements `ports.EventLog`."""
 
     def emit(self, scope: Scope, event: Event) -> None:
-        """Show nothing."""
+        """Print nothing."""
 
 
 def run_ours(task: Task, folder: Path) -> int:
-    """Run the integration as `kustomer-extract run` does; return the requests it had to repeat."""
+    """Run the integration as `kustomer-extract run` does. Return the number of repeated requests."""
     config = folder / "kustomer.yaml"
     tables = {table: {"selected": table in task.rows} for table in Table}
     config.write_text(json.dumps({"integrations": {_NAME: {"org": "bench", "rate_share": 1.0, "tables": tables}}}))
@@ -196,7 +196,7 @@ def run_ours(task: Task, folder: Path) -> int:
         config_path=config,
         warehouse_path=folder / "warehouse.duckdb",
         environment={"KUSTOMER_API_URL": task.url, "KUSTOMER_API_KEY": task.key},
-        log=_Silence(),
+        log=_NoLog(),
     ) as ports:
         message = Message(integration=_NAME, trigger=Trigger.MANUAL, message_id="1", published_at=ports.clock.now())
         outcome = execute(message, ports, limits=LAPTOP_LIMITS)
@@ -207,7 +207,7 @@ def run_ours(task: Task, folder: Path) -> int:
     return sum(job.retries for job in jobs)
 
 
-CONTENDERS: Mapping[str, Callable[[Task, Path], int]] = {
+PROGRAMS: Mapping[str, Callable[[Task, Path], int]] = {
     "gzip": run_gzip_floor,
     "duckdb": run_duckdb_floor,
     "script": run_script,
@@ -216,10 +216,10 @@ CONTENDERS: Mapping[str, Callable[[Task, Path], int]] = {
 
 
 def measure(name: str, task: Task) -> Measurement:
-    """Run one contender in an empty folder, and count what it brought home after the clock has stopped."""
+    """Run one program in an empty folder and measure it. Rows are counted after the measurement."""
     with tempfile.TemporaryDirectory() as folder:
         start, cpu_start = time.perf_counter(), time.process_time()
-        retries = CONTENDERS[name](task, Path(folder))
+        retries = PROGRAMS[name](task, Path(folder))
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         peak_mb = read_peak_mb()
         return Measurement(
@@ -232,7 +232,7 @@ def measure(name: str, task: Task) -> Measurement:
 
 
 def _count_rows(task: Task, folder: Path) -> int:
-    """Count different ids, in whatever the contender has made."""
+    """Count distinct ids in the program's output."""
     warehouse = folder / "warehouse.duckdb"
     sources = {
         table: f"warehouse.kustomer.{_NAME}_{table}"
@@ -252,9 +252,9 @@ def _count_rows(task: Task, folder: Path) -> int:
 
 
 def read_peak_mb(process_id: int | str = "self") -> float:
-    """Read a process's peak of resident memory; without /proc, this process's."""
+    """Read the peak of resident memory of a process, or of this process if there is no /proc."""
     status = Path(f"/proc/{process_id}/status")
-    if status.exists():  # `ru_maxrss` there begins with the peak of the process that forked this one
+    if status.exists():  # on Linux `ru_maxrss` starts with the peak of the parent process
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
