@@ -15,8 +15,8 @@ locals {
     "jsonPayload.error_code=(\"%s\")", join("\" OR \"", local._key_codes)
   )
 
-  # Each condition on a log line needs a policy of its own, because the API
-  # allows no other condition in the same policy.
+  # Each condition on a log line needs a separate policy, because the API allows
+  # no other condition in the same policy.
   _log_alerts = {
     content_added = {
       filter = join(" AND ", [

@@ -73,7 +73,7 @@ def test_complete_settings_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"_NAME": ""}, "Set _NAME to the deployment's name"),
         ({"_NAME": "Kustomer EU"}, "Set _NAME to the deployment's name"),
@@ -82,12 +82,12 @@ def test_complete_settings_pass(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_setting_fails_the_first_step_with_a_message(
-    tmp_path: Path, changed: dict[str, str], told: str
+    tmp_path: Path, changed: dict[str, str], message: str
 ) -> None:
     exit_code, said = run_step("settings", tmp_path, GIVEN | changed, gcloud=LIST_BUCKET)
 
     assert exit_code == 1
-    assert said.splitlines()[-1].startswith(told)
+    assert said.splitlines()[-1].startswith(message)
 
 
 def test_the_first_step_stops_if_there_is_a_state_without_a_prefix(tmp_path: Path) -> None:

@@ -205,11 +205,11 @@ class Days:
         """Compare a run document with `_jobs`."""
         if recorded.finished_at is None:
             yield f"the run document of {recorded.run_id} is not finished"
-        told = {job.job_id: job.status.value for job in recorded.jobs}
+        statuses = {job.job_id: job.status.value for job in recorded.jobs}
         jobs = self.world.ports.warehouse.fetch_jobs(ACME, limit=20)
         rows = [(job.job_id, job.status.value) for job in jobs if job.run_id == recorded.run_id]
-        if sorted(rows) != sorted(told.items()) or JobStatus.RUNNING.value in told.values():
-            yield f"the run document of {recorded.run_id} says {told}, _jobs says {rows}"
+        if sorted(rows) != sorted(statuses.items()) or JobStatus.RUNNING.value in statuses.values():
+            yield f"the run document of {recorded.run_id} says {statuses}, _jobs says {rows}"
 
     def _find_leftovers(self, state: RunState) -> Iterator[str]:
         """List staging tables that should be gone. Chunks that no state has ever listed may stay."""

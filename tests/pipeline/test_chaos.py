@@ -280,8 +280,11 @@ class Chaos(RuleBasedStateMachine):
         finished = {run.run_id for run in recorded if run.finished_at}
         assert self.finished <= finished, "a finished run document became unfinished"
         self.finished = finished
-        told = [*self.warehouse.jobs, *(job for run in recorded if run.finished_at for job in run.jobs)]
-        for job in (*told, *(job for job in (state.jobs if state else ()) if job.status is not JobStatus.RUNNING)):
+        recorded_jobs = [*self.warehouse.jobs, *(job for run in recorded if run.finished_at for job in run.jobs)]
+        for job in (
+            *recorded_jobs,
+            *(job for job in (state.jobs if state else ()) if job.status is not JobStatus.RUNNING),
+        ):
             assert job.status is not JobStatus.RUNNING
             assert self.ended.setdefault(job.job_id, (job.status, job.error_code)) == (job.status, job.error_code)
             if job.status is JobStatus.SUCCEEDED:

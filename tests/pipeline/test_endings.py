@@ -206,8 +206,8 @@ def test_a_dead_run_whose_records_fail_does_not_block_the_next_one(world: World,
 
     assert_complete(world)
     assert deliveries == (21 if name == "warehouse.drop" else 1)
-    told = world.emitted(events.RunFinished)[0]
-    assert f"{name} is out of order" in told.sentence
+    finished = world.emitted(events.RunFinished)[0]
+    assert f"{name} is out of order" in finished.sentence
 
 
 # --- messages that are late

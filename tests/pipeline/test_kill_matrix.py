@@ -63,7 +63,7 @@ def record_calls() -> tuple[str, ...]:
 
 
 def list_fault_points(kind: Kind | None) -> list[tuple[int, str]]:
-    """List the calls (number and name) at which a fault of this kind, or a stall (None), is a case of its own."""
+    """List the calls (number and name) at which a fault of this kind, or a stall (None), is a separate case."""
     calls = list(enumerate(record_calls()))
     if kind is Kind.REFUSED:
         return calls

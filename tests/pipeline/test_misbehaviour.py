@@ -62,8 +62,8 @@ class Installation(BareWorld):
 
     def warns(self, table: Table) -> bool:
         """Whether a WARNING says that rows of this table may be missing."""
-        told = [scope.table for scope, event in self.log.entries if isinstance(event, ExtractUnproven | RowsVanished)]
-        return table in told
+        warned = [scope.table for scope, event in self.log.entries if isinstance(event, ExtractUnproven | RowsVanished)]
+        return table in warned
 
 
 def open_sandbox() -> Sandbox:

@@ -147,10 +147,10 @@ def test_repeated_rows_do_not_hide_missing_ones(world: World) -> None:
 
     world.run()
 
-    told = {
+    jobs_logged = {
         scope.table: event.fields for scope, event in world.log.entries if isinstance(event, events.ExtractUnproven)
     }
-    assert {"rows": 6, "expected_rows": 7}.items() <= told[Table.CONVERSATIONS].items()
+    assert {"rows": 6, "expected_rows": 7}.items() <= jobs_logged[Table.CONVERSATIONS].items()
 
 
 # --- added and removed columns

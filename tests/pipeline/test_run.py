@@ -253,13 +253,17 @@ def test_a_job_that_failed_before_a_crash_stays_failed(world: World) -> None:
     dying = intercept(replace(world.ports, secrets=EnvironmentSecretStore({})), FaultAt(at=9))
     with pytest.raises(Killed):
         world.deliver(message, dying)
-    told = world.warehouse.fetch_jobs(ACME, limit=9)
+    jobs_written = world.warehouse.fetch_jobs(ACME, limit=9)
 
     outcome = world.run(message)
 
     assert statuses(outcome) == dict.fromkeys(TABLES, (JobStatus.FAILED, "secret_unavailable"))
     assert outcome.state is not None
-    assert list(outcome.state.jobs) == list(reversed(told)) == list(reversed(world.warehouse.fetch_jobs(ACME, limit=9)))
+    assert (
+        list(outcome.state.jobs)
+        == list(reversed(jobs_written))
+        == list(reversed(world.warehouse.fetch_jobs(ACME, limit=9)))
+    )
 
 
 def test_the_run_ends_and_writes_its_other_records_if_one_cannot_be_written(world: World) -> None:

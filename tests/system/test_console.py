@@ -87,9 +87,9 @@ def test_a_mistake_is_refused_with_its_path_and_the_remedy(console: Console, mis
 
     assert console.last_run["colour"] == "red"
     for table in ("conversations", "satisfaction"):
-        told = console.last_run["tables"][table]
-        assert (told["status"], told["error_code"], told["rows"]) == ("FAILED", "config_invalid", 0)
-        assert f"- {mistake.problem}" in told["error"]
+        result = console.last_run["tables"][table]
+        assert (result["status"], result["error_code"], result["rows"]) == ("FAILED", "config_invalid", 0)
+        assert f"- {mistake.problem}" in result["error"]
         assert not console.is_published(table)
     assert {name: value for name, value in console.document.items() if name != "_last_run"} == mistake.make()
 
@@ -174,7 +174,7 @@ def test_last_run_has_the_result_and_the_rest_of_the_document_is_unchanged(conso
     assert {**console.document, "_last_run": None} == {**document, "status": "ACTIVE", "_last_run": None}
     last_run = console.last_run
     assert (last_run["colour"], last_run["trigger"]) == ("green", "manual")
-    assert {table: told["status"] for table, told in last_run["tables"].items()} == dict.fromkeys(
+    assert {table: result["status"] for table, result in last_run["tables"].items()} == dict.fromkeys(
         ("conversations", "satisfaction"), "SUCCEEDED"
     )
     assert set(last_run["links"]) == {"log", "history"}

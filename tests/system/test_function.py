@@ -121,20 +121,23 @@ def test_an_invalid_trigger_is_acknowledged_with_one_line(
     assert (entry.json_payload["event"], entry.json_payload["reason"]) == (event, reason)
 
 
-NO_MESSAGES: dict[str, tuple[bytes, dict[str, str]]] = {
+INVALID_PUSHES: dict[str, tuple[bytes, dict[str, str]]] = {
     "without data": (b'{"message": {"messageId": "1", "publishTime": "2026-11-23T03:00:00Z"}}', {}),
-    "with data that is no text": (b'{"message": {"data": 1, "messageId": "1"}}', {}),
+    "with data that is not text": (b'{"message": {"data": 1, "messageId": "1"}}', {}),
     "without messageId": (b'{"message": {"data": "e30="}}', {}),
     "unwrapped": (b'{"integration": "acme"}', {}),
-    "no JSON": (b"integration: acme", {}),
+    "not JSON": (b"integration: acme", {}),
     "a list": (b"[]", {}),
     "a number": (b"1", {}),
     "null": (b"null", {}),
     "nothing": (b"", {}),
     "another type": (b"<xml/>", {"Content-Type": "text/xml"}),
     "a message that is a list": (b'{"message": []}', {}),
-    "a subscription alone": (b'{"subscription": "projects/p/subscriptions/s"}', {}),
-    "half a CloudEvent": (b"{}", {"ce-specversion": "1.0", "ce-type": "google.cloud.pubsub.topic.v1.messagePublished"}),
+    "only a subscription": (b'{"subscription": "projects/p/subscriptions/s"}', {}),
+    "an incomplete CloudEvent": (
+        b"{}",
+        {"ce-specversion": "1.0", "ce-type": "google.cloud.pubsub.topic.v1.messagePublished"},
+    ),
     "a CloudEvent without content": (
         b"",
         {"ce-specversion": "1.0", "ce-type": "t", "ce-source": "s", "ce-id": "1", "ce-time": "2026-11-23T03:00:00Z"},
@@ -143,20 +146,20 @@ NO_MESSAGES: dict[str, tuple[bytes, dict[str, str]]] = {
         b'{"message": {"data": "e30="}}',
         {"ce-specversion": "1.0", "ce-type": "t", "ce-source": "s", "ce-id": "1"},
     ),
-    "a structured CloudEvent that is none": (b"[1]", {"Content-Type": "application/cloudevents+json"}),
+    "an invalid structured CloudEvent": (b"[1]", {"Content-Type": "application/cloudevents+json"}),
 }
 
 
 def test_a_push_without_a_message_is_acknowledged_with_one_error(
     installation: Installation,
 ) -> None:
-    statuses = {name: installation.function.push_raw(body, headers) for name, (body, headers) in NO_MESSAGES.items()}
+    statuses = {name: installation.function.push_raw(body, headers) for name, (body, headers) in INVALID_PUSHES.items()}
 
-    assert statuses == dict.fromkeys(NO_MESSAGES, 200)
+    assert statuses == dict.fromkeys(INVALID_PUSHES, 200)
     entries = installation.read_log()
     assert [(entry.json_payload["event"], entry.json_payload["reason"]) for entry in entries] == [
         ("trigger_dropped", "unreadable")
-    ] * len(NO_MESSAGES)
+    ] * len(INVALID_PUSHES)
     assert {entry.severity for entry in entries} == {LogSeverity.Value("ERROR")}
 
 

@@ -40,9 +40,9 @@ def test_a_request_that_the_api_knows_has_no_fault(method: str, path: str, query
         ("POST", JOBS, {"locaton": "EU"}, None, "bigquery.jobs.insert has no parameter locaton"),
         ("GET", "/bigquery/v2/projects/p/datasets/d/tables/t", {"view": "SOME"}, None, "view cannot be SOME"),
         ("POST", JOBS, {}, {"configuration": {"load": {"skipRows": 1}}}, "configuration.load has no field skipRows"),
-        ("POST", JOBS, {}, {"configuration": {"labels": {"a": 1}}}, "configuration.labels.a is no string"),
-        ("POST", JOBS, {}, {"configuration": {"copy": {"sourceTables": {}}}}, "copy.sourceTables is no array"),
-        ("GET", JOBS, {}, {"a": 1}, "bigquery.jobs.list takes no such body"),
+        ("POST", JOBS, {}, {"configuration": {"labels": {"a": 1}}}, "configuration.labels.a is not of type string"),
+        ("POST", JOBS, {}, {"configuration": {"copy": {"sourceTables": {}}}}, "copy.sourceTables is not of type array"),
+        ("GET", JOBS, {}, {"a": 1}, "bigquery.jobs.list does not take this body"),
     ],
 )
 def test_a_request_that_the_api_does_not_know_has_a_fault(

@@ -92,16 +92,16 @@ def test_attributes_that_only_one_way_returns_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("largest", "told"),
+    ("largest", "expected"),
     [
         (500, "pages of 150 are served, too; those of 100 are used"),
         (100, "100; pages of 500 bring 100, pages of 200 bring 100"),
     ],
 )
-def test_the_size_of_pages_is_reported(largest: int, told: str) -> None:
+def test_the_size_of_pages_is_reported(largest: int, expected: str) -> None:
     paging = Paging(accepted_page=500, largest_page=largest)
 
-    assert check(paging=paging)["size of pages"].detail == told
+    assert check(paging=paging)["size of pages"].detail == expected
 
 
 def test_without_the_role_the_way_is_the_list_and_the_role_is_named() -> None:

@@ -287,8 +287,8 @@ def test_a_rate_limit_is_waited_for_and_logged_once(retry_after: str | None, res
     assert answer.retries == len(client.pauses)
     assert clock.monotonic() >= 60
     if retry_after or reset:
-        told = [(pause.limit, pause.remaining) for pause in client.pauses if isinstance(pause, RateLimited)]
-        assert told == [(10, 0)]
+        stated = [(pause.limit, pause.remaining) for pause in client.pauses if isinstance(pause, RateLimited)]
+        assert stated == [(10, 0)]
         assert clock.monotonic() <= 63
 
 
@@ -379,13 +379,13 @@ def test_neither_key_nor_body_is_in_a_message_or_a_log(
     client: Client, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.sandbox.add_fault(CATALOGUE[name])
-    told = ""
+    message = ""
 
     with caplog.at_level(logging.DEBUG):
         try:
             client.get()
         except ExtractError as error:
-            told = f"{error!r} {error.__cause__!r} {error.__cause__.__cause__!r}" if error.__cause__ else repr(error)
+            message = f"{error!r} {error.__cause__!r} {error.__cause__.__cause__!r}" if error.__cause__ else repr(error)
 
-    for secret in (KEY, "told to fail", "Sign in", "oops"):
-        assert secret not in told + caplog.text
+    for secret in (KEY, "asked to fail", "Sign in", "oops"):
+        assert secret not in message + caplog.text

@@ -58,7 +58,7 @@ def report(*, seconds: float = 3600, **settings: Any) -> dict[str, str]:
     clock = VirtualClock()
     with open_sandbox(clock, **settings) as sandbox:
         rows = report_on(sandbox, clock, seconds=seconds)
-    return {(number if number != "-" else question): told for number, question, told in rows}
+    return {(number if number != "-" else question): finding for number, question, finding in rows}
 
 
 def iter_values(value: object) -> Iterator[str]:
@@ -76,9 +76,11 @@ def iter_values(value: object) -> Iterator[str]:
 def test_every_fact_that_is_not_established_has_a_line() -> None:
     notes = NOTES.read_text()
     marked = set(re.findall(r"\bV\d+\b", notes))
-    told = report()
+    findings = report()
 
-    assert marked == {fact.number for fact in FACTS if fact.number} == {name for name in told if name.startswith("V")}
+    assert (
+        marked == {fact.number for fact in FACTS if fact.number} == {name for name in findings if name.startswith("V")}
+    )
     assert re.findall(r"\bV\b", notes) == []  # nobody would notice a mark without a number
 
 
@@ -101,32 +103,34 @@ def test_no_value_of_a_record_is_in_it() -> None:
 
 
 def test_findings_of_an_organisation_as_documented() -> None:
-    told = report(limit=RateLimit(requests=1000))
+    findings = report(limit=RateLimit(requests=1000))
 
-    assert told["V1"] == "200: refused with 400; 500: refused with 400"
-    assert told["V2"] == "pages 1 and 2: 200 ids, rising; `sort=desc`: 100 ids, falling"
-    assert told["V4"] == "nothing said: 250; `false`: 250; `true`: 250"
-    assert told["V5"].startswith("of the 100 newest of the list 100 are found")
-    assert told["V8"] == "1 with `deleted=true`, of which 0 are among the 13 without it"
-    assert told["V10"].startswith("on 0 of 0 answers with 429; on 0 of ")
-    assert told["V13"].startswith("`delayTime` ÷ seconds from `createdAt` to `scheduledFor` of a rating: 0.01667")
-    assert "x `prompt` text" in told["V15"]
-    assert told["V20"].startswith("`time` ÷ seconds since `createdAt`: `firstResponse` 1000 in the median of")
-    assert "`x-ratelimit-limit` on 200: 1000" in told["What do the headers of limits say?"]
+    assert findings["V1"] == "200: refused with 400; 500: refused with 400"
+    assert findings["V2"] == "pages 1 and 2: 200 ids, rising; `sort=desc`: 100 ids, falling"
+    assert findings["V4"] == "nothing said: 250; `false`: 250; `true`: 250"
+    assert findings["V5"].startswith("of the 100 newest of the list 100 are found")
+    assert findings["V8"] == "1 with `deleted=true`, of which 0 are among the 13 without it"
+    assert findings["V10"].startswith("on 0 of 0 answers with 429; on 0 of ")
+    assert findings["V13"].startswith("`delayTime` ÷ seconds from `createdAt` to `scheduledFor` of a rating: 0.01667")
+    assert "x `prompt` text" in findings["V15"]
+    assert findings["V20"].startswith("`time` ÷ seconds since `createdAt`: `firstResponse` 1000 in the median of")
+    assert "`x-ratelimit-limit` on 200: 1000" in findings["What do the headers of limits say?"]
 
 
 def test_findings_of_another_organisation() -> None:
-    told = report(
+    findings = report(
         conversations=10_300,
         paging=cap_list("refused"),
         search=Search(not_set_refused=True, late_seconds=60),
         limit=RateLimit(requests=30, retry_after="seconds"),
     )
 
-    assert told["V3"] == (
+    assert findings["V3"] == (
         "page 100: 100 rows, 0 of them seen on the page before; page 101: refused with 400; page 150: refused with 400"
     )
-    assert told["V9"] == "`/v1/customers/search`: refused with 400; `/v1/customers/archive/search`: refused with 400"
+    assert (
+        findings["V9"] == "`/v1/customers/search`: refused with 400; `/v1/customers/archive/search`: refused with 400"
+    )
 
 
 def test_late_and_deleted_records_and_forms_of_values_are_reported() -> None:
@@ -137,33 +141,33 @@ def test_late_and_deleted_records_and_forms_of_values_are_reported() -> None:
         rows[4]["attributes"] |= {"mergedTarget": True, "mergedInto": "6b10aa55c3e1f27730bb0001"}
         rows[5]["attributes"]["sla"] = {"metrics": {"totalCustomerWaitTime": {"breachAt": "2026-01-01T00:00:00.000Z"}}}
         sandbox.organisation.insert()
-        told = {row[0]: row[2] for row in report_on(sandbox, clock)}
+        findings = {row[0]: row[2] for row in report_on(sandbox, clock)}
 
-    assert told["V5"].startswith("of the 100 newest of the list 99 are found")
-    assert "of those missing the oldest is" in told["V5"]
-    assert told["V4"] == "nothing said: 249; `false`: 249; `true`: 250"
-    assert told["V16"].startswith("1 are `true`; 1 of ")
-    assert told["V17"].startswith("1 are `true`; 1 of ")
-    assert told["V18"].endswith("have it: 1 x object; fields: 1 x `breachAt` time")
-    assert "`mergedInto`: 1 of" in told["V21"]
-    assert "1 x text" in told["V21"]
+    assert findings["V5"].startswith("of the 100 newest of the list 99 are found")
+    assert "of those missing the oldest is" in findings["V5"]
+    assert findings["V4"] == "nothing said: 249; `false`: 249; `true`: 250"
+    assert findings["V16"].startswith("1 are `true`; 1 of ")
+    assert findings["V17"].startswith("1 are `true`; 1 of ")
+    assert findings["V18"].endswith("have it: 1 x object; fields: 1 x `breachAt` time")
+    assert "`mergedInto`: 1 of" in findings["V21"]
+    assert "1 x text" in findings["V21"]
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_a_missing_role_is_reported_and_stops_nothing(role: str) -> None:
-    told = report(missing_roles={role: 403})
+    findings = report(missing_roles={role: 403})
 
-    roles = told["Which roles has the key?"]
+    roles = findings["Which roles has the key?"]
     assert f"not looked at: the key lacks the role `{ROLES[role]}` (answered with 403)" in roles
     assert roles.count("granted") == (4 if role == "search" else 5)
-    assert len(told) == len(FACTS)
+    assert len(findings) == len(FACTS)
 
 
 def test_faults_are_reported_by_their_status() -> None:
-    told = report(faults=[Fault(table="users", status=503), Fault(table="satisfaction", status=408, times=1)])
+    findings = report(faults=[Fault(table="users", status=503), Fault(table="satisfaction", status=408, times=1)])
 
-    assert told["V6"] == "no good answer: 2 x 503"
-    assert told["V12"].startswith("1 of ")
+    assert findings["V6"] == "no good answer: 2 x 503"
+    assert findings["V12"].startswith("1 of ")
 
 
 def test_the_report_ends_when_the_time_is_up() -> None:
@@ -177,10 +181,10 @@ def test_a_key_that_is_rejected_has_no_report() -> None:
 
 @pytest.mark.parametrize("conversations", [0, 1, 120])
 def test_a_small_organisation_can_be_reported_on(conversations: int) -> None:
-    told = report(conversations=conversations, surveys=0)
+    findings = report(conversations=conversations, surveys=0)
 
-    assert len(told) == len(FACTS)
-    assert "the answer is not as documented" not in told.values()
+    assert len(findings) == len(FACTS)
+    assert "the answer is not as documented" not in findings.values()
 
 
 @pytest.mark.parametrize(

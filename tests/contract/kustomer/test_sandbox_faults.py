@@ -106,12 +106,12 @@ class TestFaultyResponses:
         ("name", "status", "kind", "body"),
         [
             ("empty-502", 502, "application/json; charset=utf-8", b""),
-            ("text-503", 503, "text/plain", b"upstream said: the sandbox was told to fail\n"),
+            ("text-503", 503, "text/plain", b"upstream said: the sandbox was asked to fail\n"),
             (
                 "error-200",
                 200,
                 "application/json; charset=utf-8",
-                b'{"errors":[{"code":"error","message":"the sandbox was told to fail","meta":{}}]}',
+                b'{"errors":[{"code":"error","message":"the sandbox was asked to fail","meta":{}}]}',
             ),
             ("html-200", 200, "text/html", b"<html>Sign in</html>"),
             ("not-json", 200, "application/json; charset=utf-8", b'{"data": [oops'),
@@ -129,7 +129,7 @@ class TestFaultyResponses:
         with Sandbox(faults=[CATALOGUE["detail-500"]]) as sandbox:
             reply = get(sandbox, SURVEYS)
 
-            message = "the sandbox was told to fail"
+            message = "the sandbox was asked to fail"
             error = {"status": "500", "code": "error", "title": message, "detail": message, "source": {}}
             assert (reply.status, reply.json()) == (500, {"errors": [error]})
 

@@ -69,14 +69,16 @@ class TestLimits:
     def test_absurd_headers_are_never_a_usable_number(self) -> None:
         limits = Limits(RateLimit(requests=1, headers="absurd"), lambda: EPOCH)
 
-        told = [limits.admit()[1]["x-ratelimit-limit"] for _ in range(4)]
-        assert sorted(told) == ["", "0", "9" * 30, "lots"]
+        limits_stated = [limits.admit()[1]["x-ratelimit-limit"] for _ in range(4)]
+        assert sorted(limits_stated) == ["", "0", "9" * 30, "lots"]
 
     def test_the_limit_changes_after_some_requests(self) -> None:
         limits = Limits(RateLimit(requests=5, changes_after=2, changes_to=3), lambda: EPOCH)
 
-        told = [(admitted, headers["x-ratelimit-limit"]) for admitted, headers in (limits.admit() for _ in range(4))]
-        assert told == [(True, "5"), (True, "5"), (True, "3"), (False, "3")]
+        limits_stated = [
+            (admitted, headers["x-ratelimit-limit"]) for admitted, headers in (limits.admit() for _ in range(4))
+        ]
+        assert limits_stated == [(True, "5"), (True, "5"), (True, "3"), (False, "3")]
 
     @pytest.mark.parametrize("window", ["fixed", "sliding"])
     def test_other_consumers_use_a_part(self, window: Any) -> None:

@@ -143,12 +143,12 @@ class TestASupportDesk:
 class TestTimes:
     def test_the_first_answer(self, real: list[Attributes]) -> None:
         answers = [(case["createdAt"], case["firstResponse"]) for case in real if case["firstResponse"]]
-        told = [
+        times = [
             (it["time"], it["businessTime"], count_ms(created, it["sentAt"])) for created, it in answers if "time" in it
         ]
 
-        assert len(told) > 3000
-        assert [pair for pair in told if pair[0] != pair[2] or not 0 <= pair[1] <= pair[0]] == []
+        assert len(times) > 3000
+        assert [pair for pair in times if pair[0] != pair[2] or not 0 <= pair[1] <= pair[0]] == []
 
     @pytest.mark.parametrize("name", ["firstDone", "lastDone"])
     def test_ends(self, real: list[Attributes], name: str) -> None:

@@ -364,11 +364,11 @@ class TestKeysAndOutages:
         assert clock.monotonic() >= 60
 
     @pytest.mark.parametrize(
-        ("limit", "stated", "told"),
+        ("limit", "stated", "expected"),
         [(None, None, [300]), (None, 1000, []), (RateLimit(requests=500), None, [])],
     )
     def test_an_assumed_rate_is_logged_once(
-        self, limit: RateLimit | None, stated: float | None, told: list[int]
+        self, limit: RateLimit | None, stated: float | None, expected: list[int]
     ) -> None:
         with Sandbox(conversations=350, limit=limit) as sandbox:
             clock, log = VirtualClock(), RecordedLog()
@@ -379,7 +379,7 @@ class TestKeysAndOutages:
                 list(source.iter_pages(table, start=None, until=clock.now() + timedelta(hours=1)))
             source.close()
 
-        assert [event.limit for _, event in log.entries if isinstance(event, RateAssumed)] == told
+        assert [event.limit for _, event in log.entries if isinstance(event, RateAssumed)] == expected
 
 
 class TestTime:

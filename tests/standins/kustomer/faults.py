@@ -119,7 +119,7 @@ class Fault:
         if self.body is not None:
             body = self.body
         elif self.error or status >= 300:
-            body = build_error(status, "the sandbox was told to fail", shape=self.error or "message")
+            body = build_error(status, "the sandbox was asked to fail", shape=self.error or "message")
         elif answer.is_page and (self.keeps is not None or self.fewer or self.ends or self.next_link or self.total_off):
             body = self._change_page(json.loads(body))
         if self.digits:

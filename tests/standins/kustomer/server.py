@@ -183,13 +183,13 @@ class Sandbox:
 
     def _answer(self, request: Request, asked: Asked) -> Answer:
         limits = self.search_limits if asked.role == "search" else self.limits
-        admitted, told = limits.admit() if limits else (True, {})
+        admitted, limit_headers = limits.admit() if limits else (True, {})
         found = self._faults.find(request) if admitted else []
         for fault in found:
             if fault.does:
                 fault.does(self.organisation)
         answer = answer_normally(self, asked, request.body) if admitted else refuse(429, "Rate limit exceeded")
-        answer = replace(answer, headers={**answer.headers, **told})
+        answer = replace(answer, headers={**answer.headers, **limit_headers})
         for fault in found:
             answer = fault.apply(answer)
         headers = {name: value.replace("{other}", self.other_url) for name, value in answer.headers.items()}

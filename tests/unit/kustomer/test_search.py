@@ -60,7 +60,7 @@ class Index:
     rested: float = 0.0
     failed: int = 0
     windows_read: dict[tuple[str, str], list[tuple[int | None, int | None]]] = field(default_factory=dict)
-    told: list[TimelessUnanswered] = field(default_factory=list)
+    warnings: list[TimelessUnanswered] = field(default_factory=list)
 
     def add(self, *times: int, prefix: str = "c") -> None:
         for time in times:
@@ -122,7 +122,7 @@ class Index:
         self.rested += seconds
 
     def open(self, history_start: int | None = None) -> SearchReader:
-        return SearchReader(ask=self.ask, rest=self.rest, report=self.told.append, history_start=history_start)
+        return SearchReader(ask=self.ask, rest=self.rest, report=self.warnings.append, history_start=history_start)
 
     def read(self, *, hops: bool = False) -> dict[str, int]:
         """Read everything. Return the newest version of each row. With hops a new reader reads each page."""
@@ -256,7 +256,7 @@ def test_a_search_for_rows_without_a_time_that_always_fails_is_skipped_with_a_wa
     found = index.read(hops=True)
 
     assert len(found) == 2970
-    assert index.told == [TimelessUnanswered(reason="504")] * 2  # one for the search and one for the archive
+    assert index.warnings == [TimelessUnanswered(reason="504")] * 2  # one for the search and one for the archive
     assert sum("not_set" in json.dumps(body) for _, body in index.asked) == 4
     assert index.evidence.expected_rows == 2970
 
@@ -266,7 +266,7 @@ def test_a_search_for_rows_without_a_time_that_fails_once_is_repeated() -> None:
     index.not_set = "fails once"
 
     assert set(index.read()) == set(index.rows)
-    assert index.told == []
+    assert index.warnings == []
 
 
 def test_rows_without_a_time_are_not_left_out_because_of_an_outage() -> None:
@@ -275,7 +275,7 @@ def test_rows_without_a_time_are_not_left_out_because_of_an_outage() -> None:
 
     with pytest.raises(RetryLater, match="503"):
         index.read()
-    assert index.told == []
+    assert index.warnings == []
 
 
 def test_an_operator_that_finds_rows_with_a_time_is_ignored() -> None:

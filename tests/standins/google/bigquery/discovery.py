@@ -62,7 +62,7 @@ def find_faults(http_method: str, path: str, query: Mapping[str, str], body: obj
     if isinstance(body, dict) and "request" in method:
         yield from _compare(method["request"], body, method["id"])
     elif body:
-        yield f"{method['id']} takes no such body"
+        yield f"{method['id']} does not take this body"
 
 
 def _find_method(http_method: str, path: str) -> Mapping[str, Any] | None:
@@ -97,7 +97,7 @@ def _compare(schema: Mapping[str, Any], value: Any, place: str) -> Iterator[str]
         return
     is_number_as_text = schema.get("format") in {"int64", "uint64"} and type(value) is int  # JSON cannot hold them all
     if not is_number_as_text and not isinstance(value, _TYPES[str(kind)]):
-        yield f"{place} is no {kind}"
+        yield f"{place} is not of type {kind}"
     elif value not in schema.get("enum", [value]):
         yield f"{place} cannot be {value}"
     elif kind == "array":

@@ -35,8 +35,8 @@ class Job:
         statistics: The statistics of its kind, as in the resource. The job sets them.
         result: The result of a SELECT. The job sets it.
         error: Why it failed.
-        polls_left: For so many more requests it stays RUNNING, because a test holds it.
-        hidden_left: For so many more requests it is not found, because a test hides it.
+        polls_left: For this many more requests it stays RUNNING, because a test holds it.
+        hidden_left: For this many more requests it is not found, because a test hides it.
     """
 
     project: str
