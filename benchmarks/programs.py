@@ -132,7 +132,7 @@ def load(files: Mapping[Table, Path], warehouse: Path) -> None:
 
 
 def _as_served(field: Field) -> Field:
-    """Get the DuckDB type of a column as the API returns it: an object of typed values. Deeper levels are JSON."""
+    """Convert a column to its form in the API: an object of typed values. Deeper levels are JSON."""
     if field.type != "RECORD":
         return field
     return replace(field, mode="NULLABLE", fields=tuple(_as_read(inner) for inner in field.fields))

@@ -78,7 +78,7 @@ def test_complete_settings_pass(tmp_path: Path) -> None:
         ({"_NAME": ""}, "Set _NAME to the deployment's name"),
         ({"_NAME": "Kustomer EU"}, "Set _NAME to the deployment's name"),
         ({"_STATE_BUCKET": ""}, "Set _STATE_BUCKET to the name of the bucket"),
-        ({"_STATE_BUCKET": "stats"}, "The bucket stats for the state is not there"),
+        ({"_STATE_BUCKET": "stats"}, "The bucket stats for the state does not exist"),
     ],
 )
 def test_a_wrong_setting_fails_the_first_step_with_a_message(

@@ -233,7 +233,7 @@ def test_a_late_delivery_of_the_first_message_does_not_reset_the_hops(tmp_path: 
 # --- columns that change during a run
 
 
-def test_after_a_kill_behind_publishing_and_a_deployment_with_other_columns_the_job_has_the_rows_of_the_table(
+def test_after_a_kill_and_a_deployment_with_other_columns_the_job_has_the_rows_of_the_table(
     world: World,
 ) -> None:
     message, calls = world.trigger(), []

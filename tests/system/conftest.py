@@ -30,5 +30,5 @@ def installations() -> Iterator[Callable[[str], Installation]]:
 def installation(request: pytest.FixtureRequest, installations: Callable[[str], Installation]) -> Installation:
     """Reset the installation, with a new integration. It uses the stand-in unless the test is parametrized."""
     shared = installations(getattr(request, "param", "standin"))
-    shared.begin_anew()
+    shared.reset()
     return shared

@@ -219,7 +219,7 @@ class Installation:
         """Start an instance."""
         return Function(self.environment, self._launch)
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Reset: use a new integration, remove all faults, and empty the log."""
         self.name = f"shared{next(_NUMBERS)}"
         self.cloud.bigquery.faults.clear()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from random import Random
 
 Phase: TypeAlias = Literal["new", "open", "fresh", "settled", "reopened"]
-"""Unanswered; answered; done before the survey; done; open again."""
+"""Unanswered; answered; done, but the survey is not sent yet; done; open again."""
 
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
 _CHANNEL_MARKS = (45, 67, 79, 87, 92, 95, 98, 100)  # cumulated percent

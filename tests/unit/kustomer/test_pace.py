@@ -172,7 +172,7 @@ def test_a_refusal_halves_the_rate_once_and_later_it_recovers() -> None:
     state = pace.start(pace.Pace(share=0.5), 100.0)
 
     def interval(state: pace.Pace, now: float) -> float:
-        for _ in range(4):  # also after a pause
+        for _ in range(4):  # uses up requests left from before
             state = pace.start(state, now)
         return pace.start(state, now).next_start - state.next_start
 
