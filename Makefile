@@ -23,6 +23,8 @@ help: ## list the commands
 # pip installs exactly the compiled lists and resolves nothing. A person's pip settings for the source (index, proxy,
 # certificate) are used; those for the target (`user = yes`, PIP_TARGET, …) and other environments are ignored.
 unexport PIP_CONSTRAINT PIP_REQUIREMENT PIP_ROOT PYTHONHOME PYTHONPATH
+# Without byte code on disk every test process compiles the package, and pytest rewrites every test, again: 4 s of CPU each.
+unexport PYTHONDONTWRITEBYTECODE
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 PIP_INSTALL = $(PIP) install --no-user --target= --prefix="$$(cd $(VENV) && pwd)" --no-deps
 INSTALL_LIST = set -o pipefail; $(PIP_INSTALL) --progress-bar off --require-hashes -r $< | while read -r line; do \

@@ -146,6 +146,17 @@ def _to_seconds(text: str) -> float | None:
     return seconds if 0 < seconds <= Limits().soft_deadline_seconds else None
 
 
+def import_libraries(*, in_cloud: bool) -> None:
+    """Import the libraries of the cloud or of a laptop now, not when they are opened."""
+    if in_cloud:
+        import kustomer_extract.adapters.bigquery.warehouse
+        import kustomer_extract.adapters.google.firestore
+        import kustomer_extract.adapters.google.secret_manager
+    else:
+        import kustomer_extract.adapters.duckdb.warehouse
+        import kustomer_extract.adapters.laptop.configuration  # noqa: F401
+
+
 def _collect_garbage_less_often() -> None:
     """Run the cyclic garbage collector less often in this process. The objects of a page form no cycles.
 

@@ -21,6 +21,7 @@ from kustomer_extract.adapters.laptop.keys import EnvironmentSecretStore
 from kustomer_extract.adapters.laptop.messages import QueuedContinuations
 from kustomer_extract.adapters.laptop.runs import MemoryRunStore
 from kustomer_extract.bootstrap import run_here
+from kustomer_extract.cli.interrupts import Interrupts
 from kustomer_extract.events import Waiting
 from kustomer_extract.models import IntegrationName, JobStatus, Message, Table, Trigger
 from kustomer_extract.ports import Ports
@@ -118,6 +119,21 @@ def test_ctrl_c_at_once_is_130_without_a_traceback(tmp_path: Path, slow: Sandbox
     _, err = process.communicate(timeout=60)
 
     assert (process.returncode, "Traceback" in err) == (130, False)
+
+
+def test_ctrl_c_during_an_import_has_an_effect_at_its_end() -> None:
+    """DuckDB's import is C++ that calls Python: an exception in there ends the process with a segmentation fault."""
+    done = []
+
+    def import_something(interrupts: Interrupts) -> None:
+        with interrupts.hold():
+            signal.raise_signal(signal.SIGINT)
+            done.append("import")
+
+    with Interrupts() as interrupts, pytest.raises(KeyboardInterrupt):
+        import_something(interrupts)
+
+    assert (done, interrupts.seen) == (["import"], True)
 
 
 def test_after_a_kill_the_next_run_starts_over_and_the_tables_are_complete(tmp_path: Path, slow: Sandbox) -> None:

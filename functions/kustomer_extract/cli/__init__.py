@@ -39,8 +39,11 @@ def main(arguments: Sequence[str] | None = None, *, environment: Mapping[str, st
     options = parse_arguments(arguments)
     with Interrupts() as interrupts:
         try:
-            from kustomer_extract.cli.commands import run_command  # noqa: PLC0415 - `--help` needs none of it
+            with interrupts.hold():  # an interruption of DuckDB's import would be a crash of the process
+                from kustomer_extract.bootstrap import import_libraries  # noqa: PLC0415 - `--help` needs none of it
+                from kustomer_extract.cli.commands import run_command  # noqa: PLC0415
 
+                import_libraries(in_cloud=bool(options.project))
             return run_command(options, os.environ if environment is None else environment, lambda: interrupts.seen)
         except (ConfigInvalid, UnknownIntegration, ServiceRefused, UsageError) as error:
             return _report(error, _USAGE)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType, TracebackType
 
 
@@ -19,6 +21,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.seen = False
+        self._is_held = False
         self._before: Any = None
 
     def __enter__(self) -> Self:
@@ -32,7 +35,17 @@ class Interrupts:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
 
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Interrupt the command at the end of the block, not within it."""
+        self._is_held = True
+        yield
+        self._is_held = False
+        if self.seen:
+            raise KeyboardInterrupt
+
     def _interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler
         if not self.seen:
             self.seen = True
-            raise KeyboardInterrupt
+            if not self._is_held:
+                raise KeyboardInterrupt
