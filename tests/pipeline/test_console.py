@@ -46,7 +46,7 @@ def test_last_run_has_the_result_of_every_table(world: World) -> None:
             "conversations": {
                 "status": "FAILED",
                 "rows": 0,
-                "error": "page 1 is no page",
+                "error": "page 1 is not a page",
                 "error_code": "broken_page",
             },
         },
@@ -55,7 +55,7 @@ def test_last_run_has_the_result_of_every_table(world: World) -> None:
 
 def _refuse_conversations(table: Table, _page: int) -> None:
     if table is Table.CONVERSATIONS:
-        raise BrokenPage("page 1 is no page")
+        raise BrokenPage("page 1 is not a page")
 
 
 def test_last_run_lists_the_mistakes_in_the_document(world: World) -> None:

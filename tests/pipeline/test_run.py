@@ -286,7 +286,7 @@ def test_the_run_ends_and_writes_its_other_records_if_one_cannot_be_written(worl
 def test_a_failed_table_does_not_affect_the_other(world: World) -> None:
     def reject(table: Table, page: int) -> None:
         if table is Table.SATISFACTION and page == 2:
-            raise BrokenPage("page 2 is no page")
+            raise BrokenPage("page 2 is not a page")
 
     world.organisation.fail = reject
 

@@ -191,7 +191,7 @@ def test_with_one_integration_a_table_may_be_given_without_its_name(laptop: Lapt
 
 def test_an_unknown_table_is_exit_code_2(laptop: Laptop) -> None:
     assert laptop.type("run", "acme", "messages") == 2
-    assert "'messages' is no table; the tables are satisfaction, conversations" in laptop.err
+    assert "'messages' is not a table; the tables are satisfaction, conversations" in laptop.err
 
 
 def test_a_run_as_json_has_every_field(laptop: Laptop) -> None:
@@ -639,7 +639,7 @@ def test_wrong_arguments_are_exit_code_2(arguments: list[str], capsys: pytest.Ca
         ("- 1", "(file): found a list, allowed: a map from names to documents"),
         ("integrations: {}", "integrations: found an empty map"),
         ("integrations: {acme: }", "integrations.acme: found nothing"),
-        ("integrations: {1: {org: acme}}", "integrations.1: found a name that is no text"),
+        ("integrations: {1: {org: acme}}", "integrations.1: found a name that is not text"),
         ("integrations:\n\tacme: {org: acme}", "line 2, column 1: found a tab: YAML indents with spaces"),
         (
             "integrations: {acme: {org: a,\n org: b}}",
@@ -651,7 +651,7 @@ def test_wrong_arguments_are_exit_code_2(arguments: list[str], capsys: pytest.Ca
         ),
         (
             b"integrations:\n  acme: {org: \xff}",
-            "line 2: found bytes that are no UTF-8, allowed: a text file saved as UTF-8",
+            "line 2: found bytes that are not UTF-8, allowed: a text file saved as UTF-8",
         ),
     ],
 )

@@ -25,7 +25,7 @@ def write_configuration(options: Namespace) -> None:
     """Write the file with the values of the options. Missing values are asked for.
 
     Raises:
-        UsageError: the file exists already, or a value is missing and the input is no terminal.
+        UsageError: the file exists already, or a value is missing and the input is not a terminal.
         ConfigInvalid: an answer is not allowed; nothing was written.
     """
     if options.config.exists():

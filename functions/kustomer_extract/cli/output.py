@@ -20,7 +20,7 @@ _COLOURS = {
 
 
 def say(line: str) -> None:
-    """Print one line. A closed output (``| head``) and an output that takes only ASCII are no errors."""
+    """Print one line. A closed output (``| head``) and an output that takes only ASCII are not errors."""
     encoding = sys.stdout.encoding or "utf-8"
     text = f"{line}\n".encode(encoding, errors="replace").decode(encoding)
     try:

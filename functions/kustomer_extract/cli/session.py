@@ -128,7 +128,7 @@ def choose_tables(words: Sequence[str], names: Sequence[str]) -> tuple[Integrati
         name = rest.pop(0)  # type: ignore[assignment] # `resolve` checks whether it is one
     unknown = [word for word in rest if word not in set(Table)]
     if unknown:
-        raise UsageError(f"{unknown[0]!r} is no table; the tables are {', '.join(Table)}")
+        raise UsageError(f"{unknown[0]!r} is not a table; the tables are {', '.join(Table)}")
     return name, tuple(table for table in Table if table in rest)
 
 

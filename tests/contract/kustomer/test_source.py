@@ -263,8 +263,8 @@ class TestBrokenPages:
             ("/v1/conversations?page=1&pageSize=100", "leads to page 1"),
             ("https://evil.example/v1/conversations?page=3", "another host, evil.example"),
             ("//evil.example/v1/conversations?page=3", "another host, evil.example"),
-            ({"href": "/v1"}, "no text"),
-            ("http://[", "no address"),
+            ({"href": "/v1"}, "not text"),
+            ("http://[", "not an address"),
         ],
     )
     def test_invalid_links(self, reader: Reader, link: object, said: str) -> None:

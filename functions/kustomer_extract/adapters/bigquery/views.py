@@ -67,7 +67,7 @@ class BigQueryViews:
         name = f"{self._dataset}.{to_view_name(integration, view.table)}"
         if self._find_kind(name) not in {None, "VIEW"}:
             raise WarehouseRefused(
-                f"BigQuery: {name} is no view, and the flat view belongs there: rename or drop it; "
+                f"BigQuery: {name} is not a view, and the flat view belongs there: rename or drop it; "
                 "the next run makes it"
             )
         columns = ", ".join(

@@ -53,7 +53,7 @@ def _decode(data: object) -> dict[str, Any]:
     except (binascii.Error, RecursionError, ValueError):
         body = None
     if not isinstance(body, dict):
-        raise UnreadableMessage('the message\'s data is no JSON object: expected {"integration": "acme"}')
+        raise UnreadableMessage('the message\'s data is not a JSON object: expected {"integration": "acme"}')
     return body
 
 

@@ -39,13 +39,14 @@ def to_page(body: bytes, headers: Mapping[str, str], *, where: str) -> Any:
         content = parse_json(body)
     except ValueError as error:
         if "json" not in headers.get("content-type", "json").lower():
-            final = RetryLater(f"{where}: the answer is no JSON: is there a proxy, or maintenance?")
+            final = RetryLater(f"{where}: the answer is not JSON: is there a proxy, or maintenance?")
             raise Transient(final) from error
-        raise Transient(BrokenPage(f"{where}: the body is no JSON, or only a part of it")) from error
+        raise Transient(BrokenPage(f"{where}: the body is not JSON, or only a part of it")) from error
     data = content.get("data") if isinstance(content, dict) else None
     if not isinstance(data, list) or not all(isinstance(element, dict) for element in data):
         code = _read_code(content)
-        raise Transient(BrokenPage(f"{where}: the body is no page, an object with a list of objects in `data`{code}"))
+        expected = "an object with a list of objects in `data`"
+        raise Transient(BrokenPage(f"{where}: the body is not a page, {expected}{code}"))
     return content
 
 
@@ -76,7 +77,7 @@ def _read_host(address: str) -> str:
     try:
         return urlsplit(address).hostname or "the same host"
     except ValueError:
-        return "what is no address"
+        return "what is not an address"
 
 
 def is_unknown_host(error: Exception) -> bool:

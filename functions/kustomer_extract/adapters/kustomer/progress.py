@@ -214,13 +214,13 @@ def _has_next(links: object, number: int, base_url: str) -> bool:
     if not link:
         return False
     if not isinstance(link, str):
-        raise BrokenPage(f"page {number}: the link to the next page is no text")
+        raise BrokenPage(f"page {number}: the link to the next page is not text")
     try:
         base, target = urlsplit(base_url), urlsplit(link)
         is_kustomer = (target.hostname or "").endswith(_KUSTOMER)
         elsewhere = target.netloc and target.hostname != base.hostname and not is_kustomer
     except ValueError as error:
-        raise BrokenPage(f"page {number}: the link to the next page is no address") from error
+        raise BrokenPage(f"page {number}: the link to the next page is not an address") from error
     if elsewhere:
         raise BrokenPage(f"page {number}: the link to the next page leads to another host, {target.hostname}")
     stated = parse_qs(target.query).get("page", [""])[-1]

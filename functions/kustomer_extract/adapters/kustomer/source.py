@@ -225,7 +225,7 @@ class ConnectKustomer:
     def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> KustomerSource:
         """Build the source. It connects at its first request."""
         base_url = self.base_url or f"https://{integration.org}.api.kustomerapp.com"
-        rng = Random(self.seed)  # noqa: S311 - jitter is no secret
+        rng = Random(self.seed)  # noqa: S311 - jitter is not secret
         return KustomerSource(
             integration, key, log, scope, base_url=base_url, clock=self.clock, rng=rng, runtime=self.runtime
         )

@@ -49,7 +49,7 @@ class YamlConfigStore:
         """Read a document. Dates and timestamps are Python objects, as YAML types them.
 
         Raises:
-            ConfigInvalid: the file is missing, is no YAML, or lacks the map `integrations`.
+            ConfigInvalid: the file is missing, is not YAML, or lacks the map `integrations`.
         """
         document = self._find(integration)
         self._fetched[integration] = document

@@ -1,4 +1,4 @@
-"""Shows events at a terminal: as sentences and a progress bar, or as plain lines if the output is no terminal.
+"""Shows events at a terminal: as sentences and a progress bar, or as plain lines if the output is not a terminal.
 
 If Kustomer states the number of rows, the bar shows a percentage and the time left. Otherwise it uses the number of the
 last run, and says so.

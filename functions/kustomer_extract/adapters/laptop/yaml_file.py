@@ -57,7 +57,7 @@ def read_documents(path: Path) -> Mapping[IntegrationName, Document]:
     """Read ``integrations: {<name>: <document>}``. Dates and timestamps are Python objects, as YAML types them.
 
     Raises:
-        ConfigInvalid: the file is missing, is no YAML, or lacks the map `integrations`.
+        ConfigInvalid: the file is missing, is not YAML, or lacks the map `integrations`.
     """
     content = _read(path)
     documents = content.get("integrations") if isinstance(content, Mapping) else content
@@ -68,7 +68,7 @@ def read_documents(path: Path) -> Mapping[IntegrationName, Document]:
     problems = [
         Problem(
             path=f"integrations.{name}",
-            found=_KINDS.get(type(document), "a name that is no text"),
+            found=_KINDS.get(type(document), "a name that is not text"),
             allowed="a name, and a map with at least org: …",
         )
         for name, document in documents.items()
@@ -89,7 +89,7 @@ def _read(path: Path) -> Any:
         return _parse(data)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise _to_problem(path, f"line {line}", "bytes that are no UTF-8", "a text file saved as UTF-8") from error
+        raise _to_problem(path, f"line {line}", "bytes that are not UTF-8", "a text file saved as UTF-8") from error
     except yaml.MarkedYAMLError as error:
         found = _to_words(error, data.decode("utf-8-sig").splitlines())
         raise _to_problem(path, _to_place(error), found, "YAML, as in kustomer.example.yaml") from error

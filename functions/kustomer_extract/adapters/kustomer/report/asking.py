@@ -79,7 +79,7 @@ class Asking:
         except Unwanted:
             return Unanswered("not looked at: time was up")
         except BrokenPage as error:
-            return Unanswered(f"refused with {error.status_code}" if error.status_code else "the answer is no page")
+            return Unanswered(f"refused with {error.status_code}" if error.status_code else "the answer is not a page")
         except ExtractError:
             return Unanswered(f"no good answer: {self.count_statuses(before)}")
 
