@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.long
 LISTS = ("requirements.txt", "requirements-laptop.txt", "requirements-dev.txt")
 
 

@@ -16,6 +16,7 @@ from tests.install.machine import PYTHON, copy_project, read_versions, run, scru
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.long
 READ_ALL = """
 import duckdb
 connection = duckdb.connect("demo.duckdb", read_only=True)

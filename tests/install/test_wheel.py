@@ -16,6 +16,7 @@ from tests.standins.kustomer.server import Sandbox
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.long
 COUNT = 'import duckdb; print(*duckdb.connect("w.duckdb").execute("SELECT count(*) FROM kustomer.acme_conversations").fetchone())'  # fmt: skip  # noqa: E501
 
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.ports import Ports
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 _SEEDS, _EXAMPLES, _STEPS = range(4), 50, 40
 _MAX_DELIVERIES = 200
 _MAX_ZOMBIES = 3

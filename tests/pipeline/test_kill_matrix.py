@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 READS = {
     "configs.fetch", "configs.locate", "load.wait", "runs.fetch", "secrets.fetch_api_key", "source.close",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.standins.google.pubsub import Published
     from tests.standins.kustomer.store import Organisation
 
+pytestmark = pytest.mark.long
 ROWS = 25_000
 PLENTY = RateLimit(requests=1_000_000)
 LATE_SECONDS = 0.3

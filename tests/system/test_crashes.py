@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.standins.google.pubsub import Published
 
+pytestmark = pytest.mark.long
 on_both = pytest.mark.parametrize(
     "installation", ["standin", pytest.param("emulator", marks=pytest.mark.emulator)], indirect=True
 )

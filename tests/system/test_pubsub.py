@@ -21,7 +21,7 @@ _DEAD_TOPIC = "projects/demo-project/topics/dead-letters"
 _PUSH = "projects/demo-project/subscriptions/push"
 _DEAD = "projects/demo-project/subscriptions/dead-letters"
 
-pytestmark = pytest.mark.emulator
+pytestmark = [pytest.mark.emulator, pytest.mark.long]
 
 
 class Topic:
