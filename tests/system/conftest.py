@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system.installation import Installation
+from tests.system.installation import FIRESTORE, Installation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
-def installations() -> Iterator[Callable[[str], Installation]]:
-    """Return a function that opens the installation for a kind of Firestore, once."""
-    with ExitStack() as closing:
-
-        @functools.cache
-        def open_installation(firestore: str) -> Installation:
-            return closing.enter_context(Installation(firestore="emulator" if firestore == "emulator" else "standin"))
-
-        yield open_installation
+def shared_installation() -> Iterator[Installation]:
+    with Installation(firestore=FIRESTORE) as installation:
+        yield installation
 
 
 @pytest.fixture
-def installation(request: pytest.FixtureRequest, installations: Callable[[str], Installation]) -> Installation:
-    """Reset the installation, with a new integration. It uses the stand-in unless the test is parametrized."""
-    shared = installations(getattr(request, "param", "standin"))
-    shared.reset()
-    return shared
+def installation(shared_installation: Installation) -> Installation:
+    """Reset the installation, with a new integration."""
+    shared_installation.reset()
+    return shared_installation

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Literal
 
-from tests.standins.google import emulators
-from tests.system.installation import Installation
+from tests.system.installation import FIRESTORE, Installation
 from tests.system.launching import launch
 
 
 def run_demo() -> int:
     """Run once, and show what people would look at. Return 0 on success."""
-    firestore: Literal["emulator", "standin"] = "emulator" if emulators.available() else "standin"
-    print(f"Starting BigQuery, Secret Manager and Kustomer stand-ins, Firestore ({firestore}) and the function …")
+    print(f"Starting BigQuery, Secret Manager and Kustomer stand-ins, Firestore ({FIRESTORE}) and the function …")
     settings = {"SOFT_DEADLINE_SECONDS": "4"}
     sandbox = {"conversations": 2000, "latency_seconds": 0.2, "limit": None, "search_limit": None}
-    with Installation(firestore=firestore, sandbox=sandbox, settings=settings, launch=launch) as installation:
+    with Installation(firestore=FIRESTORE, sandbox=sandbox, settings=settings, launch=launch) as installation:
         statuses = installation.run()
         print(f"\nOne message, and the continue messages it led to, were answered with {statuses}. The log:\n")
         for entry in installation.read_log():

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery, firestore
 
+from tests.standins.google import emulators
 from tests.standins.google.cloud import Cloud
 from tests.standins.google.log_entry import parse_log_line
 from tests.standins.google.pubsub import Published, PubSub
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _TOPIC = "projects/demo-project/topics/kustomer-extract"
 _DATABASE = "kustomer"  # a named one, as deployed
 _START_SECONDS = 30.0
+FIRESTORE: Literal["standin", "emulator"] = "emulator" if emulators.available() else "standin"
+"""Google's emulator if it is installed. tests/contract/google compares our stand-in with it."""
 _PLENTY = RateLimit(requests=100_000)  # so that no test waits for its turn
 _NUMBERS = itertools.count(1)
 

@@ -14,6 +14,7 @@ import pytest
 
 from kustomer_extract.models import Table
 from kustomer_extract.schema import load_schema
+from tests.standins.google.bigquery.tables import TableRef
 from tests.standins.kustomer.calendar import END_MS
 from tests.standins.kustomer.faults import Fault
 from tests.standins.kustomer.limits import RateLimit
@@ -121,7 +122,8 @@ def test_the_function_reads_every_row_once_over_several_hops_and_kills(
                 instances.enter_context(successor(installation))
             statuses = installation.run(message)
 
-        rows = list(installation.bigquery.list_rows("kustomer.acme_conversations"))
+        table = TableRef(installation.cloud.project, "kustomer", "acme_conversations")
+        rows = list(installation.cloud.bigquery.catalog.table(table).latest.iter_rows())
         published = {row["id"]: row["attributes"][0]["rev"] for row in rows}
         changes.check(sandbox, before, published)
         (job,) = installation.read_jobs()

@@ -13,7 +13,7 @@ from google.logging.type.log_severity_pb2 import LogSeverity  # type: ignore[imp
 
 from kustomer_extract.cli import main
 from tests import mistakes
-from tests.system.installation import Installation
+from tests.system.installation import FIRESTORE, Installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ _NUMBERS = itertools.count(1)
 PAGE = Path(__file__).parents[2] / "docs" / "console.md"
 
 
-@pytest.fixture(scope="module", params=["standin", pytest.param("emulator", marks=pytest.mark.emulator)])
-def shared(request: pytest.FixtureRequest) -> Iterator[Installation]:
-    with Installation(firestore=request.param, sandbox={"conversations": 20, "surveys": 4}) as installation:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Installation]:
+    with Installation(firestore=FIRESTORE, sandbox={"conversations": 20, "surveys": 4}) as installation:
         yield installation
 
 

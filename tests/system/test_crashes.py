@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from tests.standins.google.pubsub import Published
 
 pytestmark = pytest.mark.long
-on_both = pytest.mark.parametrize(
-    "installation", ["standin", pytest.param("emulator", marks=pytest.mark.emulator)], indirect=True
-)
 TIMEOUT_SECONDS = 60
 
 
@@ -92,7 +89,6 @@ def slow_down(installation: Installation) -> None:
     installation.kustomer.latency_seconds = 0.3
 
 
-@on_both
 @pytest.mark.parametrize(
     ("arrange", "moment"),
     [
@@ -148,7 +144,6 @@ def test_two_instances_with_the_same_message_at_once_publish_one_extract(install
     assert_complete(installation)
 
 
-@on_both
 def test_a_stalled_process_that_resumes_after_its_successor_has_finished_changes_nothing(
     installation: Installation,
 ) -> None:

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from google.cloud.logging_v2.types import LogEntry
 
 
-on_both = pytest.mark.parametrize(
-    "installation", ["standin", pytest.param("emulator", marks=pytest.mark.emulator)], indirect=True
-)
-
-
 def events(installation: Installation) -> list[str]:
     """List the names of logged events, in order. The real `LogEntry` has checked every line."""
     return [str(entry.json_payload["event"]) for entry in installation.read_log()]
@@ -44,7 +39,6 @@ def assert_complete(installation: Installation) -> None:
         assert installation.read_ids(table) == served_ids(installation, table)
 
 
-@on_both
 def test_a_message_fills_both_tables_and_writes_all_records_twice_in_a_row(installation: Installation) -> None:
     assert installation.run() == [200]
     assert installation.run() == [200]
@@ -81,7 +75,6 @@ def test_a_message_fills_both_tables_and_writes_all_records_twice_in_a_row(insta
     assert [name for name in staged if name.startswith(installation.name)] == []
 
 
-@on_both
 def test_every_line_has_its_labels_trace_and_execution(installation: Installation) -> None:
     installation.run()
 
@@ -226,7 +219,6 @@ def test_an_unusable_environment_is_one_error_that_names_every_variable() -> Non
         assert "SOFT_DEADLINE_SECONDS" in message
 
 
-@on_both
 def test_a_binary_cloud_event_is_also_accepted(installation: Installation) -> None:
     assert installation.function.push_cloud_event(installation.trigger()) == 200
 
