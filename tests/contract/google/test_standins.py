@@ -7,15 +7,9 @@ import datetime as dt
 import gzip
 import io
 import json
-import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import google.auth
-import google.auth.transport.requests
-import google.oauth2.id_token
-import google_crc32c
-import grpc  # type: ignore[import-untyped]  # there are no stubs
 import pytest
 from google.api_core import exceptions as api
 from google.api_core.retry import Retry, if_exception_type
@@ -134,27 +128,6 @@ def test_an_upload_may_have_several_pieces(cloud: Cloud, client: bigquery.Client
 
     assert len(rows) > 2 * upload.chunk_size
     assert client.get_table(f"{STAGING}.t").num_rows == 20_000
-
-
-def test_rows_are_read_with_their_types(client: bigquery.Client) -> None:
-    row = {
-        "id": 5,
-        "number": "9007199254740993",
-        "share": 1,
-        "flag": "true",
-        "at": "2026-01-01T02:00:00.000001+02:00",
-        "tags": ["x", "é"],
-        "custom": {"any": [1, None]},
-        "attributes": [{"updatedAt": "2026-01-01"}],
-    }
-    begin_load(client, f"{STAGING}.t", [row, {"id": "b"}], schema=EVERYTHING).result()
-
-    midnight = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    at = midnight.replace(microsecond=1)
-    assert [row.values() for row in client.list_rows(f"{STAGING}.t", page_size=1)] == [
-        ("5", 9007199254740993, 1.0, True, at, ["x", "é"], {"any": [1, None]}, [{"updatedAt": midnight}]),
-        ("b", None, None, None, None, [], None, []),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -299,17 +272,6 @@ def test_rows_cannot_be_loaded_into_a_view(client: bigquery.Client) -> None:
 # Copies
 
 
-def test_many_tables_are_copied_into_one_that_has_the_expiration_of_its_dataset(client: bigquery.Client) -> None:
-    for name in "ab":
-        begin_load(client, f"{STAGING}.{name}", [survey(name, 1)]).result()
-    copy(client, [f"{STAGING}.a", f"{STAGING}.b"], f"{STAGING}.all").result()
-    copy(client, f"{STAGING}.all", f"{LIVE}.all").result()
-
-    assert [row["id"] for row in client.list_rows(f"{LIVE}.all")] == ["a", "b"]
-    assert client.get_table(f"{STAGING}.all").expires is not None
-    assert client.get_table(f"{LIVE}.all").expires is None
-
-
 def test_only_tables_with_the_same_schema_are_copied_into_one(client: bigquery.Client) -> None:
     begin_load(client, f"{STAGING}.a", []).result()
     begin_load(client, f"{STAGING}.b", [], schema=EVERYTHING).result()
@@ -326,61 +288,7 @@ def test_a_copy_may_append_or_require_an_empty_table(client: bigquery.Client) ->
     assert isinstance(copy(client, f"{STAGING}.a", f"{STAGING}.b", "WRITE_EMPTY").exception(), api.Conflict)
 
 
-def test_an_earlier_version_of_a_table_can_be_read_and_restored(cloud: Cloud, client: bigquery.Client) -> None:
-    begin_load(client, f"{LIVE}.t", [survey("a", 1)]).result()
-    before = client.get_table(f"{LIVE}.t").modified
-    begin_load(client, f"{LIVE}.t", [{"id": 1}, {"id": 2}], schema=SURVEYS[:1]).result()
-    counted = query(client, f"SELECT COUNT(*) FROM `{LIVE}.t` FOR SYSTEM_TIME AS OF @at", at=before)
-    snapshot = f"{LIVE}.t@{int(before.timestamp() * 1000)}"
-    copy(client, snapshot, f"{LIVE}.t").result()
-
-    assert counted == [(1,)]
-    assert query(client, f"SELECT id, attributes.updatedAt FROM `{LIVE}.t`") == [
-        ("a", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
-    ]
-    cloud.bigquery.catalog.oldest_reachable = before + dt.timedelta(milliseconds=1)
-    assert "Cannot read before" in str(copy(client, snapshot, f"{LIVE}.t").exception())
-
-
 # Queries
-
-
-def test_rows_and_distinct_ids_are_counted(client: bigquery.Client) -> None:
-    begin_load(client, f"{STAGING}.t", [survey("a", 1), survey("a", 2), survey("b", 1)]).result()
-    begin_load(client, f"{STAGING}.none", []).result()
-
-    count = "SELECT COUNT(*), COUNT(DISTINCT id) AS ids FROM"
-    assert query(client, f"{count} `{STAGING}.t`") == [(3, 2)]
-    assert [dict(row) for row in client.query_and_wait(f"{count} staging.none")] == [{"f0_": 0, "ids": 0}]
-
-
-def test_repeats_are_removed_from_arrays_of_one(client: bigquery.Client) -> None:
-    rows = [
-        {"id": "a", "number": 1, "attributes": [{"updatedAt": "2026-01-01T00:00:00Z"}]},
-        {"id": "a", "number": 2, "attributes": [{"updatedAt": "2026-01-02T00:00:00Z"}], "custom": "x"},
-        {"id": "a", "number": 3},
-    ]
-    begin_load(client, f"{STAGING}.all", rows, schema=EVERYTHING).result()
-    begin_load(client, f"{STAGING}.one", [], schema=EVERYTHING).result()
-    rank = "ROW_NUMBER() OVER (PARTITION BY id ORDER BY attributes[SAFE_OFFSET(0)].updatedAt DESC) AS rank_"
-    ranked = f"SELECT *, {rank} FROM `{STAGING}.all`"
-    job = client.query(f"INSERT INTO `{STAGING}.one` SELECT * EXCEPT(rank_) FROM ({ranked}) WHERE rank_ = 1")
-    job.result()
-
-    assert job.num_dml_affected_rows == 1
-    assert [row.values()[1:] for row in client.list_rows(f"{STAGING}.one")] == [
-        (2, None, None, None, [], "x", [{"updatedAt": dt.datetime(2026, 1, 2, tzinfo=dt.UTC)}])
-    ]
-
-
-def test_repeats_are_removed_from_plain_records(client: bigquery.Client) -> None:
-    begin_load(client, f"{STAGING}.all", [survey("a", 1), survey("a", 2), survey("b", 1)]).result()
-    begin_load(client, f"{STAGING}.one", []).result()
-    latest = "QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY attributes.updatedAt DESC) = 1"
-    query(client, f"INSERT INTO `{STAGING}.one` SELECT * FROM `{STAGING}.all` WHERE TRUE {latest}")
-
-    found = query(client, f"SELECT id, EXTRACT(DAY FROM attributes.updatedAt) FROM `{STAGING}.one` ORDER BY id")
-    assert found == [("a", 2), ("b", 1)]
 
 
 def test_an_insert_of_other_types_is_refused(client: bigquery.Client) -> None:
@@ -388,15 +296,6 @@ def test_an_insert_of_other_types_is_refused(client: bigquery.Client) -> None:
 
     with pytest.raises(api.BadRequest, match="differ in number or type"):
         query(client, f"INSERT INTO `{STAGING}.t` SELECT 1, attributes FROM `{STAGING}.t`")
-
-
-def test_a_query_may_have_parameters(client: bigquery.Client) -> None:
-    rows = [{"integration": name, "number": number} for number, name in enumerate(["acme", "other", "acme", "acme"])]
-    schema = [{"name": "integration", "type": "STRING"}, {"name": "number", "type": "INTEGER"}]
-    begin_load(client, f"{LIVE}._jobs", rows, schema=schema).result()
-
-    asked = f"SELECT number FROM `{LIVE}._jobs` WHERE integration = @name ORDER BY number DESC LIMIT @most"
-    assert query(client, asked, name="acme", most=2) == [(3,), (2,)]
 
 
 @pytest.mark.parametrize(
@@ -486,7 +385,7 @@ def test_a_dataset_can_be_denied(cloud: Cloud, client: bigquery.Client) -> None:
     assert isinstance(copy(client, f"{STAGING}.t", f"{LIVE}.t").exception(), api.Forbidden)
 
 
-# Secret Manager and credentials
+# Secret Manager
 
 
 @pytest.fixture
@@ -499,15 +398,6 @@ def secrets(cloud: Cloud) -> Iterator[secretmanager_v1.SecretManagerServiceClien
 def access(client: secretmanager_v1.SecretManagerServiceClient, version: str = "latest") -> Any:
     name = f"projects/{PROJECT}/secrets/key/versions/{version}"
     return client.access_secret_version(name=name, retry=None, timeout=5).payload
-
-
-def test_a_version_is_read_by_number_or_as_the_latest(cloud: Cloud, secrets: Any) -> None:
-    cloud.secrets.add("key", "old")
-    cloud.secrets.add("key", "new").corrupted = True
-
-    assert access(secrets, "1").data_crc32c == google_crc32c.value(b"old")
-    assert access(secrets).data == b"new"
-    assert access(secrets).data_crc32c != google_crc32c.value(b"new")
 
 
 @pytest.mark.parametrize(
@@ -528,32 +418,6 @@ def test_a_secret_that_cannot_be_read_says_why(cloud: Cloud, secrets: Any, state
 
     with pytest.raises(error):
         access(secrets)
-
-
-def test_secret_manager_can_be_unavailable_for_some_calls(cloud: Cloud, secrets: Any) -> None:
-    cloud.secrets.add("key", "value")
-    cloud.secrets.faults.refuse("AccessSecretVersion", times=2)
-
-    for _ in range(2):
-        with pytest.raises(api.ServiceUnavailable):
-            access(secrets)
-    assert access(secrets).data == b"value"
-    assert cloud.secrets.calls == ["AccessSecretVersion"] * 3
-
-
-@pytest.mark.usefixtures("cloud")
-def test_credentials_come_from_the_metadata_server() -> None:
-    session = google.auth.transport.requests.Request()
-    found, project = google.auth.default()
-    credentials: Any = found
-    credentials.refresh(session)
-    fetch_id_token: Any = google.oauth2.id_token.fetch_id_token
-    token = fetch_id_token(session, "https://audience")
-    session.session.close()
-
-    assert (type(credentials).__module__, project) == ("google.auth.compute_engine.credentials", PROJECT)
-    assert credentials.token == "a-local-token"
-    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token)
 
 
 # Firestore: our stand-in, and Google's emulator if it is installed
@@ -658,20 +522,6 @@ def test_after_a_lost_response_the_repeated_write_fails(cloud: Cloud) -> None:
     assert cloud.firestore.calls == ["Commit", "Commit"]
 
 
-# Emulators
-
-
-@pytest.mark.emulator
-@pytest.mark.skipif(not emulators.available(), reason="gcloud with its emulators, and java, are not installed")
-def test_the_pubsub_emulator_starts_and_ends() -> None:
-    emulator = emulators.start_pubsub()
-    with grpc.insecure_channel(emulator.address) as channel:
-        grpc.channel_ready_future(channel).result(timeout=5)
-    emulator.close()
-
-    assert emulator._process.returncode is not None
-
-
 # Log lines
 
 LINE = {
@@ -682,18 +532,6 @@ LINE = {
     "logging.googleapis.com/trace": "projects/demo-project/traces/0123456789abcdef0123456789abcdef",
     "rows": 3,
 }
-
-
-def test_a_log_line_becomes_an_entry() -> None:
-    entry = parse_log_line(json.dumps(LINE))
-
-    assert (entry.severity, entry.labels, entry.trace) == (
-        400,
-        {"integration": "acme"},
-        "projects/demo-project/traces/0123456789abcdef0123456789abcdef",
-    )
-    assert entry.timestamp == dt.datetime(2026, 1, 1, microsecond=500_000, tzinfo=dt.UTC)
-    assert dict(entry.json_payload) == {"message": "slow", "rows": 3.0}
 
 
 @pytest.mark.parametrize(
