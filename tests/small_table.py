@@ -16,6 +16,7 @@ TYPES = (
     _field("number", "FLOAT"),
     _field("flag", "BOOLEAN"),
     _field("at", "TIMESTAMP"),
+    _field("times", "TIMESTAMP", mode="REPEATED"),
     _field("any", "JSON"),
     _field("anys", "JSON", mode="REPEATED"),
     _field("one", "RECORD", _field("a", "STRING"), _field("b", "RECORD", _field("c", "INTEGER"))),

@@ -56,6 +56,7 @@ def nested(levels: int) -> Any:
         ("texts", ["a", "b"], ["a", "b"]),
         ("texts", ["a", None, "b"], ["a", "b"]),
         ("texts", "alone", ["alone"]),
+        ("times", ["2026-01-01T01:00:00+01:00", None, ""], ["2026-01-01T00:00:00Z"]),
         ("whole", 0, 0),
         ("whole", 3.0, 3),
         ("whole", 2**53 - 1, 9007199254740991),
