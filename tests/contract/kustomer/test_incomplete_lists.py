@@ -260,6 +260,18 @@ def test_a_list_without_order_is_read_until_two_readings_are_the_same(reader: Re
     assert pages[-1].evidence.proven_by is Proof.REPEATED_READING
 
 
+def test_two_readings_of_one_page_cost_no_request_beyond_the_next_page() -> None:
+    """Pages are fetched ahead only once the list is known to have a second one."""
+    limit = RateLimit(requests=2000)  # allows many requests at a time
+    with Sandbox(conversations=0, surveys=12, limit=limit, latency_seconds=0.05) as sandbox:
+        reader = Reader(sandbox, clock=SystemClock())
+        reader.read(Table.SATISFACTION)
+        reader.read(Table.SATISFACTION)  # now the limit is known
+        reader.source.close()
+
+        assert [request.page for request in sandbox.requests] == [1, 1, 2] * 2
+
+
 @pytest.mark.parametrize("keeps", [10, 100])
 def test_a_list_without_order_that_ends_early_in_every_reading_is_refused(
     reader: Reader, sandbox: Sandbox, keeps: int

@@ -82,7 +82,7 @@ class Pages:
                 in_flight=lambda: self.in_flight,
                 is_late=lambda: self.late,
                 interrupt=self.interrupt,
-                likely_last=self.likely_last,
+                to_likely_last=lambda: self.likely_last,
             ).iter_from(first)
         )
 

@@ -117,7 +117,8 @@ class List:
         """Yield all pages but the last, and return it; None if time is up, or if the list was read another way."""
         seen: set[str] = set()
         shifted = 0
-        with closing(self._prefetch(progress).iter_from(progress.page)) as pages:
+        likely_last = -(-progress.total // PAGE_SIZE) if progress.total else None
+        with closing(self._prefetch(progress, lambda: likely_last).iter_from(progress.page)) as pages:
             for fetched in pages:
                 page = fetched
                 if not self._keeps_order(progress, page):
@@ -239,10 +240,12 @@ class List:
     def _iter_agreed(self) -> Generator[Page]:
         """Read the list until two readings agree. Nothing else shows where it ends, and such lists are short."""
         before: frozenset[str] | None = None
+        pages: list[ListPage] = []
         for _ in range(_MAX_READINGS):
-            pages = self._read_all()
-            if pages is None:
+            read = self._read_all(len(pages))
+            if read is None:
                 return
+            pages = read
             ids = frozenset(identifier for page in pages for identifier in page.ids)
             if ids == before:
                 self._check_beyond(pages[-1], ids)
@@ -256,10 +259,11 @@ class List:
             "published table stays as it is. Run again; ask Kustomer's support if it stays so"
         )
 
-    def _read_all(self) -> list[ListPage] | None:
-        """Read the whole list; None if time is up."""
+    def _read_all(self, likely_last: int) -> list[ListPage] | None:
+        """Read the whole list; None if time is up. The first time, with `likely_last` 0, it may have one page only."""
         progress, seen, read = Progress(), set[str](), list[ListPage]()
-        with closing(self._prefetch(progress).iter_from(1)) as pages:
+        prefetch = self._prefetch(progress, lambda: likely_last or (None if read else 1))
+        with closing(prefetch.iter_from(1)) as pages:
             for page in pages:
                 progress = progress.after(page, seen)
                 seen.add(page.fingerprint)
@@ -302,14 +306,14 @@ class List:
         answer = self.ask(request)
         return to_list_page(answer, number, base_url=self.base_url)
 
-    def _prefetch(self, progress: Progress) -> Prefetch[ListPage]:
+    def _prefetch(self, progress: Progress, to_likely_last: Callable[[], int | None]) -> Prefetch[ListPage]:
         return Prefetch(
             fetch=partial(self._fetch, progress.newest_first),
             is_last=self._is_last,
             in_flight=self.gate.to_in_flight,
             is_late=self.is_late,
             interrupt=self.http.interrupt,
-            likely_last=-(-progress.total // PAGE_SIZE) if progress.total else None,
+            to_likely_last=to_likely_last,
         )
 
     def _fetch(self, newest_first: bool, number: int, is_wanted: Callable[[], bool]) -> ListPage:  # noqa: FBT001 - bound

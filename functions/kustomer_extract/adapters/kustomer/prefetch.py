@@ -41,7 +41,8 @@ class Prefetch(Generic[T]):
         in_flight: How many pages may be fetched at the same time now.
         is_late: Whether time is up. Then no fetch starts, and no page is returned.
         interrupt: Interrupts the current fetches, which may raise any exception.
-        likely_last: Probably the last page. Pages beyond it are fetched one at a time. None: it is not known.
+        to_likely_last: Returns the page that is probably the last one, as far as is known now. Pages beyond it are
+            fetched one at a time. None: it is not known.
     """
 
     fetch: Callable[[int, Callable[[], bool]], T]
@@ -49,7 +50,7 @@ class Prefetch(Generic[T]):
     in_flight: Callable[[], int]
     is_late: Callable[[], bool]
     interrupt: Callable[[], None]
-    likely_last: int | None = None
+    to_likely_last: Callable[[], int | None] = lambda: None
 
     def iter_from(self, first: int) -> Generator[T]:
         """Yield the pages from this number on, until the last one or until time is up."""
@@ -158,7 +159,7 @@ class _ReadAhead(Generic[T]):
         self._threads.append(thread)
 
     def _has_room(self) -> bool:
-        last = self._plan.likely_last
+        last = self._plan.to_likely_last()
         if last is not None and self._turn < self._next > last:
             return False
         in_flight = self._plan.in_flight()
