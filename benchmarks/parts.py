@@ -19,6 +19,7 @@ from benchmarks.extraction import describe_machine, run_program
 from benchmarks.transform import BATCH, build_page, build_steps
 from benchmarks.transform import measure as measure_step
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
+from kustomer_extract.bootstrap import LAPTOP_LIMITS
 from kustomer_extract.models import Chunk, Table
 from kustomer_extract.pipeline.chunks import ChunkBuilder
 from kustomer_extract.schema import choose, load_schema
@@ -27,7 +28,7 @@ from kustomer_extract.transform import compile_transform, parse_json, to_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PAGES, _CHUNKS = 20, 10  # of 100 rows in a chunk, and in the file
+_PAGES, _CHUNKS = LAPTOP_LIMITS.chunk_rows // 100, 5  # pages of 100 rows in a chunk, and chunks in the file
 _WIDTH = 40
 
 
