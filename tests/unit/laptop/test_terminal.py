@@ -45,7 +45,10 @@ class Terminal(io.StringIO):
 
 
 class BrokenPipe(io.StringIO):
+    failures = 0
+
     def write(self, _text: str) -> int:
+        self.failures += 1
         raise BrokenPipeError
 
 
@@ -99,10 +102,14 @@ def test_each_table_has_its_own_bar() -> None:
 
 
 def test_a_closed_stream_stops_nothing() -> None:
-    log = TerminalLog(BrokenPipe(), VirtualClock())
+    stream = BrokenPipe()
+    log = TerminalLog(stream, VirtualClock())
 
     log.emit(SCOPE, STARTED)
+    log.emit(SCOPE, FINISHED)
     log.close()
+
+    assert stream.failures > 0
 
 
 def test_a_total_that_kustomer_states_is_a_percentage_with_the_time_left() -> None:
