@@ -347,7 +347,7 @@ class TestKeysAndOutages:
         assert list(dict.fromkeys(read)) == reader.sandbox.organisation.ids()
 
     def test_the_rate_limit_is_kept_and_logged_once_per_pause(self) -> None:
-        clock = HurriedClock(100)
+        clock = HurriedClock(30)  # faster, a thread that wakes late would meet a second refusal
         limit = RateLimit(requests=300, retry_after="seconds")
         with Sandbox(conversations=3000, limit=limit, clock=lambda: clock.now().timestamp()) as sandbox:
             assert sandbox.limits
