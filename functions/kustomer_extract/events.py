@@ -268,11 +268,11 @@ class Waiting(Event):
 
 
 class DriftFound(Event):
-    """Values are unknown to the schema or do not fit it; they are in the `_rescued` column of their rows."""
+    """Values are unknown to the schema or do not fit it. They were converted, or they are in the `_rescued` column."""
 
     name = "drift_found"
     severity = Severity.WARNING
-    template = ("values differ from the schema and went to _rescued: {paths}",)
+    template = ("values differ from the schema; they were converted or are in _rescued: {paths}",)
     paths: Mapping[str, int]
 
 

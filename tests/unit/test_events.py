@@ -40,7 +40,10 @@ JOB: dict[str, Any] = {"job_id": "j", "rows": 250, "pages": 3, "bytes": 9, "dupl
         (events.JobStarted(job_id="j", resumed=True), "job j goes on"),
         (
             events.DriftFound(paths={f"/{n}": n for n in range(7)}),
-            "values differ from the schema and went to _rescued: /0 (0), /1 (1), /2 (2), /3 (3), /4 (4) and 2 more",
+            (
+                "values differ from the schema; they were converted or are in _rescued: "
+                "/0 (0), /1 (1), /2 (2), /3 (3), /4 (4) and 2 more"
+            ),
         ),
         (
             events.SelectionChanged(columns_removed=["attributes.preview"]),
