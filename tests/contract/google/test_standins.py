@@ -215,12 +215,12 @@ def test_appending_adds_columns_only_if_allowed(client: bigquery.Client) -> None
     begin_load(client, f"{LIVE}._jobs", [{"id": "a"}], schema=SURVEYS[:1]).result()
     more = {"schema": SURVEYS, "write_disposition": "WRITE_APPEND"}
 
-    refused = begin_load(client, f"{LIVE}._jobs", [survey("b", 1)], **more)
+    error = begin_load(client, f"{LIVE}._jobs", [survey("b", 1)], **more).exception()  # waits: jobs run side by side
     allowed = begin_load(
         client, f"{LIVE}._jobs", [survey("b", 1)], **more, schema_update_options=["ALLOW_FIELD_ADDITION"]
     )
 
-    assert "Cannot add fields (field: attributes)" in str(refused.exception())
+    assert "Cannot add fields (field: attributes)" in str(error)
     assert allowed.exception() is None
     assert [row["id"] for row in client.list_rows(f"{LIVE}._jobs")] == ["a", "b"]
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections import Counter
@@ -13,6 +14,7 @@ from tests.standins.kustomer.options import build_sandbox
 
 def main() -> int:
     """Serve until interrupted, then print how often each status was answered."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background jobs start with it ignored
     sandbox = build_sandbox()
     try:
         sandbox.__enter__()
