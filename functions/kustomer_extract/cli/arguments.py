@@ -71,6 +71,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _add_init(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(report=False, json=False)  # it ends with a check
     command.add_argument("--org", help="the subdomain you sign in at: acme of https://acme.kustomerapp.com")
     command.add_argument("--history-start", metavar="DATE", help="leave out conversations created before it")
     command.add_argument(

@@ -37,13 +37,13 @@ def _run(session: Session, options: Namespace) -> int:
 
 def _check(session: Session, options: Namespace) -> int:
     name = session.resolve(options.name)
-    if options.command == "check" and options.report:
+    if options.report:
         from kustomer_extract.cli.report import report
 
         return report(session.ports, name)
     from kustomer_extract.cli.check import check
 
-    return check(session.ports, name, as_json=options.command == "check" and options.json)
+    return check(session.ports, name, as_json=options.json)
 
 
 def _show(session: Session, options: Namespace) -> int:

@@ -39,8 +39,10 @@ class Interrupts:
     def hold(self) -> Iterator[None]:
         """Interrupt the command at the end of the block, not within it."""
         self._is_held = True
-        yield
-        self._is_held = False
+        try:
+            yield
+        finally:
+            self._is_held = False
         if self.seen:
             raise KeyboardInterrupt
 

@@ -146,45 +146,7 @@ def _column(field: Field, choice: Choice, aliases: Mapping[str, str]) -> Convert
 def _object(fields: Sequence[Field], converters: Mapping[str, Convert]) -> Convert:
     """Compile an object. The converted object has its fields in schema order."""
     known = {field.name for field in fields}
-    columns = _list_columns(fields, converters)
-
-    def convert(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
-        if not isinstance(value, dict):
-            _rescue_unless_unset(value, place, mismatches)
-            return None
-        row: Row = {}
-        known_members = 0
-        for name, plain, is_time, convert_field in columns:
-            item = value.get(name)
-            if item is None:
-                continue
-            known_members += 1
-            if type(item) is not plain:
-                fitted = convert_field(item, (place, name), mismatches)
-            elif is_time:
-                fitted = to_utc(item) or convert_field(item, (place, name), mismatches)
-            elif item.isascii() if plain is str else plain is bool or -INTEGER_AS_TEXT < item < INTEGER_AS_TEXT:
-                fitted = item
-            else:
-                fitted = convert_field(item, (place, name), mismatches)
-            if fitted is not None:
-                row[name] = fitted
-        if known_members < len(value):  # the other members are unknown, deselected, or null
-            mismatches.rescue_unknown(value, known, place)
-        return row or None
-
-    return convert
-
-
-def _rescue_unless_unset(value: JsonValue, place: Place, mismatches: Mismatches) -> None:
-    """Rescue what came in place of an object, unless it says that there is none."""
-    if value not in _UNSET:
-        mismatches.rescue(value, place)
-
-
-def _list_columns(fields: Sequence[Field], converters: Mapping[str, Convert]) -> list[tuple[str, Any, bool, Convert]]:
-    """List the selected fields: name, type of usual values, whether it is a time, converter."""
-    return [
+    columns: list[tuple[str, Any, bool, Convert]] = [  # name, type of usual values, whether it is a time, converter
         (
             field.name,
             _PLAIN.get(field.type) if field.mode != "REPEATED" else None,
@@ -194,6 +156,33 @@ def _list_columns(fields: Sequence[Field], converters: Mapping[str, Convert]) ->
         for field in fields
         if field.is_selected
     ]
+
+    def convert(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
+        if not isinstance(value, dict):
+            if value not in _UNSET:
+                mismatches.rescue(value, place)
+            return None
+        row: Row = {}
+        known_members = 0
+        for name, plain, is_time, convert_field in columns:
+            item = value.get(name)
+            if item is None:
+                continue
+            known_members += 1
+            fitted = None
+            if type(item) is plain and (
+                item.isascii() if plain is str else plain is bool or -INTEGER_AS_TEXT < item < INTEGER_AS_TEXT
+            ):
+                fitted = to_utc(item) if is_time else item
+            if fitted is None:
+                fitted = convert_field(item, (place, name), mismatches)
+            if fitted is not None:
+                row[name] = fitted
+        if known_members < len(value):  # the other members are unknown, deselected, or null
+            mismatches.rescue_unknown(value, known, place)
+        return row or None
+
+    return convert
 
 
 def _merge_aliases(convert: Convert, aliases: Mapping[str, str]) -> Convert:
@@ -244,9 +233,7 @@ def _array(convert_item: Convert, *, single: type | None) -> Convert:
         if single and isinstance(value, single):
             item = convert_item(value, place, mismatches)
             return None if item is None else [item]
-        if single is dict:
-            _rescue_unless_unset(value, place, mismatches)
-        else:
+        if single is not dict or value not in _UNSET:
             mismatches.rescue(value, place)
         return None
 
