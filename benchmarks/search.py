@@ -28,6 +28,7 @@ from pathlib import Path
 
 from benchmarks.extraction import check_target, describe_machine
 from benchmarks.programs import Measurement, Task
+from kustomer_extract.adapters.kustomer.content import Content
 from kustomer_extract.adapters.kustomer.http import Answer, Request
 from kustomer_extract.adapters.kustomer.search.reader import SearchReader
 from kustomer_extract.adapters.kustomer.search.requests import CREATED, Place, to_ms
@@ -35,6 +36,7 @@ from kustomer_extract.adapters.kustomer.source import ConnectKustomer
 from kustomer_extract.config import parse_integration
 from kustomer_extract.events import Event, Scope
 from kustomer_extract.models import ApiKey, IntegrationName, Table
+from tests.records import pack
 from tests.standins.clock import VirtualClock
 from tests.standins.kustomer.calendar import END_MS
 from tests.standins.kustomer.limits import RateLimit
@@ -98,7 +100,7 @@ def run_paced(conversations: int) -> None:
         began, until = clock.monotonic(), clock.now() + timedelta(days=10)
         for page in source.iter_pages(Table.CONVERSATIONS, start=None, until=until):
             rows += len(page.records)
-            ids.update(str(record["id"]) for record in page.records)
+            ids.update(str(record.id) for record in page.records)
         seconds = clock.monotonic() - began
         source.close()
         asked = count_requests(sandbox)
@@ -137,7 +139,7 @@ class _Times:
         shown = range(first, last) if total <= int(request.query["pageSize"]) else range(0)
         data = [{"id": str(number), "attributes": {}} for number in shown]
         date = format_datetime(datetime.fromtimestamp(END_MS / 1000, UTC), usegmt=True)
-        content = {"meta": {"total": total}, "data": data}
+        content = Content([pack(one) for one in data], meta={"total": total})
         return Answer(content=content, size_bytes=0, retries=0, headers={"date": date})
 
 

@@ -11,19 +11,22 @@ import statistics
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from isal import isal_zlib
 
+from kustomer_extract.adapters.kustomer.content import read_content
 from kustomer_extract.models import Batch, RunId, Table
 from kustomer_extract.schema import choose, load_schema
-from kustomer_extract.transform import compile_transform, parse_json, to_line
+from kustomer_extract.transform import Transform
 from tests.standins.kustomer.records import Conversations
 from tests.standins.kustomer.surveys import build_surveys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from kustomer_extract.models import Record
 
 ROWS = 100
 BATCH = Batch(run_id=RunId("20261123t030000z-1"), started_at=datetime(2026, 11, 23, 3, tzinfo=UTC))
@@ -37,12 +40,18 @@ def build_page() -> bytes:
 
 def build_steps(body: bytes) -> Mapping[str, Callable[[], object]]:
     """What is measured; each step includes those before it, but for the transform, which stands alone."""
-    to_row = compile_transform(choose(load_schema(Table.CONVERSATIONS), True), table=Table.CONVERSATIONS)
-    records: list[Any] = orjson.loads(body)["data"]
+    choice = choose(load_schema(Table.CONVERSATIONS), True)
+    transform = Transform(choice, table=Table.CONVERSATIONS, batch=BATCH)
+
+    def to_records() -> Sequence[Record]:
+        page = read_content(body)
+        assert page is not None
+        return page.records
+
+    records = to_records()
 
     def to_lines() -> bytes:
-        page: Any = parse_json(body)
-        return b"".join([to_line(to_row(record, batch=BATCH).row) for record in page["data"]])
+        return b"".join([transform(record.body).line for record in to_records()])
 
     def to_gzip() -> bytes:
         compressor = isal_zlib.compressobj(1, wbits=31)
@@ -50,8 +59,8 @@ def build_steps(body: bytes) -> Mapping[str, Callable[[], object]]:
 
     return {
         "floor: loads + dumps": lambda: orjson.dumps(orjson.loads(body)),
-        "parse_json": lambda: parse_json(body),
-        "transform": lambda: [to_row(record, batch=BATCH) for record in records],
+        "page to records": to_records,
+        "transform": lambda: [transform(record.body) for record in records],
         "page to lines": to_lines,
         "page to gzip": to_gzip,
     }

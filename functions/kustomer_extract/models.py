@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NewType, Self, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, NewType, Self, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -136,12 +136,24 @@ class Evidence:
     unreadable_rows: int = 0
 
 
+class Record(NamedTuple):
+    """One object of the API, as it came.
+
+    Attributes:
+        id: Its ``id``; a non-empty string or an integer, once its page was accepted.
+        body: The JSON of the object.
+    """
+
+    id: JsonValue
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page of the source, in order.
 
     Attributes:
-        records: The objects of the page, each with a non-empty ``id``.
+        records: The objects of the page.
         next: Where the following page starts; None after the last page.
         size_bytes: Length of the body, decompressed.
         retries: Requests that failed before this page was received.
@@ -149,7 +161,7 @@ class Page:
         restart: Discard everything that was read before this page: the source has started over in another way.
     """
 
-    records: Sequence[JsonObject]
+    records: Sequence[Record]
     next: Cursor | None
     size_bytes: int
     retries: int = 0

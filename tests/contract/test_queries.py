@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 from collections import Counter
 from contextlib import closing
@@ -17,7 +18,7 @@ from sqlglot import exp
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.models import Batch, Chunk, IntegrationName, Job, RunId, Table
 from kustomer_extract.schema import choose, load_schema
-from kustomer_extract.transform import compile_transform, to_line
+from kustomer_extract.transform import Transform
 from kustomer_extract.views import build_view, has_view, list_paths
 from kustomer_extract.views.catalogue import COLUMNS
 from tests.contract import cloud_adapters
@@ -75,15 +76,15 @@ def desk() -> Iterator[Desk]:
 
 def transform(organisation: Organisation, table: Table, sizes: Counter[str]) -> tuple[set[str], list[bytes]]:
     """Convert the sandbox's records to rows, and count their bytes as BigQuery does."""
-    to_row = compile_transform(choose(load_schema(table), True), table=table)
+    to_row = Transform(choose(load_schema(table), True), table=table, batch=BATCH)
     names: set[str] = set()
     lines = []
     for record in organisation.rows(str(table)):
-        fitted = to_row(record, batch=BATCH)
+        fitted = to_row(json.dumps(record).encode())
         names |= set(fitted.custom_names)
-        lines.append(to_line(fitted.row))
+        lines.append(fitted.line)
         if table is Table.CONVERSATIONS:
-            add_sizes(fitted.row, "", sizes)
+            add_sizes(json.loads(fitted.line), "", sizes)
     return names, lines
 
 

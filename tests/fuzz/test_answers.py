@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kustomer_extract.adapters.kustomer.answers import check_status, to_page
+from kustomer_extract.adapters.kustomer.answers import check_status, to_content
 from kustomer_extract.adapters.kustomer.headers import to_pause_seconds
 from kustomer_extract.adapters.kustomer.http import Answer
 from kustomer_extract.adapters.kustomer.pace import (
@@ -61,10 +61,10 @@ def test_any_body_is_a_page_or_one_of_our_errors() -> None:
     pages = found = 0
     for body in iter_bodies():
         with suppress(Transient, BrokenPage):
-            content = to_page(body, {}, where="x")
+            content = to_content(body, {}, where="x")
             answer = Answer(content=content, size_bytes=len(body), retries=0, headers={"date": DATE})
             with suppress(BrokenPage):
-                assert len(to_list_page(answer, 1, base_url=HOST).ids) == len(content["data"])
+                assert len(to_list_page(answer, 1, base_url=HOST).ids) == len(content.records)
                 pages += 1
             assert to_found(answer).total >= 0
             found += 1

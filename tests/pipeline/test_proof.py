@@ -12,6 +12,7 @@ from kustomer_extract.errors import RetryLater
 from kustomer_extract.models import Cursor, Evidence, JobStatus, Page, Proof, Table
 from tests.pipeline.test_run import assert_complete, statuses
 from tests.pipeline.world import World, to_record
+from tests.records import pack
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -220,7 +221,7 @@ class SourceThatStartsOver:
         records = self.organisation.records[table]
         if start is None:
             for number in range(4):
-                yield Page(records=[to_record(90 + number)] * 2, next=Cursor("list"), size_bytes=1)
+                yield Page(records=[pack(to_record(90 + number))] * 2, next=Cursor("list"), size_bytes=1)
         first = int(start) if start and start != "list" else 0
         for number in range(first, len(records)):
             if number == self.fail_at:
@@ -228,7 +229,9 @@ class SourceThatStartsOver:
                 raise RetryLater("gone")
             following = Cursor(str(number + 1)) if number + 1 < len(records) else None
             evidence = Evidence(proven_by=Proof.TOTAL, expected_rows=len(records))
-            yield Page(records=[records[number]], next=following, size_bytes=1, evidence=evidence, restart=number == 0)
+            yield Page(
+                records=[pack(records[number])], next=following, size_bytes=1, evidence=evidence, restart=number == 0
+            )
 
 
 @pytest.mark.parametrize("fail_at", [None, 0, 1, 3, 6])

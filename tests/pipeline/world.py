@@ -36,6 +36,7 @@ from kustomer_extract.pipeline.limits import Limits
 from kustomer_extract.pipeline.run import execute
 from kustomer_extract.ports import Ports, Warehouse
 from kustomer_extract.schema import ALWAYS_SELECTED, load_schema
+from tests.records import pack
 from tests.standins.clock import VirtualClock
 from tests.standins.log import RecordedLog
 
@@ -139,7 +140,7 @@ class Organisation:
             listed = [record for record in self.records[table] if record["id"] not in self.lost]
             more = len(listed) > number * _PAGE
             yield Page(
-                records=listed[(number - 1) * _PAGE : number * _PAGE],
+                records=[pack(record) for record in listed[(number - 1) * _PAGE : number * _PAGE]],
                 next=Cursor(str(number + 1)) if more else None,
                 size_bytes=100,
                 evidence=self.evidence,

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
 from kustomer_extract.adapters.bigquery.loads import to_row_rejection
 from kustomer_extract.adapters.duckdb.warehouse import ChunkLoad
@@ -62,7 +62,7 @@ class MemoryWarehouse:
         except RowError as error:
             done.set_exception(to_row_rejection(chunk.name, [{"message": str(error)}], schema))
             return ChunkLoad(done)
-        rows = self.staging[chunk.name] = [orjson.loads(line) for line in lines.splitlines()]
+        rows = self.staging[chunk.name] = [msgspec.json.decode(line) for line in lines.splitlines()]
         done.set_result(Staged(name=chunk.name, rows=len(rows)))
         return ChunkLoad(done)
 

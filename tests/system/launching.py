@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 _LIBRARIES = (
     "cloudevents.http", "functions_framework._cli", "functions_framework._http.gunicorn", "google.cloud.bigquery",
-    "google.cloud.firestore", "google.cloud.secretmanager_v1", "gunicorn.workers.gthread", "isal.isal_zlib", "orjson",
+    "google.cloud.firestore", "google.cloud.secretmanager_v1", "gunicorn.workers.gthread", "isal.isal_zlib", "msgspec",
     "requests",
 )  # fmt: skip
 

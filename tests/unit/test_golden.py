@@ -17,7 +17,7 @@ import pytest
 
 from kustomer_extract.models import Batch, RunId, Table
 from kustomer_extract.schema import choose, load_schema, select
-from kustomer_extract.transform import compile_transform, parse_json, to_line
+from kustomer_extract.transform import Transform, parse_json
 from tests.row_rules import iter_faults
 
 CASES = sorted(path for path in (Path(__file__).parents[1] / "golden").iterdir() if path.is_dir())
@@ -26,10 +26,10 @@ BATCH = Batch(run_id=RunId("20261123t030000z-1a2b3c4d"), started_at=datetime(202
 
 def to_rows(case: Path) -> list[dict[str, Any]]:
     table = Table(case.name.split("-")[0])
-    to_row = compile_transform(choose(load_schema(table), read_selection(case)), table=table)
+    transform = Transform(choose(load_schema(table), read_selection(case)), table=table, batch=BATCH)
     page: Any = parse_json((case / "input.json").read_bytes())
-    results = [to_row(record, batch=BATCH) for record in page["data"]]
-    return [{"row": json.loads(to_line(row)), "drift": list(drift)} for row, drift, _ in results]
+    results = [transform(json.dumps(record).encode()) for record in page["data"]]
+    return [{"row": json.loads(line), "drift": list(drift)} for line, drift, _ in results]
 
 
 def read_selection(case: Path) -> Any:

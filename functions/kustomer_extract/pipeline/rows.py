@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kustomer_extract.models import Evidence, Table
-from kustomer_extract.transform import compile_transform, read_created_at, to_line
+from kustomer_extract.transform import Transform, read_created_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from kustomer_extract.config import Integration
-    from kustomer_extract.models import Batch, Job, JsonObject, Page
+    from kustomer_extract.models import Batch, Job, Page, Record
     from kustomer_extract.schema import Choice
 
 _MAX_DRIFT_PATHS = 50
@@ -33,8 +33,7 @@ class RowReader:
     def __init__(self, integration: Integration, choice: Choice, *, table: Table, batch: Batch, job: Job) -> None:
         self.job = job
         self.left_out = 0
-        self._to_row = compile_transform(choice, table=table)
-        self._batch = batch
+        self._transform = Transform(choice, table=table, batch=batch)
         self._history_start = integration.history_start if table is Table.CONVERSATIONS else None
 
     def to_lines(self, page: Page) -> list[bytes]:
@@ -45,8 +44,8 @@ class RowReader:
         selected = self._select(page.records)
         self.left_out += len(page.records) - len(selected)
         for record in selected:
-            fitted = self._to_row(record, batch=self._batch)
-            lines.append(to_line(fitted.row))
+            fitted = self._transform(record.body)
+            lines.append(fitted.line)
             drift.update(fitted.drift)
             names.update(fitted.custom_names)
         self.job = replace(
@@ -65,7 +64,7 @@ class RowReader:
         self.left_out = 0
         self.job = replace(_add_evidence(self.job, Evidence()), rows=0, pages=0, bytes=0, drift={}, custom_names={})
 
-    def _select(self, records: Sequence[JsonObject]) -> Sequence[JsonObject]:
+    def _select(self, records: Sequence[Record]) -> Sequence[Record]:
         if self._history_start is None:
             return records
         return [record for record in records if not _is_before(record, self._history_start)]
@@ -81,9 +80,9 @@ def _add_evidence(job: Job, evidence: Evidence) -> Job:
     )
 
 
-def _is_before(record: JsonObject, start: datetime) -> bool:
+def _is_before(record: Record, start: datetime) -> bool:
     """Whether a conversation was created before `start`. Without a readable `createdAt` it counts as newer."""
-    created_at = read_created_at(record)
+    created_at = read_created_at(record.body)
     return created_at is not None and created_at < start
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from kustomer_extract.transform.storable import to_storable, to_storable_text, to_unused_name
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from kustomer_extract.models import JsonObject, JsonValue
+    from kustomer_extract.models import JsonValue
     from kustomer_extract.schema import Field
 
 Place: TypeAlias = "tuple[Place, str | int] | None"
@@ -26,6 +26,7 @@ class Mismatches:
         rescued: JSON Pointer (RFC 6901) → the value as it came, without its deselected fields.
         drift: One JSON Pointer per difference, with ``*`` for array indices.
         custom_names: Names of the custom attributes of the record.
+        new: Unknown fields that msgspec refused: the path of the RECORD, and the field's name.
 
     Args:
         paths: All fields of the schema.
@@ -34,7 +35,7 @@ class Mismatches:
             fields.
     """
 
-    __slots__ = ("_paths", "_personal_data", "custom_names", "drift", "rescued")
+    __slots__ = ("_paths", "_personal_data", "custom_names", "drift", "new", "rescued")
 
     def __init__(self, paths: Mapping[tuple[str, ...], Field], *, personal_data: bool) -> None:
         self._paths = paths
@@ -42,6 +43,7 @@ class Mismatches:
         self.rescued: dict[str, JsonValue] = {}
         self.drift: list[str] = []
         self.custom_names: list[str] = []
+        self.new: list[tuple[tuple[str, ...], str]] = []
 
     def rescue(self, value: JsonValue, place: Place) -> None:
         """Keep a value that does not fit its column."""
@@ -55,11 +57,15 @@ class Mismatches:
             pruned = _prune(value, field.fields) if field and field.fields else value
             self.rescued[to_unused_name(pointer, self.rescued)] = to_storable(pruned, _ignore)
 
-    def rescue_unknown(self, members: JsonObject, known: Container[str], place: Place) -> None:
-        """Keep the members of an object that the schema does not know, unless they are empty."""
-        for name, value in members.items():
-            if name not in known and not _holds_nothing(value):
-                self.rescue(value, (place, name))
+    def rescue_new(self, path: tuple[str, ...], name: str, value: JsonValue, around: Place) -> None:
+        """Keep a field that msgspec refused, because the schema does not know it; `path` is that of its RECORD."""
+        self.new.append((path, name))
+        self.rescue_unknown(value, (around, name))
+
+    def rescue_unknown(self, value: JsonValue, place: Place) -> None:
+        """Keep a field that the schema does not know, unless it holds nothing."""
+        if not _holds_nothing(value):
+            self.rescue(value, place)
 
     def count(self, place: Place) -> None:
         """Count a difference whose value was converted and is in the row."""

@@ -1,73 +1,83 @@
-"""Compiles the selected columns of a table into one function that converts its records.
-
-Every column becomes a function. It takes a value and its place in the record, and returns the value for the row, or
-None for "no value". A value that does not fit goes to `Mismatches`: nothing is lost, and nothing raises.
-Longer than 200 lines, because each kind of column is one small function, and they call each other.
-"""
+"""Compiles the selected columns of a table into one function: the bytes of a record in, the line of its row out."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
-from kustomer_extract.models import JsonObject, JsonValue, Table
+from msgspec import json
+
+from kustomer_extract.models import JsonObject, Table
 from kustomer_extract.schema import iter_paths
-from kustomer_extract.transform.mismatches import Mismatches, Place
-from kustomer_extract.transform.values import (
-    CONVERTERS,
-    INTEGER_AS_TEXT,
-    Convert,
-    convert_id,
-    parse_timestamp,
-    to_rfc3339,
-    to_utc,
-)
+from kustomer_extract.transform.mismatches import Mismatches
+from kustomer_extract.transform.reading import parse_json
+from kustomer_extract.transform.shapes import Shape
+from kustomer_extract.transform.values import to_rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from kustomer_extract.models import Batch
     from kustomer_extract.schema import Choice, Field
 
-Row: TypeAlias = dict[str, JsonValue]
 Drift: TypeAlias = tuple[str, ...]
 ALIASES: Mapping[tuple[Table, str], Mapping[str, str]] = {
     (Table.SATISFACTION, "attributes"): {"modified": "modifiedAt"},
 }
 """Second names of fields. Kustomer's own sample of a survey has `modified` (docs/kustomer-api.md)."""
 
-CHANNEL_COUNT = ("channel", "count")
-"""The fields of an array that the API sends as an object: ``{"email": 2}`` → ``[{"channel": "email", "count": 2}]``."""
-
-_UNSET: tuple[JsonValue, ...] = ([], "")
-"""The API sends these in place of an object that has no value (docs/kustomer-api.md)."""
-
-_PLAIN = {"STRING": str, "INTEGER": int, "FLOAT": float, "BOOLEAN": bool, "TIMESTAMP": str}
-"""The Python types of usual values. They go into the row without a call of their converter, and most unchanged."""
-
-_SINGLE = {"STRING": str, "RECORD": dict}
-"""Where the API sends one value instead of an array, a value of this type becomes an array of one."""
+_MOST_LESSONS = 20
+"""How often a table's types are made anew for unknown fields: each time keeps a megabyte. An API may make up names."""
 
 
 class Transformed(NamedTuple):
     """The row of a record, and how the record differs from the schema.
 
     Attributes:
+        line: The row as a line of JSON.
         drift: One JSON Pointer per difference, with ``*`` for array indices: ``/attributes/tags/*``. Where
             personal data is left out, ``(type)`` follows the pointer of an unknown field.
         custom_names: Names of the custom attributes of the record.
     """
 
-    row: Row
+    line: bytes
     drift: Drift
     custom_names: tuple[str, ...]
 
 
-class ToRow(Protocol):
-    """A compiled transform."""
+class Transform:
+    """A compiled transform of a table's records.
 
-    def __call__(self, record: JsonObject, *, batch: Batch) -> Transformed:
+    Args:
+        choice: A deselected field reaches neither the row nor `_rescued`.
+        table: Decides which constant `type` a record gets and which second names its fields have.
+        batch: The run, the same for all rows.
+    """
+
+    def __init__(self, choice: Choice, *, table: Table, batch: Batch) -> None:
+        self._choice = choice
+        self._type = table.record_type
+        self._aliases: dict[tuple[str, ...], Mapping[str, str]] = {
+            (name,): names for (of, name), names in ALIASES.items() if of is table
+        }
+        self._fields = [
+            _with_aliases(field, self._aliases.get((field.name,), {}))
+            for field in choice.fields
+            if not field.name.startswith("_")
+        ]
+        self._paths = dict(iter_paths(self._fields))
+        self._keeps_rescued = any(field.name == "_rescued" for field in choice.columns)
+        self._encode = json.Encoder().encode
+        self._stamp = self._encode({"_batch_id": batch.run_id, "_batch_runtime": to_rfc3339(batch.started_at)})[1:]
+        self._learned: dict[tuple[str, ...], dict[str, str]] = {}
+        self._lessons = 0
+        self._compile()
+
+    def _compile(self) -> None:
+        self._shape = Shape(self._fields, self._choice, learned=self._learned, aliases=self._aliases)
+        self._decode = json.Decoder(self._shape.struct).decode
+
+    def __call__(self, record: bytes) -> Transformed:
         """Turn one API object into one row of its table, and say what did not fit.
 
         From ``{"id": str, "type": str, "attributes": {"createdAt": ISO 8601, ...}, "relationships": {...}}``
@@ -77,47 +87,46 @@ class ToRow(Protocol):
 
         Args:
             record: One element of the response's ``data`` list; its ``id`` is a non-empty string, or an integer.
-            batch: Run id and start of the run (UTC), the same for every row of the run.
+
+        Raises:
+            ValueError: It is nested so deeply that Python cannot read it.
         """
+        mismatches = Mismatches(self._paths, personal_data=self._choice.personal_data)
+        try:
+            row: Any = self._decode(record)
+        except (ValueError, RecursionError):
+            read = cast("JsonObject", parse_json(record))
+            typed = read if read.get("type") is not None else {**read, "type": self._type}
+            row = self._shape.repair(typed, None, mismatches)
+        else:
+            if row.type is None:
+                row.type = self._type
+        self._shape.finish(row, None, mismatches)
+        parts = [self._encode(row)[1:-1]]
+        if mismatches.rescued and self._keeps_rescued:
+            parts.append(self._encode({"_rescued": mismatches.rescued})[1:-1])
+        parts.append(self._stamp)
+        if mismatches.new:
+            self._learn(mismatches.new)
+        line = b"{%b\n" % b",".join(filter(None, parts))
+        return Transformed(line, tuple(mismatches.drift), tuple(mismatches.custom_names))
 
-
-def compile_transform(choice: Choice, *, table: Table) -> ToRow:
-    """Prepare the conversion of a table's records.
-
-    Args:
-        choice: A deselected field reaches neither the row nor `_rescued`.
-        table: Decides which constant `type` a record gets and which second names its fields have.
-    """
-    aliases = {name: names for (of, name), names in ALIASES.items() if of is table}
-    fields = [
-        _with_aliases(field, aliases.get(field.name, {})) for field in choice.fields if not field.name.startswith("_")
-    ]
-    converters = {
-        field.name: _column(field, choice, aliases.get(field.name, {})) for field in fields if field.is_selected
-    }
-    convert = _object(fields, converters | {"id": convert_id})
-    paths = dict(iter_paths(fields))
-    keeps_rescued = any(field.name == "_rescued" for field in choice.columns)
-
-    def to_row(record: JsonObject, *, batch: Batch) -> Transformed:
-        if record.get("type") is None:
-            record = {**record, "type": table.record_type}
-        mismatches = Mismatches(paths, personal_data=choice.personal_data)
-        row = cast("Row", convert(record, None, mismatches) or {})
-        if mismatches.rescued and keeps_rescued:
-            row["_rescued"] = mismatches.rescued
-        row["_batch_id"] = batch.run_id
-        row["_batch_runtime"] = to_rfc3339(batch.started_at)
-        return Transformed(row, tuple(mismatches.drift), tuple(mismatches.custom_names))
-
-    return to_row
-
-
-def read_created_at(record: JsonObject) -> datetime | None:
-    """Read `attributes.createdAt` of a record; None if it is missing or not a timestamp."""
-    attributes = record.get("attributes")
-    created_at = attributes.get("createdAt") if isinstance(attributes, dict) else None
-    return parse_timestamp(created_at) if isinstance(created_at, str) else None
+    def _learn(self, new: Sequence[tuple[tuple[str, ...], str]]) -> None:
+        """Let msgspec accept unknown fields from now on; `Shape.finish` rescues them."""
+        fresh = [
+            (path, name)
+            for path, name in dict.fromkeys(new)
+            if name not in self._learned.get(path, {}).values()
+            and name.isprintable()
+            and '"' not in name
+            and "\\" not in name  # msgspec has no such names
+        ]
+        if fresh and self._lessons < _MOST_LESSONS:
+            for path, name in fresh:
+                names = self._learned.setdefault(path, {})
+                names[f"unknown_{len(names)}"] = name
+            self._lessons += 1
+            self._compile()
 
 
 def _with_aliases(field: Field, aliases: Mapping[str, str]) -> Field:
@@ -126,134 +135,3 @@ def _with_aliases(field: Field, aliases: Mapping[str, str]) -> Field:
         replace(inner, name=alias) for alias, name in aliases.items() for inner in field.fields if inner.name == name
     )
     return replace(field, fields=(*field.fields, *others))
-
-
-def _column(field: Field, choice: Choice, aliases: Mapping[str, str]) -> Convert:
-    """Compile a selected column or field; `aliases` are second names of the fields directly below it."""
-    converters = {inner.name: _column(inner, choice, {}) for inner in field.fields if inner.is_selected}
-    if field.is_custom:
-        convert = _custom(choice)
-    else:
-        convert = _object(field.fields, converters) if field.fields else CONVERTERS[field.type]
-    if aliases:
-        convert = _merge_aliases(convert, aliases)
-    if field.mode == "REPEATED":
-        convert = _array(convert, single=_SINGLE.get(field.type))
-    is_count = tuple(inner.name for inner in field.fields) == CHANNEL_COUNT
-    return _channel_counts(field.fields, converters, convert) if is_count else convert
-
-
-def _object(fields: Sequence[Field], converters: Mapping[str, Convert]) -> Convert:
-    """Compile an object. The converted object has its fields in schema order."""
-    known = {field.name for field in fields}
-    columns: list[tuple[str, Any, bool, Convert]] = [  # name, type of usual values, whether it is a time, converter
-        (
-            field.name,
-            _PLAIN.get(field.type) if field.mode != "REPEATED" else None,
-            field.type == "TIMESTAMP",
-            converters[field.name],
-        )
-        for field in fields
-        if field.is_selected
-    ]
-
-    def convert(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
-        if not isinstance(value, dict):
-            if value not in _UNSET:
-                mismatches.rescue(value, place)
-            return None
-        row: Row = {}
-        known_members = 0
-        for name, plain, is_time, convert_field in columns:
-            item = value.get(name)
-            if item is None:
-                continue
-            known_members += 1
-            fitted = None
-            if type(item) is plain and (
-                item.isascii() if plain is str else plain is bool or -INTEGER_AS_TEXT < item < INTEGER_AS_TEXT
-            ):
-                fitted = to_utc(item) if is_time else item
-            if fitted is None:
-                fitted = convert_field(item, (place, name), mismatches)
-            if fitted is not None:
-                row[name] = fitted
-        if known_members < len(value):  # the other members are unknown, deselected, or null
-            mismatches.rescue_unknown(value, known, place)
-        return row or None
-
-    return convert
-
-
-def _merge_aliases(convert: Convert, aliases: Mapping[str, str]) -> Convert:
-    """Use the value of an alias where its field has none. If both have different values, rescue that of the alias."""
-
-    def convert_and_merge(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
-        row = convert(value, place, mismatches)
-        for alias, name in aliases.items():
-            if isinstance(row, dict) and alias in row:
-                fitted = row.pop(alias)
-                if row.setdefault(name, fitted) != fitted:
-                    mismatches.rescue(cast("JsonObject", value)[alias], (place, alias))
-        return row
-
-    return convert_and_merge
-
-
-def _custom(choice: Choice) -> Convert:
-    """Compile the column of custom attributes: collect their names, and leave out those that are deselected."""
-    convert_json = CONVERTERS["JSON"]
-
-    def convert(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
-        if isinstance(value, dict):
-            mismatches.custom_names.extend(
-                f"{name}[]" if isinstance(item, list) else name for name, item in value.items()
-            )
-            if not choice.takes_every_custom_name:
-                value = {name: item for name, item in value.items() if choice.takes_custom(name, item)}
-        elif not choice.takes_every_custom_name:
-            mismatches.count(place)
-            return None
-        return convert_json(value, place, mismatches)
-
-    return convert
-
-
-def _array(convert_item: Convert, *, single: type | None) -> Convert:
-    """Compile an array. A value of type `single` that came instead of an array becomes an array of one."""
-
-    def convert(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
-        if isinstance(value, list):
-            if not value:
-                return None
-            if single is str and all([type(item) is str and item.isascii() for item in value]):  # noqa: C419 - faster
-                return value
-            items = [convert_item(item, (place, at), mismatches) for at, item in enumerate(value) if item is not None]
-            return [item for item in items if item is not None] or None
-        if single and isinstance(value, single):
-            item = convert_item(value, place, mismatches)
-            return None if item is None else [item]
-        if single is not dict or value not in _UNSET:
-            mismatches.rescue(value, place)
-        return None
-
-    return convert
-
-
-def _channel_counts(fields: Sequence[Field], converters: Mapping[str, Convert], convert_array: Convert) -> Convert:
-    """Compile an array that the API sends as an object, one member for each element; see `CHANNEL_COUNT`."""
-    taken = [(field.name, converters[field.name]) for field in fields if field.is_selected]
-
-    def convert(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
-        if not isinstance(value, dict):
-            return convert_array(value, place, mismatches)
-        rows = []
-        for channel, count in value.items():
-            member = {"channel": channel, "count": count}
-            items = {
-                name: to(member[name], (place, channel), mismatches) for name, to in taken if member[name] is not None
-            }
-            rows.append({name: item for name, item in items.items() if item is not None})
-        return [row for row in rows if row] or None
-
-    return convert

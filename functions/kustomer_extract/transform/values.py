@@ -96,15 +96,11 @@ def convert_json(value: JsonValue, place: Place, mismatches: Mismatches) -> Json
 
 
 def convert_timestamp(value: JsonValue, place: Place, mismatches: Mismatches) -> JsonValue:
-    """Convert ISO 8601 times of the years 1 to 9999, to the microsecond. No zone means UTC. Empty text is null."""
-    if isinstance(value, str):
-        if not value:
-            return None
-        text = to_utc(value)
-        if text is not None:
-            return text
-    mismatches.rescue(value, place)
-    return None
+    """Keep texts; whether one is a time is told at the end, as for those that msgspec accepted."""
+    if not isinstance(value, str):
+        mismatches.rescue(value, place)
+        return None
+    return value
 
 
 CONVERTERS: Mapping[str, Convert] = {
@@ -119,7 +115,10 @@ CONVERTERS: Mapping[str, Convert] = {
 
 @lru_cache(maxsize=4_000)  # a record repeats the same time in several fields
 def to_utc(text: str) -> str | None:
-    """Write a time as RFC 3339 in UTC. A time in Kustomer's usual form stays as it is."""
+    """Write an ISO 8601 time of the years 1 to 9999 as RFC 3339 in UTC, to the microsecond; None if it is none.
+
+    No zone means UTC. A time in Kustomer's usual form stays as it is.
+    """
     if len(text) == _USUAL_LENGTH and text[4:20:3] == "--T::." and text[23] == "Z" and "T24" not in text:
         try:
             datetime.fromisoformat(text)

@@ -84,7 +84,7 @@ def statuses(client: Client) -> list[int | None]:
 def test_a_page_is_received_completely(client: Client) -> None:
     answer = client.get()
 
-    assert [record["id"] for record in answer.content["data"]] == client.sandbox.organisation.ids()
+    assert [record.id for record in answer.content.records] == client.sandbox.organisation.ids()
     assert answer.retries == 0
     assert client.sandbox.requests[0].path == "/v1/conversations?page=1&pageSize=100"
 
@@ -106,7 +106,7 @@ def test_a_transient_failure_is_retried(client: Client, name: str) -> None:
 
     answer = client.get()
 
-    assert (len(answer.content["data"]), answer.retries) == (25, 2)
+    assert (len(answer.content.records), answer.retries) == (25, 2)
 
 
 @pytest.mark.parametrize("name", OUTAGES)

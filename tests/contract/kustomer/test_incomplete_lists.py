@@ -65,7 +65,7 @@ class Reader:
 
 
 def to_ids(pages: list[Page]) -> list[str]:
-    return [str(record["id"]) for page in pages for record in page.records]
+    return [str(record.id) for page in pages for record in page.records]
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
 
 
 def ids(pages: list[Page]) -> list[Any]:
-    return [record["id"] for page in pages for record in page.records]
+    return [record.id for page in pages for record in page.records]
 
 
 def sandbox(**settings: Any) -> pytest.MarkDecorator:

@@ -64,7 +64,7 @@ def open_sandbox(clock: VirtualClock, **settings: Any) -> Sandbox:
 def take(pages: Sequence[Page]) -> list[str]:
     """List the ids of the records that count: those since the last restart."""
     begin = max((number for number, page in enumerate(pages) if page.restart), default=0)
-    return [str(record["id"]) for page in pages[begin:] for record in page.records]
+    return [str(record.id) for page in pages[begin:] for record in page.records]
 
 
 def asked(sandbox: Sandbox, *tables: str) -> int:

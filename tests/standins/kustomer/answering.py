@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
+import msgspec
 
 from tests.standins.kustomer import search
 from tests.standins.kustomer.endpoints import LARGEST_PAGES, ROLES
@@ -23,7 +23,7 @@ def answer_normally(served: Sandbox, asked: Asked, body: bytes) -> Answer:
     if asked.table == "token":  # no documentation shows this body, so clients should read the status only
         roles = [role for name, role in ROLES.items() if name not in served.missing_roles]
         token = {"type": "token", "id": "6a01f0c2b7d3e94410aa0900", "attributes": {"roles": roles}}
-        return Answer(status=200, body=orjson.dumps({"data": token}))
+        return Answer(status=200, body=msgspec.json.encode({"data": token}))
     if asked.table == "conversation":
         found = served.organisation.find(asked.identifier)
         return Answer(status=200, body=b'{"data":%b}' % found) if found else refuse(404, "No such conversation")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import orjson
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,10 +84,10 @@ def build_error(status: int, message: str, *, shape: ErrorBody = "message") -> b
     code = _CODES.get(status, "error")
     match shape:
         case "message":
-            return orjson.dumps({"errors": [{"code": code, "message": message, "meta": {}}]})
+            return msgspec.json.encode({"errors": [{"code": code, "message": message, "meta": {}}]})
         case "detail":
             error = {"status": str(status), "code": code, "title": message, "detail": message, "source": {}}
-            return orjson.dumps({"errors": [error]})
+            return msgspec.json.encode({"errors": [error]})
         case "empty":
             return b""
         case "text":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-import orjson
+import msgspec
 
 from tests.standins.kustomer.exchange import Answer, refuse
 
@@ -133,7 +133,7 @@ def build_page(rows: Rows, query: PageQuery, paging: Paging, *, hosts: Mapping[s
 
 def to_page(meta: Mapping[str, int], links: Mapping[str, str | None] | None, records: list[bytes]) -> Answer:
     """Put records into the envelope."""
-    envelope = orjson.dumps({"meta": meta, **({"links": links} if links else {})})
+    envelope = msgspec.json.encode({"meta": meta, **({"links": links} if links else {})})
     return Answer(status=200, is_page=True, body=envelope[:-1] + b',"data":[' + b",".join(records) + b"]}")
 
 

@@ -14,7 +14,7 @@ from random import Random
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import orjson
+import msgspec
 
 from tests.standins.kustomer import calendar
 from tests.standins.kustomer.calendar import to_iso
@@ -76,7 +76,7 @@ class Conversations:
         burst: int = 0,
         sparse: bool = False,
     ) -> None:
-        self._kinds = _build_kinds(seed, orjson.dumps(surveys), sparse=sparse)
+        self._kinds = _build_kinds(seed, msgspec.json.encode(surveys), sparse=sparse)
         self._templates, self._rendered = dict[tuple[int, Phase], Template](), dict[int, bytes]()
         self._salt = Random(seed).randrange(16**6)
         self._count, self._customers = max(1, count), max(1, count * 3 // 5)
@@ -179,7 +179,7 @@ class Conversations:
 
 @lru_cache(16)
 def _build_kinds(seed: int, surveys: bytes, *, sparse: bool) -> list[Kind]:
-    rng, definitions = Random(f"kinds {seed}"), orjson.loads(surveys)
+    rng, definitions = Random(f"kinds {seed}"), msgspec.json.decode(surveys)
     shares = [(number + 0.5) / _KINDS for number in range(_KINDS)]
     rng.shuffle(shares)
     kinds = [draw_kind(rng, definitions, share=share) for share in shares]

@@ -105,7 +105,7 @@ class Rows(MutableSequence[Record]):
             return self._synthetic.render(entry)
         if isinstance(entry, bytes):
             return entry
-        return json.dumps(entry, separators=(",", ":")).encode()  # accepts what orjson refuses: 2**70, "\ud800", inf
+        return json.dumps(entry, separators=(",", ":")).encode()  # accepts what msgspec refuses: 2**70, "\ud800", inf
 
     def ids(self) -> list[str]:
         """List all ids in order, also of hidden records. Unlike reading each record, this creates no objects."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
 from tests.standins.kustomer.exchange import Answer, refuse
 from tests.standins.kustomer.index import Sort, Span, to_ms
@@ -115,7 +115,7 @@ def _build_page(
     }
     meta = {"pageSize": query.page_size, "page": query.page, "total": len(found), "totalPages": pages}
     if ids_only:
-        records = [orjson.dumps({"type": "conversation", "id": rows.identify(entry)}) for entry in seen]
+        records = [msgspec.json.encode({"type": "conversation", "id": rows.identify(entry)}) for entry in seen]
     else:
         records = [rows.to_json(entry) for entry in seen]
     return to_page(meta, links, records)
@@ -123,8 +123,8 @@ def _build_page(
 
 def _parse_body(body: bytes) -> dict[str, Any]:
     try:
-        wanted = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        wanted = msgspec.json.decode(body)
+    except msgspec.DecodeError:
         wanted = None
     if not isinstance(wanted, dict):
         raise _BadSearchError("the body must be a JSON object")

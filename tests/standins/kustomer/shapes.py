@@ -10,7 +10,7 @@ import re
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
 from tests.standins.kustomer.moments import CREATED, DONE, build_ends, build_level, build_messages, build_sla
 from tests.standins.kustomer.people import ORG, relate
@@ -28,7 +28,7 @@ class Template:
     """The JSON of a conversation, with placeholders."""
 
     def __init__(self, kind: Kind, phase: Phase) -> None:
-        body = orjson.dumps(_build_record(kind, phase)).replace(b'"#', b"").replace(b'#"', b"")
+        body = msgspec.json.encode(_build_record(kind, phase)).replace(b'"#', b"").replace(b'#"', b"")
         self._pieces = _GAP.split(body.replace(b'"rev":', b'%unknown%"rev":'))
         self._choose = itemgetter(*(name.decode() for name in self._pieces[1::2]))
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from kustomer_extract.adapters.kustomer.content import Content
 from kustomer_extract.adapters.kustomer.http import Answer, Request
 from kustomer_extract.adapters.kustomer.search.cursor import Position, Sweep, is_of_search
 from kustomer_extract.adapters.kustomer.search.reader import SearchReader
@@ -21,6 +22,7 @@ from kustomer_extract.adapters.kustomer.search.windows import Walk
 from kustomer_extract.errors import BrokenPage, RetryLater, Truncated
 from kustomer_extract.events import TimelessUnanswered
 from kustomer_extract.models import Cursor, Proof
+from tests.records import pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +117,7 @@ class Index:
             if row.id not in self.hidden
         ]
         date = format_datetime(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=NOW), usegmt=True)
-        content = {"meta": {"total": len(found)}, "data": data}
+        content = Content([pack(one) for one in data], meta={"total": len(found)})
         return Answer(content=content, size_bytes=100, retries=0, headers={"date": date})
 
     def rest(self, seconds: float) -> None:
@@ -132,7 +134,7 @@ class Index:
         while position is not None:
             for page in self.open().iter_pages(position):
                 for record in page.records:
-                    newest[str(record["id"])] = max(newest.get(str(record["id"]), 0), int(str(record["v"])))
+                    newest[str(record.id)] = max(newest.get(str(record.id), 0), unpack(record)["v"])
                 position = page.next
                 self.evidence = page.evidence
                 if hops:
@@ -425,7 +427,7 @@ def test_with_a_start_of_history_older_rows_are_not_read() -> None:
 
     rows = [row for page in reader.iter_pages(reader.begin(reader.count())) for row in page.records]
 
-    assert {str(row["id"]) for row in rows} == {row.id for row in index.rows.values() if (row.created or 0) >= start}
+    assert {str(row.id) for row in rows} == {row.id for row in index.rows.values() if (row.created or 0) >= start}
     assert all(to_text(0) not in json.dumps(body) for _, body in index.asked)
 
 

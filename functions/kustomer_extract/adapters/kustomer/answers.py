@@ -7,17 +7,20 @@ Statuses: https://developer.kustomer.com/docs/concepts/errors, read 2026-11-23.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import NameResolutionError
 
+from kustomer_extract.adapters.kustomer.content import read_content
 from kustomer_extract.errors import BrokenPage, RetryLater, Transient, Unauthorised
 from kustomer_extract.transform import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kustomer_extract.adapters.kustomer.content import Content
 
 OK = 200
 LIMITED = 429
@@ -28,7 +31,7 @@ _CODE = re.compile(r"[a-z0-9_-]{1,40}")
 _POD = re.compile(rb"\b(?:prod\d+|pod [A-Z0-9]{1,8})\b")  # a key of another region is refused with the names of both
 
 
-def to_page(body: bytes, headers: Mapping[str, str], *, where: str) -> Any:
+def to_content(body: bytes, headers: Mapping[str, str], *, where: str) -> Content:
     """Read the body of a good answer: ``{"data": [object, ...], ...}``.
 
     Raises:
@@ -36,15 +39,14 @@ def to_page(body: bytes, headers: Mapping[str, str], *, where: str) -> Any:
             JSON, because then a proxy or the like has answered.
     """
     try:
-        content = parse_json(body)
+        content = read_content(body)
     except ValueError as error:
         if "json" not in headers.get("content-type", "json").lower():
             final = RetryLater(f"{where}: the answer is not JSON: is there a proxy, or maintenance?")
             raise Transient(final) from error
         raise Transient(BrokenPage(f"{where}: the body is not JSON, or only a part of it")) from error
-    data = content.get("data") if isinstance(content, dict) else None
-    if not isinstance(data, list) or not all(isinstance(element, dict) for element in data):
-        code = _read_code(content)
+    if content is None:
+        code = _read_code(_parse(body))
         expected = "an object with a list of objects in `data`"
         raise Transient(BrokenPage(f"{where}: the body is not a page, {expected}{code}"))
     return content

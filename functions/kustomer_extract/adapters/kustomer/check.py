@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kustomer_extract.adapters.kustomer.content import to_object
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.adapters.kustomer.search.requests import ROLE
 from kustomer_extract.adapters.kustomer.ways import CAP
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.adapters.kustomer.source import KustomerSource
     from kustomer_extract.adapters.kustomer.ways import Ways
-    from kustomer_extract.models import JsonObject
+    from kustomer_extract.models import Record
 
 _LAST_PAGE_OF_CAP = 100
 _SIZES = (500, 200)
@@ -102,10 +103,10 @@ def _compare_keys(ways: Ways) -> str:
     if not records:
         return "there is no conversation to compare"
     record = records[0]
-    found = {str(other["id"]): other for other in ways.search.find_made_with(record)}
-    if record["id"] not in found:
+    found = {str(other.id): other for other in ways.search.find_made_with(record)}
+    if record.id not in found:
         return "a conversation of the list was not found by search"
-    of_list, of_search = _list_names(record), _list_names(found[str(record["id"])])
+    of_list, of_search = _list_names(record), _list_names(found[str(record.id)])
     if of_list == of_search:
         return "one conversation has the same attributes in both"
     differences = {"the search lacks": of_list - of_search, "the list lacks": of_search - of_list}
@@ -113,8 +114,8 @@ def _compare_keys(ways: Ways) -> str:
     return f"of one conversation {' and '.join(told)}"
 
 
-def _list_names(record: JsonObject) -> set[str]:
-    attributes = record.get("attributes")
+def _list_names(record: Record) -> set[str]:
+    attributes = to_object(record).get("attributes")
     return set(attributes) if isinstance(attributes, dict) else set()
 
 

@@ -25,9 +25,10 @@ from kustomer_extract.adapters.kustomer.answers import (
     check_status,
     describe_outage,
     is_unknown_host,
-    to_page,
+    to_content,
 )
 from kustomer_extract.adapters.kustomer.connections import Session
+from kustomer_extract.adapters.kustomer.content import Content
 from kustomer_extract.adapters.kustomer.pace import MAX_IN_FLIGHT
 from kustomer_extract.config import is_api_key
 from kustomer_extract.errors import (
@@ -104,13 +105,13 @@ class Answer:
     """A good answer.
 
     Attributes:
-        content: The JSON of a page.
+        content: The page; empty where the answer is none.
         size_bytes: Length of the body, decompressed.
         retries: How many requests failed before it.
         headers: Its headers.
     """
 
-    content: Any
+    content: Content
     size_bytes: int
     retries: int
     headers: Mapping[str, str]
@@ -324,7 +325,7 @@ class Http:
         else:
             gate.leave(began, headers, is_good=status == OK)
         check_status(status, headers, body, where=where)
-        content = to_page(body, headers, where=where) if request.role and not request.is_one else None
+        content = to_content(body, headers, where=where) if request.role and not request.is_one else Content([])
         return content, len(body), headers
 
     def _read(self, response: requests.Response, started_at: float, *, where: str) -> bytes:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from kustomer_extract.adapters.kustomer.http import Answer
-    from kustomer_extract.models import JsonObject
+    from kustomer_extract.models import Record
 
 PAGE_SIZE = 100
 _SUSPICIOUS_ROWS = 100 * PAGE_SIZE
@@ -43,7 +43,7 @@ class ListPage:
     """
 
     number: int
-    records: Sequence[JsonObject]
+    records: Sequence[Record]
     ids: tuple[str, ...]
     fingerprint: str
     has_next: bool
@@ -59,14 +59,14 @@ def to_list_page(answer: Answer, number: int, *, base_url: str) -> ListPage:
     Raises:
         BrokenPage: a record has no id, or the link to the next page leads elsewhere.
     """
-    records = answer.content["data"]
+    records = answer.content.records
     ids = tuple(_to_id(record, number, position) for position, record in enumerate(records))
     return ListPage(
         number=number,
         records=records,
         ids=ids,
         fingerprint=hashlib.blake2b("\n".join(ids).encode(errors="replace"), digest_size=8).hexdigest() if ids else "",
-        has_next=_has_next(answer.content.get("links"), number, base_url),
+        has_next=_has_next(answer.content.links, number, base_url),
         size_bytes=answer.size_bytes,
         retries=answer.retries,
     )
@@ -201,8 +201,8 @@ class Progress:
             )
 
 
-def _to_id(record: JsonObject, number: int, position: int) -> str:
-    identifier = record.get("id")
+def _to_id(record: Record, number: int, position: int) -> str:
+    identifier = record.id
     if isinstance(identifier, bool) or not isinstance(identifier, (str, int)) or identifier == "":
         raise BrokenPage(f"page {number}, record {position + 1}: it has no id; report it to Kustomer's support")
     return str(identifier)

@@ -123,7 +123,7 @@ class KustomerSource:
             if error.status_code is None:
                 raise
             return None
-        return len(answer.content["data"])
+        return len(answer.content.records)
 
     def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:
         """Look up each of these ids. Raises as `iter_pages`, and `RetryLater` if time is up."""

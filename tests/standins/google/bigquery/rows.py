@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import orjson
+import msgspec
 
 if TYPE_CHECKING:
     from tests.standins.google.bigquery.schemas import Field, Schema
@@ -39,8 +39,8 @@ def check_rows(content: bytes, schema: Schema) -> int:
     for line in content.split(b"\n"):
         if line.strip():
             try:
-                check(orjson.loads(line))
-            except (RowError, orjson.JSONDecodeError) as error:
+                check(msgspec.json.decode(line))
+            except (RowError, msgspec.DecodeError) as error:
                 where = f"JSON parsing error in row starting at position {position}"
                 raise RowError(f"Error while reading data, error message: {where}: {error}") from error
             count += 1
@@ -148,6 +148,6 @@ def _to_cell(value: Any, field: Field) -> Any:
 _SHOWN: dict[str, Callable[[Any], str]] = {
     "BOOLEAN": lambda value: str(value).lower(),
     "INTEGER": lambda value: str(int(value)),
-    "JSON": lambda value: orjson.dumps(value).decode(),
+    "JSON": lambda value: msgspec.json.encode(value).decode(),
     "TIMESTAMP": lambda value: str(_to_microseconds(value)),
 }

@@ -10,7 +10,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
+import msgspec
 
 from tests.standins.google.bigquery.refusals import invalid
 
@@ -49,7 +49,7 @@ class Rows:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         with gzip.open(self.path) as lines:
-            yield from (orjson.loads(line) for line in lines if line.strip())
+            yield from (msgspec.json.decode(line) for line in lines if line.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kustomer_extract.adapters.kustomer.content import to_object
 from kustomer_extract.adapters.kustomer.lists import to_request
 from kustomer_extract.errors import BrokenPage, ExtractError, KeyRejected, RoleMissing, Unanswered, Unwanted
 from kustomer_extract.models import Table
@@ -52,9 +53,11 @@ class Asking:
 
     def read(self, table: Table, page: int = 1, *, newest_first: bool = False) -> Sequence[JsonObject]:
         """Read the records of a page of a list; raises as `get`."""
-        request = to_request(table, page, newest_first=newest_first, is_asked_again=False)
-        records: Sequence[JsonObject] = self.get(request).content["data"]
-        return records
+        return self.read_page(to_request(table, page, newest_first=newest_first, is_asked_again=False))
+
+    def read_page(self, request: Request) -> Sequence[JsonObject]:
+        """Read the records of an answer; raises as `get`."""
+        return [to_object(record) for record in self.get(request).content.records]
 
     @property
     def conversations(self) -> Sequence[JsonObject]:

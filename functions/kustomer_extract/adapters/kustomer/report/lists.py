@@ -36,9 +36,9 @@ def _attempt(asking: Asking, size: int) -> str:
         answer = asking.get(to_request(Table.CONVERSATIONS, 1, page_size=size, is_asked_again=False))
     except Unanswered as reason:
         return str(reason)
-    meta = answer.content.get("meta")
+    meta = answer.content.meta
     stated = meta.get("pageSize") if isinstance(meta, dict) else None
-    return f"{len(answer.content['data'])} rows, `meta.pageSize` {stated if isinstance(stated, int) else 'not stated'}"
+    return f"{len(answer.content.records)} rows, `meta.pageSize` {stated if isinstance(stated, int) else 'not stated'}"
 
 
 def tell_order(asking: Asking) -> str:
@@ -78,7 +78,7 @@ def tell_former_users(asking: Asking) -> str:
     """V8: whether deactivated users are listed."""
     listed = collect_ids(asking.read(Table.USERS))
     request = to_request(Table.USERS, 1, is_asked_again=False)
-    former = collect_ids(asking.get(replace(request, query={**request.query, "deleted": "true"})).content["data"])
+    former = collect_ids(asking.read_page(replace(request, query={**request.query, "deleted": "true"})))
     return f"{len(former)} with `deleted=true`, of which {len(former & listed)} are among the {len(listed)} without it"
 
 

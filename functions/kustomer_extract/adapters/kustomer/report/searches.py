@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kustomer_extract.adapters.kustomer.content import to_object
 from kustomer_extract.adapters.kustomer.report.shapes import find, to_seconds
 from kustomer_extract.adapters.kustomer.search.requests import (
     CREATED,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.adapters.kustomer.http import Request
     from kustomer_extract.adapters.kustomer.report.asking import Asking
+    from kustomer_extract.models import JsonObject
 
 _CHOICES: Mapping[str, Mapping[str, bool]] = {
     "nothing said": {},
@@ -55,21 +57,22 @@ def _to_count(more: Mapping[str, bool]) -> Request:
 
 def tell_lateness(asking: Asking) -> str:
     """V5: how soon search finds new conversations."""
-    newest = [record for record in asking.read(Table.CONVERSATIONS, newest_first=True) if to_created_ms(record)]
+    listed = asking.read(Table.CONVERSATIONS, newest_first=True)
+    newest = {str(record.get("id")): record for record in listed if _to_created(record)}
     if not newest:
         return "the list has none with a time of creation"
-    window = Window(start=min(to_created_ms(record) or 0 for record in newest), end=None)
+    window = Window(start=int(min(map(_to_created, newest.values())) * 1000), end=None)
     answer = to_found(asking.get(to_request(Place.STANDARD, CREATED, window)))
-    found = {str(record["id"]): record for record in answer.records}
-    now = to_ms(answer.served_at)
-    ages = {str(record.get("id")): (now - (to_created_ms(record) or 0)) / 1000 for record in newest}
+    found = {str(record.id): to_object(record) for record in answer.records}
+    now = to_ms(answer.served_at) / 1000
+    ages = {identifier: now - _to_created(record) for identifier, record in newest.items()}
     missing = [age for identifier, age in ages.items() if identifier not in found]
     present = [age for identifier, age in ages.items() if identifier in found]
     behind = sum(
-        (to_seconds(find(found[str(record.get("id"))], "attributes", "updatedAt")) or 0)
+        (to_seconds(find(found[identifier], "attributes", "updatedAt")) or 0)
         < (to_seconds(find(record, "attributes", "updatedAt")) or 0)
-        for record in newest
-        if str(record.get("id")) in found
+        for identifier, record in newest.items()
+        if identifier in found
     )
     return (
         f"of the {len(newest)} newest of the list {len(present)} are found"
@@ -77,6 +80,10 @@ def tell_lateness(asking: Asking) -> str:
         f"{f'; of those missing the oldest is {max(missing):.0f} s old' if missing else ''}; "
         f"{behind} are older versions than in the list ({answer.total} in that span)"
     )
+
+
+def _to_created(record: JsonObject) -> float:
+    return to_seconds(find(record, "attributes", "createdAt")) or 0
 
 
 def tell_not_set(asking: Asking) -> str:

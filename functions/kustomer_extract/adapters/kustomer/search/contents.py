@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kustomer_extract.adapters.kustomer.http import Answer, Request
-    from kustomer_extract.models import JsonObject
+    from kustomer_extract.models import Record
 
 _LOOKS_SECONDS = (2.0, 10.0, 60.0)  # waits before a window is read again because its total was not reached
 _ROUNDS = 3  # readings of the pages of one moment
@@ -82,7 +82,7 @@ class Contents:
         Raises:
             Truncated: some are not returned.
         """
-        records: dict[str, JsonObject] = {}
+        records: dict[str, Record] = {}
         size_bytes = retries = total = 0
         for _ in range(_ROUNDS):
             pages = [self.look(window)]

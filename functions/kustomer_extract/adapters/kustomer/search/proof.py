@@ -69,7 +69,7 @@ def count_imported(position: Position, found: Found) -> int:
 
 
 def _to_times(found: Found) -> dict[str, int | None]:
-    return {str(record["id"]): to_created_ms(record) for record in found.records}
+    return {str(record.id): to_created_ms(record) for record in found.records}
 
 
 def _is_new(position: Position, identifier: str) -> bool:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.adapters.kustomer.http import Answer, Request
     from kustomer_extract.events import TimelessUnanswered
-    from kustomer_extract.models import Cursor, JsonObject
+    from kustomer_extract.models import Cursor, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class SearchReader:
     def _to_counts(self, window: Window) -> Sequence[Request]:
         return [to_request(place, CREATED, window, page_size=1) for place in Place]
 
-    def find_made_with(self, record: JsonObject) -> Sequence[JsonObject]:
+    def find_made_with(self, record: Record) -> Sequence[Record]:
         """Find the conversations that were created in the same millisecond as this one."""
         moment = to_created_ms(record)
         if moment is None:

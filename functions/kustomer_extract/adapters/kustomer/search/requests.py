@@ -9,19 +9,20 @@ import enum
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kustomer_extract.adapters.kustomer.headers import parse_date
 from kustomer_extract.adapters.kustomer.http import Request
 from kustomer_extract.adapters.kustomer.search.windows import PAGE_SIZE
 from kustomer_extract.errors import BrokenPage
+from kustomer_extract.transform import read_created_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kustomer_extract.adapters.kustomer.http import Answer
     from kustomer_extract.adapters.kustomer.search.windows import Window
-    from kustomer_extract.models import JsonObject
+    from kustomer_extract.models import Record
 
 ROLE = "org.permission.search.create"
 """Several roles allow searching; this one has the fewest other rights of those that are documented."""
@@ -46,7 +47,7 @@ class Found:
         served_at: The time of the server's clock.
     """
 
-    records: Sequence[JsonObject]
+    records: Sequence[Record]
     ids: tuple[str, ...]
     total: int
     size_bytes: int
@@ -96,16 +97,15 @@ def to_found(answer: Answer) -> Found:
     Raises:
         BrokenPage: the answer states no total, or a record has no id.
     """
-    content: dict[str, Any] = answer.content
-    meta = content.get("meta")
+    records, meta = answer.content.records, answer.content.meta
     total = meta.get("total") if isinstance(meta, dict) else None
     if isinstance(total, bool) or not isinstance(total, int) or total < 0:
         raise BrokenPage("the answer of the search states no total; report it to Kustomer's support")
-    ids = tuple(record.get("id") for record in content["data"])
-    if not all(isinstance(identifier, str) and identifier for identifier in ids):
+    ids = tuple(record.id for record in records if isinstance(record.id, str) and record.id)
+    if len(ids) < len(records):
         raise BrokenPage("the answer of the search has a record without an id; report it to Kustomer's support")
     return Found(
-        records=content["data"],
+        records=records,
         ids=ids,
         total=total,
         size_bytes=answer.size_bytes,
@@ -114,15 +114,10 @@ def to_found(answer: Answer) -> Found:
     )
 
 
-def to_created_ms(record: JsonObject) -> int | None:
+def to_created_ms(record: Record) -> int | None:
     """Return when a conversation was created, in milliseconds since 1970; None if it does not say."""
-    attributes = record.get("attributes")
-    text = attributes.get("createdAt") if isinstance(attributes, dict) else None
-    try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) if moment else None
+    moment = read_created_at(record.body)
+    return to_ms(moment) if moment else None
 
 
 def to_text(moment: int) -> str:

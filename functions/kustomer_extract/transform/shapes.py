@@ -1,0 +1,164 @@
+"""Makes a shape for each RECORD of a schema: the type of its objects for msgspec, their repair, and their finish.
+
+msgspec accepts an object only if the schema has all its fields and every value fits. One that it refuses is repaired:
+each value that does not fit is converted or rescued. Either is finished.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+from msgspec import Struct, defstruct
+
+from kustomer_extract.transform.finish import Finish, compile_finish
+from kustomer_extract.transform.judge import CHANNEL_COUNT, JSON, counts_channels, is_plain_array, to_attribute, to_type
+from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kustomer_extract.models import JsonObject, JsonValue
+    from kustomer_extract.schema import Choice, Field
+    from kustomer_extract.transform.mismatches import Mismatches, Place
+
+Path: TypeAlias = tuple[str, ...]
+Names: TypeAlias = "Mapping[Path, Mapping[str, str]]"
+"""Path of a RECORD → name → name, for some of its fields."""
+
+_UNSET: tuple[JsonValue, ...] = ([], "")
+"""The API sends these in place of an object that has no value (docs/kustomer-api.md)."""
+
+_LONE = {"STRING": str, "RECORD": dict}
+"""Where the API sends one value instead of an array, a value of this type becomes an array of one."""
+
+
+class Shape:
+    """The objects of a RECORD, or whole records.
+
+    Attributes:
+        struct: Their type, with one optional attribute for each field.
+        finish: Takes out of an object what the row must not have; returns whether anything is left.
+
+    Args:
+        fields: All fields; `is_selected` tells which ones the row has.
+        path: The names of the RECORDs around, and its own.
+        learned: Attribute → name of unknown fields that msgspec is to accept.
+        aliases: Second name → name of a field.
+    """
+
+    finish: Finish
+
+    def __init__(
+        self, fields: Sequence[Field], choice: Choice, *, learned: Names, aliases: Names, path: Path = ()
+    ) -> None:
+        self._has_deselected = not all(field.is_selected for field in fields)
+        self._known = {field.name for field in fields}
+        self._path = path
+        self._unknown = learned.get(path, {})
+        selected = [field for field in fields if field.is_selected]
+        self._shapes = {
+            field.name: Shape(field.fields, choice, learned=learned, aliases=aliases, path=(*path, field.name))
+            for field in selected
+            if field.fields
+        }
+        self.struct = self._to_struct(fields)
+        self.finish = compile_finish(
+            fields,
+            {
+                field.name: shape.finish_all if field.mode == "REPEATED" else shape.finish
+                for field in selected
+                if (shape := self._shapes.get(field.name))
+            },
+            empty=self.struct(),
+            choice=choice,
+            aliases=aliases.get(path, {}),
+            unknown=self._unknown,
+        )
+        self._repairs = {field.name: self._to_repair(field) for field in selected}
+
+    def _to_struct(self, fields: Sequence[Field]) -> type[Struct]:
+        members: list[tuple[str, Any, Any]] = []
+        for field in fields:
+            inner = self._shapes.get(field.name)
+            empty: Any = msgspec.field(default_factory=list) if is_plain_array(field) else None
+            members.append((to_attribute(field.name), to_type(field, inner.struct if inner else None), empty))
+        members += [(attribute, JSON | None, None) for attribute in self._unknown]
+        return defstruct(
+            "_".join(("row", *self._path)),
+            members,
+            forbid_unknown_fields=True,
+            omit_defaults=True,
+            gc=False,
+            rename={**{to_attribute(field.name): field.name for field in fields}, **self._unknown},
+        )
+
+    def finish_all(self, value: Any, place: Place, mismatches: Mismatches) -> Sequence[object] | None:
+        """Finish an array of objects, or the object that the API sends in its place."""
+        if isinstance(value, list):
+            return [row for at, row in enumerate(value) if row and self.finish(row, (place, at), mismatches)] or None
+        if not isinstance(value, dict):
+            return [value] if self.finish(value, place, mismatches) else None
+        if not self._has_deselected:
+            return [{"channel": channel, "count": count} for channel, count in value.items()]
+        counts = [self.struct(**dict(zip(CHANNEL_COUNT, item, strict=True))) for item in value.items()]
+        return [row for row in counts if self.finish(row, place, mismatches)] or None
+
+    # Repair
+
+    def repair(self, value: JsonObject, place: Place, mismatches: Mismatches) -> Struct:
+        """Turn an object that msgspec refused into one that it would have accepted; rescue what does not fit."""
+        fitting = {
+            to_attribute(name): repair(item, (place, name), mismatches)
+            for name, repair in self._repairs.items()
+            if (item := value.get(name)) is not None
+        }
+        for name, item in value.items():
+            if name not in self._known:
+                mismatches.rescue_new(self._path, name, item, place)
+        return self.struct(**fitting)
+
+    def repair_count(self, channel: str, count: JsonValue, place: Place, mismatches: Mismatches) -> Struct:
+        """Make an object from a member of an object of counts; see `CHANNEL_COUNT`."""
+        value = dict(zip(CHANNEL_COUNT, (channel, count), strict=True))
+        repairs = {name: repair for name, repair in self._repairs.items() if value[name] is not None}
+        return self.struct(**{name: repair(value[name], place, mismatches) for name, repair in repairs.items()})
+
+    def _to_repair(self, field: Field) -> Convert:
+        if field.fields:
+            repair: Convert = partial(_repair_object, self._shapes[field.name])
+        else:
+            repair = convert_id if (*self._path, field.name) == ("id",) else CONVERTERS[field.type]
+        if field.mode == "REPEATED":
+            repair = partial(_repair_array, repair, field)
+        return partial(_repair_counts, self._shapes[field.name], repair) if counts_channels(field) else repair
+
+
+def _repair_object(shape: Shape, value: JsonValue, place: Place, mismatches: Mismatches) -> Any:
+    if isinstance(value, dict):
+        return shape.repair(value, place, mismatches)
+    if value not in _UNSET:
+        mismatches.rescue(value, place)
+    return None
+
+
+def _repair_array(repair: Convert, field: Field, value: JsonValue, place: Place, mismatches: Mismatches) -> Any:
+    """Repair the items. What is still to be finished keeps its place, and an only object is no array yet."""
+    is_plain, lone = is_plain_array(field), _LONE.get(field.type)
+    if isinstance(value, list):
+        items = [None if item is None else repair(item, (place, at), mismatches) for at, item in enumerate(value)]
+        return [item for item in items if item is not None] if is_plain else items
+    if lone and isinstance(value, lone):
+        item = repair(value, place, mismatches)
+        return [item] if is_plain and item is not None else item
+    if lone is not dict or value not in _UNSET:
+        mismatches.rescue(value, place)
+    return None
+
+
+def _repair_counts(shape: Shape, repair: Convert, value: JsonValue, place: Place, mismatches: Mismatches) -> Any:
+    """Repair an object of counts by channel; an array of them is like any other."""
+    if not isinstance(value, dict):
+        return repair(value, place, mismatches)
+    return [shape.repair_count(channel, count, (place, channel), mismatches) for channel, count in value.items()]
