@@ -6,7 +6,7 @@ Longer than 200 lines, because both places, the cloud and a laptop, are put toge
 
 from __future__ import annotations
 
-import gc
+import ctypes
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ pages are read, but each has its price: at 2,000 rows a load takes a fifth more 
 after the last page. The source has already waited for the end of an outage, so the first failure without progress ends
 the run, and its jobs say why."""
 
+_M_MMAP_THRESHOLD = -3  # https://man7.org/linux/man-pages/man3/mallopt.3.html, read 2026-11-27
 
 _LAPTOP = Runtime(key_cure="put its key into KUSTOMER_API_KEY", max_outage_seconds=600)
 
@@ -157,13 +158,15 @@ def import_libraries(*, in_cloud: bool) -> None:
         import kustomer_extract.adapters.laptop.configuration  # noqa: F401
 
 
-def _collect_garbage_less_often() -> None:
-    """Run the cyclic garbage collector less often in this process. The objects of a page form no cycles.
+def _give_memory_back() -> None:
+    """Let the C library give the memory of a page back to the system as soon as its rows are made.
 
-    At its default threshold the collector visits the objects of a page many times: 118 µs a row instead of 71, and it
-    frees no more memory.
+    glibc learns to keep such blocks, separately for each thread that fetches: 212 MB instead of 149 for 20,000
+    conversations. A threshold that is set is not learned any more.
     """
-    gc.set_threshold(50_000, 20, 20)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have no such setting
+    if mallopt:
+        mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +189,7 @@ def open_cloud(settings: Settings, *, log: EventLog) -> Cloud:
     from kustomer_extract.adapters.google.links import ConsoleLinks
     from kustomer_extract.adapters.google.secret_manager import SecretManagerStore
 
-    _collect_garbage_less_often()
+    _give_memory_back()
     clock = SystemClock()
     # This client comes first: without credentials its error says what to do.
     continuations = pubsub.connect(settings.topic, emulator_host=settings.pubsub_emulator_host)
@@ -235,7 +238,7 @@ def open_laptop(
     from kustomer_extract.adapters.laptop.keys import EnvironmentSecretStore
     from kustomer_extract.adapters.laptop.runs import MemoryRunStore
 
-    _collect_garbage_less_often()
+    _give_memory_back()
     clock = SystemClock()
     if read_only and not warehouse_path.exists() and warehouse_path.parent.is_dir():
         warehouse = DuckDbWarehouse.open(":memory:")

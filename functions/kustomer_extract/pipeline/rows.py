@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kustomer_extract.models import Evidence, Table
@@ -38,16 +39,12 @@ class RowReader:
 
     def to_lines(self, page: Page) -> list[bytes]:
         """Transform the records of a page, without those before `history_start`."""
-        drift: Counter[str] = Counter()
-        names: Counter[str] = Counter()
-        lines = []
         selected = self._select(page.records)
         self.left_out += len(page.records) - len(selected)
-        for record in selected:
-            fitted = self._transform(record.body)
-            lines.append(fitted.line)
-            drift.update(fitted.drift)
-            names.update(fitted.custom_names)
+        fitted = [self._transform(record.body) for record in selected]
+        drift = Counter(chain.from_iterable(one.drift for one in fitted))
+        names = Counter(chain.from_iterable(one.custom_names for one in fitted))
+        lines = [one.line for one in fitted]
         self.job = replace(
             _add_evidence(self.job, page.evidence),
             rows=self.job.rows + len(lines),

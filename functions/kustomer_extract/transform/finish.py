@@ -11,8 +11,8 @@ twice the time of the line that each one gets here. For a RECORD with a time, an
             row.sentAt = keep_time(value, time, (place, "sentAt"), mismatches)
         if (value := row.meta) is not None and not (value and finish_meta(value, (place, "meta"), mismatches)):
             row.meta = None
-        if row.teams is None:
-            row.teams = []
+        if (value := row.teams) is not None and not value:
+            row.teams = None
         return row != empty
 
 Only names of the schema become source. Names that the API makes up are values.
@@ -46,8 +46,8 @@ _RECORD = """
     if (value := row.{attribute}) is not None and not (value and finish_{name}(value, (place, "{name}"), mismatches)):
         row.{attribute} = None"""
 _PLAIN_ARRAY = """
-    if row.{attribute} is None:
-        row.{attribute} = []"""  # msgspec leaves out an empty array, and writes null
+    if (value := row.{attribute}) is not None and not value:
+        row.{attribute} = None"""
 _ARRAY = """
     if (value := row.{attribute}) is not None:
         row.{attribute} = finish_{name}(value, (place, "{name}"), mismatches) if value else None"""

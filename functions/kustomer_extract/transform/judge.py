@@ -77,5 +77,5 @@ def counts_channels(field: Field) -> bool:
 
 
 def is_plain_array(field: Field) -> bool:
-    """Whether msgspec leaves out the array where it is empty, and nothing else is to be done with it."""
+    """Whether it is an array whose items need nothing but what msgspec looks at."""
     return field.is_selected and field.mode == "REPEATED" and field.type not in {"RECORD", "TIMESTAMP"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
 from msgspec import Struct, defstruct
 
 from kustomer_extract.transform.finish import Finish, compile_finish
@@ -79,11 +78,8 @@ class Shape:
         self._repairs = {field.name: self._to_repair(field) for field in selected}
 
     def _to_struct(self, fields: Sequence[Field]) -> type[Struct]:
-        members: list[tuple[str, Any, Any]] = []
-        for field in fields:
-            inner = self._shapes.get(field.name)
-            empty: Any = msgspec.field(default_factory=list) if is_plain_array(field) else None
-            members.append((to_attribute(field.name), to_type(field, inner.struct if inner else None), empty))
+        inner = {name: shape.struct for name, shape in self._shapes.items()}
+        members = [(to_attribute(field.name), to_type(field, inner.get(field.name)), None) for field in fields]
         members += [(attribute, JSON | None, None) for attribute in self._unknown]
         return defstruct(
             "_".join(("row", *self._path)),
