@@ -10,7 +10,7 @@ import pytest
 
 from kustomer_extract.models import Batch, RunId, Table
 from kustomer_extract.schema import Selection, choose, load_schema
-from kustomer_extract.transform import Transform, parse_json
+from kustomer_extract.transform import Transform, parse_json, read_created_at
 from tests.records import to_row
 from tests.small_table import SMALL_TABLE, TYPES
 
@@ -555,6 +555,14 @@ def test_an_alias_is_deselected_with_its_column(sent: Any) -> None:
     )
 
 
+def test_counts_by_channel_that_fit_leave_out_what_is_deselected() -> None:
+    selection: Selection = {"attributes": {"countByChannel": {"channel": False}}}
+
+    row, drift = transform({"attributes": {"countByChannel": {"email": 2, "sms": 3}}}, selection)
+
+    assert (row, drift) == ({"attributes": {"countByChannel": [{"count": 2}, {"count": 3}]}}, ())
+
+
 def test_without_rescued_drift_is_counted_all_the_same() -> None:
     row, drift = transform({"attributes": {"new": 1, "text": "t"}}, {"_rescued": False})
 
@@ -711,3 +719,24 @@ def test_json_that_can_be_read(body: bytes, value: Any) -> None:
 def test_what_is_no_json(body: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # the parsers' own, of several kinds
         parse_json(body)
+
+
+@pytest.mark.parametrize(
+    ("record", "created_at"),
+    [
+        ({"attributes": {"createdAt": "2031-07-04T07:00:00.000Z"}}, datetime(2031, 7, 4, 7, tzinfo=UTC)),
+        ({"attributes": {"createdAt": "2031-07-04T07:00:00+02:00"}}, datetime(2031, 7, 4, 5, tzinfo=UTC)),
+        (
+            {"attributes": {"createdAt": "2031-07-04T07:00:00.000Z", "name": "\ud800"}},
+            datetime(2031, 7, 4, 7, tzinfo=UTC),
+        ),
+        ({"attributes": {"createdAt": "soon"}}, None),
+        ({"attributes": {"createdAt": 5}}, None),
+        ({"attributes": {}}, None),
+        ({"attributes": None}, None),
+        ({"attributes": "x"}, None),
+        ({}, None),
+    ],
+)
+def test_when_a_record_was_created(record: Any, created_at: datetime | None) -> None:
+    assert read_created_at(json.dumps(record).encode()) == created_at

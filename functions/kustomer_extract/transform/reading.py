@@ -13,7 +13,7 @@ from kustomer_extract.transform.values import parse_timestamp
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kustomer_extract.models import JsonValue
+    from kustomer_extract.models import JsonObject, JsonValue
 
 _MAX_DIGITS = 4300  # https://docs.python.org/3/library/stdtypes.html#int-max-str-digits, read 2026-11-26
 
@@ -54,9 +54,11 @@ _read_attributes = msgspec.json.Decoder(_Record).decode
 
 def read_created_at(record: bytes) -> datetime | None:
     """Read `attributes.createdAt` of a record; None if it is missing or not a time."""
+    text: object
     try:
-        attributes = _read_attributes(record).attributes
-    except (ValueError, RecursionError):  # no object, or what msgspec refuses
-        return None
-    text = attributes.createdAt if attributes else None
+        found = _read_attributes(record).attributes
+        text = found.createdAt if found else None
+    except (ValueError, RecursionError):  # attributes are no object, or there is something that msgspec refuses
+        attributes = cast("JsonObject", parse_json(record)).get("attributes")
+        text = attributes.get("createdAt") if isinstance(attributes, dict) else None
     return parse_timestamp(text) if isinstance(text, str) else None

@@ -4,6 +4,7 @@ All that happens to the table, from its creation until it is renamed to the publ
 row is written once, without DuckDB's log: that takes half the time, and a third of it from 200,000 rows on. Nobody else
 sees the table, and nothing of it is left of a killed run.
 A hidden column has the chunk of each row, so that a chunk can be loaded again or dropped.
+A little over 200 lines, because everything that touches such a transaction is here.
 """
 
 from __future__ import annotations

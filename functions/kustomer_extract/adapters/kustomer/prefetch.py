@@ -1,6 +1,6 @@
 """Threads fetch pages ahead, and the pages are returned in order. A page is whatever `fetch` returns for its number.
 
-Memory is limited: in addition to the pages being fetched, at most 8 parsed ones wait for their turn.
+Memory is limited: in addition to the pages being fetched, at most 8 others wait for their turn.
 No page is fetched beyond one that is known to be the last, or that has failed.
 At the end, no thread is left and no request starts any more.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAX_SPARE = 8  # parsed pages that may wait for a slow one; each takes 2 MB
+_MAX_SPARE = 8  # pages that may wait for a slow one; each takes 0.4 MB
 _POLL_SECONDS = 0.05
 _MAX_POLLS = 200  # while threads end: ten seconds
 
