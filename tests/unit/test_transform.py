@@ -192,6 +192,7 @@ def test_a_row_is_in_the_order_of_its_schema() -> None:
         ("at", "2031-02-30T00:00:00.000Z"),
         ("at", "2031-02-30"),
         ("at", "2031-07-04T24:30:00.000Z"),
+        ("at", "2031-07-04T07:Z\0:00.060Z"),
         ("at", "2031-07-04T07:00:00.1234567Z"),
         ("at", "20310704"),
         ("at", "2031-W27-5"),
@@ -681,6 +682,34 @@ def test_a_custom_attribute_can_be_deselected_by_name() -> None:
     assert row["attributes"] == [{"custom": {"refundNum": 1}}]
     assert misfit == {"id": "1", "type": "conversation", **STAMP}
     assert drift == ("/attributes/custom",)
+
+
+def test_a_deselected_custom_attribute_does_not_come_along_with_what_is_rescued() -> None:
+    record = {"id": "1", "attributes": [[{"custom": {"secretStr": "s"}, "status": "open"}]]}
+
+    row, _ = table_row(Table.CONVERSATIONS, record, {"attributes": {"custom": {"secretStr": False}}})
+
+    assert row["_rescued"] == {"/attributes/0": [{"status": "open"}]}
+
+
+@pytest.mark.parametrize("levels", [99, 101, 800])
+def test_what_came_nested_in_place_of_a_record_is_looked_through_as_deeply_as_json_is_kept(levels: int) -> None:
+    value: Any = [{"a": "secret", "d": 1}]
+    for _ in range(levels - 1):
+        value = [value]
+
+    row, drift = transform({"attributes": {"one": value}}, {"attributes": {"one": {"a": False}}})
+
+    assert "secret" not in json.dumps(row)
+    assert ('"d"' in json.dumps(row)) == (levels <= 100)
+    assert drift == ("/attributes/one",)
+
+
+def test_deep_arrays_are_no_objects_without_personal_data() -> None:
+    row, drift = impersonal({"attributes": {"tags": nested(800)}})
+
+    assert "core" in json.dumps(row["_rescued"])
+    assert drift == ("/attributes/tags/*",)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from kustomer_extract.transform.storable import to_storable, to_storable_text, to_unused_name
+from kustomer_extract.transform.storable import MAX_NESTING, to_storable, to_storable_text, to_unused_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kustomer_extract.models import JsonValue
-    from kustomer_extract.schema import Field
+    from kustomer_extract.schema import Choice, Field
 
 Place: TypeAlias = "tuple[Place, str | int] | None"
 """Where a value is in the record: the place of its parent, and its key or index there. None: the record itself."""
@@ -30,16 +30,16 @@ class Mismatches:
 
     Args:
         paths: All fields of the schema.
-        personal_data: False: an unknown field is counted with its path and type, and its value is not kept. A known
-            field without content keeps single values and arrays of them, but no objects: an object may have unknown
-            fields.
+        choice: Without personal data an unknown field is counted with its path and type, and its value is not kept. A
+            known field without content keeps single values and arrays of them, but no objects: an object may have
+            unknown fields.
     """
 
-    __slots__ = ("_paths", "_personal_data", "custom_names", "drift", "new", "rescued")
+    __slots__ = ("_choice", "_paths", "custom_names", "drift", "new", "rescued")
 
-    def __init__(self, paths: Mapping[tuple[str, ...], Field], *, personal_data: bool) -> None:
+    def __init__(self, paths: Mapping[tuple[str, ...], Field], choice: Choice) -> None:
         self._paths = paths
-        self._personal_data = personal_data
+        self._choice = choice
         self.rescued: dict[str, JsonValue] = {}
         self.drift: list[str] = []
         self.custom_names: list[str] = []
@@ -49,12 +49,12 @@ class Mismatches:
         """Keep a value that does not fit its column."""
         pointer, counted, path = _read_place(place)
         field = self._paths.get(path)
-        if not self._personal_data and field is None:
+        if not self._choice.personal_data and field is None:
             self.drift.append(f"{counted} ({_NAMES.get(type(value), 'object')})")
             return
         self.drift.append(counted)
-        if self._personal_data or not (field is None or field.holds_content or _has_objects(value)):
-            pruned = _prune(value, field.fields) if field and field.fields else value
+        if self._choice.personal_data or not (field is None or field.holds_content or _has_objects(value)):
+            pruned = _prune(value, field.fields, self._choice) if field and field.fields else value
             self.rescued[to_unused_name(pointer, self.rescued)] = to_storable(pruned, _ignore)
 
     def rescue_new(self, path: tuple[str, ...], name: str, value: JsonValue, around: Place) -> None:
@@ -84,18 +84,30 @@ def _holds_nothing(value: JsonValue) -> bool:
 
 
 def _has_objects(value: JsonValue) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and any(map(_has_objects, value)))
+    values = [value]
+    for item in values:  # the list grows while it is read
+        values.extend(item if isinstance(item, list) else ())
+    return any(isinstance(item, dict) for item in values)
 
 
-def _prune(value: JsonValue, fields: Sequence[Field]) -> JsonValue:
-    """Remove the deselected fields from a value that could not be converted."""
-    if isinstance(value, list):
-        return [_prune(item, fields) for item in value]
-    if not isinstance(value, dict):
+def _prune(value: JsonValue, fields: Sequence[Field], choice: Choice, nesting: int = 0) -> JsonValue:
+    """Remove the deselected fields from a value that could not be converted, and what is nested too deeply to look."""
+    if not fields or not isinstance(value, list | dict):
         return value
+    if nesting > MAX_NESTING:
+        return None
+    if isinstance(value, list):
+        return [_prune(item, fields, choice, nesting + 1) for item in value]
     known = {field.name: field for field in fields}
-    kept = {key: item for key, item in value.items() if key not in known or known[key].is_selected}
-    return {key: _prune(item, known[key].fields if key in known else ()) for key, item in kept.items()}
+    kept = {key: item for key, item in value.items() if key not in known or _is_kept(known[key], choice)}
+    return {
+        key: _prune(item, known[key].fields if key in known else (), choice, nesting + 1) for key, item in kept.items()
+    }
+
+
+def _is_kept(field: Field, choice: Choice) -> bool:
+    """Whether all of the field is selected: which custom attributes are is not looked at here."""
+    return field.is_selected and (choice.takes_every_custom_name or not field.is_custom)
 
 
 def _ignore() -> None:

@@ -29,6 +29,9 @@ ALIASES: Mapping[tuple[Table, str], Mapping[str, str]] = {
 _MOST_LESSONS = 20
 """How often a table's types are made anew for unknown fields: each time keeps a megabyte. An API may make up names."""
 
+_MOST_LEARNED = 100
+"""How many of them are learned: each costs every record a look."""
+
 
 class Transformed(NamedTuple):
     """The row of a record, and how the record differs from the schema.
@@ -91,7 +94,7 @@ class Transform:
         Raises:
             ValueError: It is nested so deeply that Python cannot read it.
         """
-        mismatches = Mismatches(self._paths, personal_data=self._choice.personal_data)
+        mismatches = Mismatches(self._paths, self._choice)
         try:
             row: Any = self._decode(record)
         except (ValueError, RecursionError):
@@ -121,8 +124,9 @@ class Transform:
             and '"' not in name
             and "\\" not in name  # msgspec has no such names
         ]
-        if fresh and self._lessons < _MOST_LESSONS:
-            for path, name in fresh:
+        count = sum(map(len, self._learned.values()))
+        if fresh and self._lessons < _MOST_LESSONS and count < _MOST_LEARNED:
+            for path, name in fresh[: _MOST_LEARNED - count]:
                 names = self._learned.setdefault(path, {})
                 names[f"unknown_{len(names)}"] = name
             self._lessons += 1

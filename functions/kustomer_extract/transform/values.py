@@ -119,7 +119,13 @@ def to_utc(text: str) -> str | None:
 
     No zone means UTC. A time in Kustomer's usual form stays as it is.
     """
-    if len(text) == _USUAL_LENGTH and text[4:20:3] == "--T::." and text[23] == "Z" and "T24" not in text:
+    if (
+        len(text) == _USUAL_LENGTH
+        and text[4:20:3] == "--T::."
+        and text[23] == "Z"
+        and text[11:13] != "24"
+        and text.isprintable()
+    ):
         try:
             datetime.fromisoformat(text)
         except ValueError:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import duckdb
 import pytest
 
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
-from kustomer_extract.errors import WarehouseRefused
+from kustomer_extract.errors import RetryLater, WarehouseRefused
 from kustomer_extract.models import IntegrationName, Job, RunId, Table
 from tests.contract.samples import build_chunk, build_field
 
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[3]
 
 
 RUN = "acme_conversations__20261123t030000z_1a2b3c4d"
+LATER = "acme_conversations__20261124t030000z_1a2b3c4d"
 CHUNK, ALL = f"{RUN}__1_0", f"{RUN}__1_all"
 
 
@@ -265,3 +267,47 @@ def test_closing_waits_for_a_load_in_progress(tmp_path: Path) -> None:
     warehouse.close()
 
     assert load.future.done()
+
+
+def test_a_load_that_fails_leaves_nothing_and_the_next_one_works() -> None:
+    """An error has aborted the transaction that the table is in."""
+    with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
+        publish(warehouse, "a")
+        staged = warehouse.begin_load(build_chunk(CHUNK, [{"id": "b"}]), SCHEMA).wait(until=NOON)
+        broken = replace(build_chunk(f"{RUN}__1_1", [{"id": "c"}]), data=b"no gzip")
+        with pytest.raises(WarehouseRefused):
+            warehouse.begin_load(broken, SCHEMA).wait(until=NOON)
+
+        assert warehouse.staging.list_tables() == []
+        warehouse.drop([staged.name])
+        with pytest.raises(WarehouseRefused, match="is gone"):
+            warehouse.assemble(ALL, [staged], SCHEMA)
+        assert warehouse.query("SELECT id FROM kustomer.acme_conversations") == [("a",)]
+        publish(warehouse, "d")
+        assert warehouse.query("SELECT id FROM kustomer.acme_conversations") == [("d",)]
+
+
+def test_a_publish_that_fails_leaves_the_table_and_the_setting_as_they_were() -> None:
+    with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
+        publish(warehouse, "a")
+        threshold = warehouse.query("SELECT current_setting('checkpoint_threshold')")
+        staged = warehouse.begin_load(build_chunk(f"{LATER}__1_0", [{"id": "b"}]), SCHEMA).wait(until=NOON)
+        assembled = warehouse.assemble(f"{LATER}__1_all", [staged], SCHEMA)
+
+        with pytest.raises(duckdb.BinderException):
+            warehouse.publish(assembled, JOB, (*SCHEMA, build_field("other", "STRING")))  # it has no such column
+
+        assert warehouse.query("SELECT id FROM kustomer.acme_conversations") == [("a",)]
+        assert warehouse.query("SELECT current_setting('checkpoint_threshold')") == threshold
+        with pytest.raises(RetryLater, match="is gone"):
+            warehouse.publish(assembled, JOB, SCHEMA)
+
+
+def test_what_was_assembled_before_another_load_is_not_published() -> None:
+    with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
+        staged = warehouse.begin_load(build_chunk(CHUNK, [{"id": "a"}]), SCHEMA).wait(until=NOON)
+        assembled = warehouse.assemble(ALL, [staged], SCHEMA)
+        warehouse.begin_load(build_chunk(f"{RUN}__1_1", [{"id": "b"}]), SCHEMA).wait(until=NOON)
+
+        with pytest.raises(RetryLater, match="nothing was published"):
+            warehouse.publish(assembled, JOB, SCHEMA)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -78,26 +78,35 @@ class DuckDbStaging:
         with tempfile.TemporaryDirectory() as folder:
             rows = Path(folder, "chunk.ndjson.gz")
             rows.write_bytes(chunk.data)
-            connection, table = self._open(chunk.name, schema), self.qualify(chunk.name)
-            connection.query(f"DELETE FROM {table} WHERE {CHUNK_COLUMN} = ?", [chunk.name])  # noqa: S608 - our own name
+            self._open(chunk.name, schema)
+            table = self.qualify(chunk.name)
+            self._query(chunk.name, f"DELETE FROM {table} WHERE {CHUNK_COLUMN} = ?", [chunk.name])  # noqa: S608 - our own name
             source = f"SELECT ?, {names_of(schema)} FROM {read_chunk(rows, schema)}"  # noqa: S608 - our own names
             try:
-                ((count,),) = connection.query(f"INSERT INTO {table} {source}", [chunk.name])
+                ((count,),) = self._query(chunk.name, f"INSERT INTO {table} {source}", [chunk.name])
             except _UNREADABLE as error:
-                self._discard(to_table_name(chunk.name))
                 raise _to_rejection(chunk.name, error, self._find_unreadable(rows, schema)) from None
         return Staged(name=chunk.name, rows=count)
 
-    def _open(self, name: str, schema: Sequence[Field]) -> DuckDbFile:
-        """Return the connection that sees the table. Begin its transaction, unless it has these columns already."""
+    def _open(self, name: str, schema: Sequence[Field]) -> None:
+        """Begin the transaction of a table and create it, unless it is there with these columns."""
         table_name, columns = to_table_name(name), to_definitions(schema)
+        self._ready = {ready for ready in self._ready if to_table_name(ready) != table_name}
         if self._columns.get(table_name) != columns:
             self._discard(table_name)
             connection = self._connections[table_name] = self._file.connect_again()
             connection.query("BEGIN")
-            connection.query(f"CREATE TABLE {self.qualify(name)} ({CHUNK_COLUMN} VARCHAR, {columns})")
+            self._query(name, f"CREATE TABLE {self.qualify(name)} ({CHUNK_COLUMN} VARCHAR, {columns})")
             self._columns[table_name] = columns
-        return self._connections[table_name]
+
+    def _query(self, name: str, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement in the transaction of a table. An error has aborted it, so nothing of the table is kept."""
+        connection = self.find(name)
+        try:
+            return connection.query(sql, parameters)
+        except BaseException:
+            self._discard(to_table_name(name))
+            raise
 
     def _discard(self, table_name: str) -> None:
         """End the transaction of a table without a trace."""
@@ -136,21 +145,22 @@ class DuckDbStaging:
             WarehouseRefused: the table is gone.
         """
         table = self.qualify(name)
-        self.find(name).query(
+        self._query(
+            name,
             f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} "  # noqa: S608 - our own names
-            f"QUALIFY row_number() OVER (PARTITION BY id{order_by_latest(schema)}) > 1)"
+            f"QUALIFY row_number() OVER (PARTITION BY id{order_by_latest(schema)}) > 1)",
         )
         return self._count(name)
 
     def _count(self, name: str) -> Assembled:
-        ((rows, ids),) = self.find(name).query(f"SELECT count(*), count(DISTINCT id) FROM {self.qualify(name)}")  # noqa: S608 - our own name
+        ((rows, ids),) = self._query(name, f"SELECT count(*), count(DISTINCT id) FROM {self.qualify(name)}")  # noqa: S608 - our own name
         self._ready.add(name)
         return Assembled(name=name, rows=rows, distinct_ids=ids)
 
     def list_chunks(self, name: str) -> list[str]:
         """List the chunks in the table of this staging name."""
         sql = f"SELECT DISTINCT {CHUNK_COLUMN} FROM {self.qualify(name)} ORDER BY 1"  # noqa: S608 - our own name
-        return [chunk for (chunk,) in self.find(name).query(sql)]
+        return [chunk for (chunk,) in self._query(name, sql)]
 
     def list_tables(self) -> list[str]:
         """List the tables that are staged."""
@@ -189,7 +199,7 @@ class DuckDbStaging:
     def _delete(self, name: str, chunks: set[str]) -> None:
         if chunks:
             listed = ", ".join(map(to_literal, sorted(chunks)))
-            self.find(name).query(f"DELETE FROM {self.qualify(name)} WHERE {CHUNK_COLUMN} IN ({listed})")  # noqa: S608 - our own names
+            self._query(name, f"DELETE FROM {self.qualify(name)} WHERE {CHUNK_COLUMN} IN ({listed})")  # noqa: S608 - our own names
 
     def qualify(self, name: str) -> str:
         """Return the full name of the table for a staging name."""

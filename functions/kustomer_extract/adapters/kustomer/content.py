@@ -76,5 +76,6 @@ def _split(body: bytes) -> Content:
 
 
 def _read_id(record: bytes) -> JsonValue:
+    """Read the id. Of two in one object, which JSON leaves open, it is the first."""
     found = _find_id(record)
     return found[1].decode() if found else cast("JsonValue", _read_head(record).id)
