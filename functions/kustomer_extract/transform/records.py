@@ -74,9 +74,11 @@ class Transform:
         self._stamp = self._encode({"_batch_id": batch.run_id, "_batch_runtime": to_rfc3339(batch.started_at)})[1:]
         self._learned: dict[tuple[str, ...], dict[str, str]] = {}
         self._lessons = 0
-        self._compile()
+        self._is_compiled = False
 
     def _compile(self) -> None:
+        """Make the types; for a first record only, because that takes longer than an empty table."""
+        self._is_compiled = True
         self._shape = Shape(self._fields, self._choice, learned=self._learned, aliases=self._aliases)
         self._decode = json.Decoder(self._shape.struct).decode
 
@@ -94,6 +96,8 @@ class Transform:
         Raises:
             ValueError: It is nested so deeply that Python cannot read it.
         """
+        if not self._is_compiled:
+            self._compile()
         mismatches = Mismatches(self._paths, self._choice)
         try:
             row: Any = self._decode(record)
