@@ -141,7 +141,7 @@ class Record(NamedTuple):
 
     Attributes:
         id: Its ``id``; a non-empty string or an integer, once its page was accepted.
-        body: The JSON of the object.
+        body: The JSON of the object: bytes, or a view of the bytes of its page.
     """
 
     id: JsonValue
