@@ -27,7 +27,7 @@ FITTING = json.dumps(
         },
     }
 )  # fmt: skip
-PLACES = [match.span() for match in re.finditer(r'(?<=[:\[,] )?(?<=[ \[])("[^"]*"(?!:)|[\d.]+|true)', FITTING)]
+PLACES = [match.span() for match in re.finditer(r'(?<=[ \[])("[^"]*"(?!:)|[\d.]+|true)', FITTING)]
 WRITTEN = [
     "null", "true", "0", "-0", "-0.0", "1.0", "-3.0", "3.5", "1e5", "0.1e1", "3.0e0", "1e999", "-1e999", "1e-400",
     "5e-324", "0.30000000000000004", "1e22", "9007199254740991", "9007199254740992", "-9007199254740992",

@@ -73,12 +73,11 @@ class Transform:
         self._encode = json.Encoder().encode
         self._stamp = self._encode({"_batch_id": batch.run_id, "_batch_runtime": to_rfc3339(batch.started_at)})[1:]
         self._learned: dict[tuple[str, ...], dict[str, str]] = {}
-        self._lessons = 0
-        self._is_compiled = False
+        self._compilations = 0
 
     def _compile(self) -> None:
         """Make the types; for a first record only, because that takes longer than an empty table."""
-        self._is_compiled = True
+        self._compilations += 1
         self._shape = Shape(self._fields, self._choice, learned=self._learned, aliases=self._aliases)
         self._decode = json.Decoder(self._shape.struct).decode
 
@@ -96,7 +95,7 @@ class Transform:
         Raises:
             ValueError: It is nested so deeply that Python cannot read it.
         """
-        if not self._is_compiled:
+        if not self._compilations:
             self._compile()
         mismatches = Mismatches(self._paths, self._choice)
         try:
@@ -129,11 +128,10 @@ class Transform:
             and "\\" not in name  # msgspec has no such names
         ]
         count = sum(map(len, self._learned.values()))
-        if fresh and self._lessons < _MOST_LESSONS and count < _MOST_LEARNED:
+        if fresh and self._compilations <= _MOST_LESSONS and count < _MOST_LEARNED:
             for path, name in fresh[: _MOST_LEARNED - count]:
                 names = self._learned.setdefault(path, {})
                 names[f"unknown_{len(names)}"] = name
-            self._lessons += 1
             self._compile()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct, defstruct
 
 from kustomer_extract.transform.finish import Finish, compile_finish
-from kustomer_extract.transform.judge import CHANNEL_COUNT, JSON, counts_channels, is_plain_array, to_attribute, to_type
+from kustomer_extract.transform.judge import JSON, counts_channels, is_plain_array, to_attribute, to_type
 from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ class Shape:
     def __init__(
         self, fields: Sequence[Field], choice: Choice, *, learned: Names, aliases: Names, path: Path = ()
     ) -> None:
-        self._has_deselected = not all(field.is_selected for field in fields)
         self._known = {field.name for field in fields}
         self._path = path
         self._unknown = learned.get(path, {})
@@ -96,9 +95,7 @@ class Shape:
             return [row for at, row in enumerate(value) if row and self.finish(row, (place, at), mismatches)] or None
         if not isinstance(value, dict):
             return [value] if self.finish(value, place, mismatches) else None
-        if not self._has_deselected:
-            return [{"channel": channel, "count": count} for channel, count in value.items()]
-        counts = [self.struct(**dict(zip(CHANNEL_COUNT, item, strict=True))) for item in value.items()]
+        counts = [self.struct(channel=channel, count=count) for channel, count in value.items()]
         return [row for row in counts if self.finish(row, place, mismatches)] or None
 
     # Repair
@@ -117,9 +114,14 @@ class Shape:
 
     def repair_count(self, channel: str, count: JsonValue, place: Place, mismatches: Mismatches) -> Struct:
         """Make an object from a member of an object of counts; see `CHANNEL_COUNT`."""
-        value = dict(zip(CHANNEL_COUNT, (channel, count), strict=True))
-        repairs = {name: repair for name, repair in self._repairs.items() if value[name] is not None}
-        return self.struct(**{name: repair(value[name], place, mismatches) for name, repair in repairs.items()})
+        value = {"channel": channel, "count": count}
+        return self.struct(
+            **{
+                name: repair(item, place, mismatches)
+                for name, repair in self._repairs.items()
+                if (item := value[name]) is not None
+            }
+        )
 
     def _to_repair(self, field: Field) -> Convert:
         if field.fields:

@@ -124,7 +124,7 @@ def _build_page(
 def _parse_body(body: bytes) -> dict[str, Any]:
     try:
         wanted = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except ValueError:
         wanted = None
     if not isinstance(wanted, dict):
         raise _BadSearchError("the body must be a JSON object")

@@ -1,8 +1,8 @@
 """Stages rows in a DuckDB file: one table for each run and table, in the schema where it will be published.
 
 All that happens to the table, from its creation until it is renamed to the published one, is one transaction. So each
-row is written once, without DuckDB's log: that takes half the time, and a third of it from 200,000 rows on. Nobody else
-sees the table, and nothing of it is left of a killed run.
+row is written once, without DuckDB's log (docs/performance.md has what that saves). Nobody else sees the table, and
+nothing of it is left of a killed run.
 A hidden column has the chunk of each row, so that a chunk can be loaded again or dropped.
 A little over 200 lines, because everything that touches such a transaction is here.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 
@@ -40,6 +40,13 @@ _OURS = re.compile(r"^[a-z][a-z0-9_]*__\d{8}t\d{6}z_[a-z0-9]+(__\d+_\w+)?$")
 _UNREADABLE = (duckdb.InvalidInputException, duckdb.DataError)  # read_json raises these for a row that it cannot read
 
 
+class _Table(NamedTuple):
+    """A staged table: the connection that holds its transaction, and the columns with which it was created."""
+
+    connection: DuckDbFile
+    columns: str
+
+
 class DuckDbStaging:
     """Loads chunks, counts rows, and removes repeats.
 
@@ -48,8 +55,7 @@ class DuckDbStaging:
 
     def __init__(self, file: DuckDbFile) -> None:
         self._file = file
-        self._columns: dict[str, str] = {}  # table → the columns with which it was created
-        self._connections: dict[str, DuckDbFile] = {}  # table → the connection that holds its transaction
+        self._tables: dict[str, _Table] = {}  # by name
         self._ready: set[str] = set()  # staging names whose rows are complete
 
     def clear(self) -> None:
@@ -66,7 +72,7 @@ class DuckDbStaging:
 
     def close(self) -> None:
         """Discard all tables."""
-        for name in list(self._connections):
+        for name in list(self._tables):
             self._discard(name)
 
     def load(self, chunk: Chunk, schema: Sequence[Field]) -> Staged:
@@ -92,12 +98,11 @@ class DuckDbStaging:
         """Begin the transaction of a table and create it, unless it is there with these columns."""
         table_name, columns = to_table_name(name), to_definitions(schema)
         self._ready = {ready for ready in self._ready if to_table_name(ready) != table_name}
-        if self._columns.get(table_name) != columns:
+        if table_name not in self._tables or self._tables[table_name].columns != columns:
             self._discard(table_name)
-            connection = self._connections[table_name] = self._file.connect_again()
-            connection.query("BEGIN")
+            self._tables[table_name] = _Table(self._file.connect_again(), columns)
+            self._query(name, "BEGIN")
             self._query(name, f"CREATE TABLE {self.qualify(name)} ({CHUNK_COLUMN} VARCHAR, {columns})")
-            self._columns[table_name] = columns
 
     def _query(self, name: str, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run a statement in the transaction of a table. An error has aborted it, so nothing of the table is kept."""
@@ -110,10 +115,9 @@ class DuckDbStaging:
 
     def _discard(self, table_name: str) -> None:
         """End the transaction of a table without a trace."""
-        self._columns.pop(table_name, None)
-        connection = self._connections.pop(table_name, None)
-        if connection:
-            connection.close()
+        table = self._tables.pop(table_name, None)
+        if table:
+            table.connection.close()
 
     def find(self, name: str) -> DuckDbFile:
         """Return the connection that sees the table of this staging name.
@@ -121,9 +125,9 @@ class DuckDbStaging:
         Raises:
             WarehouseRefused: there is none.
         """
-        if to_table_name(name) not in self._connections:
+        if to_table_name(name) not in self._tables:
             raise _to_loss(name)
-        return self._connections[to_table_name(name)]
+        return self._tables[to_table_name(name)].connection
 
     def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
         """Drop the rows of all other chunks, and count.
@@ -164,11 +168,11 @@ class DuckDbStaging:
 
     def list_tables(self) -> list[str]:
         """List the tables that are staged."""
-        return sorted(self._connections)
+        return sorted(self._tables)
 
     def is_ready(self, name: str) -> bool:
         """Tell whether the rows of this staging name are complete and still there."""
-        return name in self._ready and to_table_name(name) in self._connections
+        return name in self._ready and to_table_name(name) in self._tables
 
     def release(self, name: str, *, to: str, statements: Sequence[str] = ()) -> None:
         """Rename the table of this staging name without its hidden column, run further statements, and commit.
@@ -191,7 +195,7 @@ class DuckDbStaging:
     def drop(self, names: Sequence[str]) -> None:
         """Delete the rows of these chunks, and a table that has no rows left."""
         self._ready.difference_update(names)
-        for table_name in {to_table_name(name) for name in names} & set(self._connections):
+        for table_name in {to_table_name(name) for name in names} & set(self._tables):
             self._delete(f"{table_name}__", set(names))
             if not self.list_chunks(f"{table_name}__"):
                 self._discard(table_name)

@@ -40,7 +40,7 @@ def check_rows(content: bytes, schema: Schema) -> int:
         if line.strip():
             try:
                 check(msgspec.json.decode(line))
-            except (RowError, msgspec.DecodeError) as error:
+            except (RowError, ValueError) as error:
                 where = f"JSON parsing error in row starting at position {position}"
                 raise RowError(f"Error while reading data, error message: {where}: {error}") from error
             count += 1
