@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kustomer_extract.pipeline.invocation import Outcome
     from kustomer_extract.ports import EventLog
 
-LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=4_000, max_failures=1)
+LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=2_000, compresses_chunks=False, max_failures=1)
 """A laptop has no time limit of nine minutes, and no limit on the number of loads. Small chunks let DuckDB work while
 pages are read: 1,000 to 4,000 rows take the same, and from 10,000 on DuckDB works after the last page. The source has
 already waited for the end of an outage, so the first failure without progress ends the run, and its jobs say why."""

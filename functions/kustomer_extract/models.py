@@ -183,8 +183,8 @@ class Chunk:
 
     Attributes:
         name: Its staging table, unique for run, table, attempt and position.
-        data: gzip-compressed newline-delimited JSON.
-        rows: Number of lines in `data`.
+        data: Newline-delimited JSON, as it is or as a gzip file.
+        rows: Number of lines.
     """
 
     name: str

@@ -110,6 +110,19 @@ def test_a_loaded_chunk_is_staged_under_its_name_with_its_rows(bench: Bench) -> 
     assert bench.tables.list_staging() == [name_staging("0")]
 
 
+def test_a_chunk_is_loaded_as_text_and_as_a_gzip_file(bench: Bench) -> None:
+    rows = to_rows("a", name="naïve 漢字 \u2028"), to_rows("b", name="plain")
+    chunks = [
+        build_chunk(name_staging("0"), rows[0], compresses=True),
+        build_chunk(name_staging("1"), rows[1], compresses=False),
+    ]
+    staged = [bench.warehouse.begin_load(chunk, SCHEMA).wait(until=NOON) for chunk in chunks]
+
+    bench.warehouse.publish(bench.warehouse.assemble(name_staging("all"), staged, SCHEMA), build_job(), SCHEMA)
+
+    assert bench.tables.read(LIVE, SCHEMA) == [*rows[0], *rows[1]]
+
+
 def test_loading_a_chunk_again_leaves_its_rows_once(bench: Bench) -> None:
     load(bench, 0, to_rows("a", "b"))
     again = load(bench, 0, to_rows("a", "b"))

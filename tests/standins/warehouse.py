@@ -56,7 +56,8 @@ class MemoryWarehouse:
         self._active: set[IntegrationName] = set()
 
     def begin_load(self, chunk: Chunk, schema: Sequence[Field]) -> ChunkLoad:
-        lines, done = gzip.decompress(chunk.data), Future[Staged]()
+        is_gzip, done = chunk.data.startswith(b"\x1f\x8b"), Future[Staged]()
+        lines = gzip.decompress(chunk.data) if is_gzip else chunk.data
         try:
             check_rows(lines, to_json(schema))
         except RowError as error:

@@ -1,4 +1,4 @@
-"""Collects rows into chunks of newline-delimited JSON. Each page is compressed at once, so that memory stays small."""
+"""Collects rows into chunks of newline-delimited JSON. A page is compressed as it comes, so that memory stays small."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ class ChunkBuilder:
 
     Args:
         max_rows: A chunk with this many rows is full.
-        max_bytes: A chunk with this many compressed bytes is full, too.
+        max_bytes: A chunk with this many bytes is full, too.
+        compresses: Whether chunks become gzip files; else they stay text.
     """
 
-    def __init__(self, *, max_rows: int, max_bytes: int) -> None:
+    def __init__(self, *, max_rows: int, max_bytes: int, compresses: bool) -> None:
         self._max_rows = max_rows
         self._max_bytes = max_bytes
+        self._compresses = compresses
         self._reset()
 
     def _reset(self) -> None:
-        self._compressor = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
+        self._compressor = isal_zlib.compressobj(_LEVEL, wbits=_GZIP) if self._compresses else None
         self._pieces: list[bytes] = []
         self._bytes = 0
         self.rows = 0
@@ -40,13 +42,15 @@ class ChunkBuilder:
     def add(self, lines: Iterable[bytes]) -> None:
         """Add the rows of a page, each one line with its newline."""
         page = list(lines)
-        piece = self._compressor.compress(b"".join(page))
+        piece = b"".join(page)
+        if self._compressor:
+            piece = self._compressor.compress(piece)
         self._pieces.append(piece)
         self._bytes += len(piece)
         self.rows += len(page)
 
     def close(self) -> bytes:
-        """Return the chunk as a gzip file, and start a new chunk."""
-        data = b"".join((*self._pieces, self._compressor.flush()))
+        """Return the content of the chunk, and start a new one."""
+        data = b"".join((*self._pieces, self._compressor.flush() if self._compressor else b""))
         self._reset()
         return data

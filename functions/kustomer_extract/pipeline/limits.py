@@ -21,7 +21,8 @@ class Limits:
         max_hops: Hops before a run is given up.
         max_run_hours: Age at which a run is given up.
         chunk_rows: Rows of a chunk; one page more is possible.
-        chunk_bytes: Compressed bytes of a chunk; one page more is possible.
+        chunk_bytes: Bytes of a chunk, as it is loaded; one page more is possible.
+        compresses_chunks: Whether chunks are compressed: what a network carries, but not a file beside the warehouse.
     """
 
     soft_deadline_seconds: float = 450
@@ -34,6 +35,7 @@ class Limits:
     max_run_hours: float = 22
     chunk_rows: int = 20_000
     chunk_bytes: int = 32 * 1024 * 1024
+    compresses_chunks: bool = True
 
     @property
     def load_time(self) -> timedelta:

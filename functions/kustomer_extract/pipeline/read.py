@@ -61,7 +61,9 @@ class _Reading:
     def __init__(self, work: TableWork) -> None:
         self._work = work
         limits, state = work.invocation.limits, work.ledger.state
-        self._builder = ChunkBuilder(max_rows=limits.chunk_rows, max_bytes=limits.chunk_bytes)
+        self._builder = ChunkBuilder(
+            max_rows=limits.chunk_rows, max_bytes=limits.chunk_bytes, compresses=limits.compresses_chunks
+        )
         batch = Batch(run_id=state.run_id, started_at=state.started_at)
         self._rows = RowReader(work.integration, work.choice, table=work.table, batch=batch, job=work.state.job)
         self._position = work.state

@@ -274,7 +274,7 @@ def test_a_load_that_fails_leaves_nothing_and_the_next_one_works() -> None:
     with closing(DuckDbWarehouse.open(":memory:")) as warehouse:
         publish(warehouse, "a")
         staged = warehouse.begin_load(build_chunk(CHUNK, [{"id": "b"}]), SCHEMA).wait(until=NOON)
-        broken = replace(build_chunk(f"{RUN}__1_1", [{"id": "c"}]), data=b"no gzip")
+        broken = replace(build_chunk(f"{RUN}__1_1", [{"id": "c"}]), data=b"\x1f\x8bno gzip")
         with pytest.raises(WarehouseRefused):
             warehouse.begin_load(broken, SCHEMA).wait(until=NOON)
 

@@ -51,11 +51,11 @@ def to_definitions(fields: Sequence[Field]) -> str:
 
 
 def read_chunk(file: Path, fields: Sequence[Field]) -> str:
-    """Write the table function that reads gzip-compressed newline-delimited JSON into these fields."""
+    """Write the table function that reads newline-delimited JSON, of a gzip file if it ends so, into these fields."""
     columns = ", ".join(f"{to_literal(field.name)}: {to_literal(to_type(field))}" for field in fields)
     return (
         f"read_json({to_literal(str(file))}, columns = {{{columns}}}, format = 'newline_delimited', "
-        f"compression = 'gzip', maximum_object_size = {_MAX_ROW_BYTES})"
+        f"maximum_object_size = {_MAX_ROW_BYTES})"
     )
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 CHUNK_COLUMN = "_chunk"
 _SCHEMAS = ("kustomer", "kustomer_staging")  # 0.1.0 used the second for staging
 _OURS = re.compile(r"^[a-z][a-z0-9_]*__\d{8}t\d{6}z_[a-z0-9]+(__\d+_\w+)?$")
+_GZIP = b"\x1f\x8b"  # how every gzip file begins, and no JSON: https://www.rfc-editor.org/rfc/rfc1952#page-6
 _UNREADABLE = (duckdb.InvalidInputException, duckdb.DataError)  # read_json raises these for a row that it cannot read
 
 
@@ -82,7 +83,7 @@ class DuckDbStaging:
             RowRejected: a row does not fit; no row of the table is kept.
         """
         with tempfile.TemporaryDirectory() as folder:
-            rows = Path(folder, "chunk.ndjson.gz")
+            rows = Path(folder, "chunk.ndjson.gz" if chunk.data.startswith(_GZIP) else "chunk.ndjson")
             rows.write_bytes(chunk.data)
             self._open(chunk.name, schema)
             table = self.qualify(chunk.name)
