@@ -58,16 +58,15 @@ class Ways:
             yield replace(page, restart=number == 0)
 
     def _look(self) -> tuple[Position | None, Answer | ExtractError]:
-        """Count by search, one search at a time, and look at the other end of the list meanwhile.
+        """Count by search, and look at the other end of the list, all at once.
 
         Returns:
             No position if the key may not search, or if it does not work now: the list can do without.
         """
-        first, *others = (replace(request, is_explained=False) for request in self.search.to_counts())
-        other_end, count = self.ask_all([self.of_list.to_other_end(), first])
+        counts = (replace(request, is_explained=False) for request in self.search.to_counts())
+        other_end, *answers = self.ask_all([self.of_list.to_other_end(), *counts])
         try:
-            counts = [take(count), *(take(answer) for other in others for answer in self.ask_all([other]))]
-            return self.search.to_position(counts), other_end
+            return self.search.to_position([take(answer) for answer in answers]), other_end
         except (NeedsPerson, RetryLater):
             return None, other_end
 
