@@ -13,8 +13,9 @@ twice the time of the line that each one gets here. For a RECORD with a time, an
             row.meta = None
         if (value := row.teams) is not None and not value:
             row.teams = None
-        return row != empty
+        return row != empty_
 
+An object in which nothing need be taken out is only compared with an empty one.
 Only names of the schema become source. Names that the API makes up are values.
 """
 
@@ -45,6 +46,9 @@ _TIME = """
 _RECORD = """
     if (value := row.{attribute}) is not None and not (value and finish_{name}(value, (place, "{name}"), mismatches)):
         row.{attribute} = None"""
+_PLAIN_RECORD = """
+    if (value := row.{attribute}) is not None and (not value or value == empty_{name}):
+        row.{attribute} = None"""
 _PLAIN_ARRAY = """
     if (value := row.{attribute}) is not None and not value:
         row.{attribute} = None"""
@@ -59,17 +63,20 @@ def compile_finish(
     fields: Sequence[Field],
     inner: Mapping[str, Finish],
     *,
-    empty: Struct,
+    empty: Mapping[str, Struct],
     choice: Choice,
     aliases: Mapping[str, str],
     unknown: Mapping[str, str],
-) -> Finish:
+) -> Finish | None:
     """Write and compile the function of a RECORD. It tells whether anything is left of the object.
+
+    Returns:
+        None if nothing need be taken out of its objects.
 
     Args:
         fields: All its fields; `is_selected` tells which ones the row has.
-        inner: The same for the RECORDs in it: name → function.
-        empty: An object without values.
+        inner: Name → function of each array of RECORDs in it, and of each RECORD that has a function.
+        empty: Name → object without values: its own (name ``""``), and those of the RECORDs in it.
         choice: Tells which custom attributes the row has.
         aliases: Second name → name of a field.
         unknown: Attribute → name of fields that the schema does not know.
@@ -79,25 +86,22 @@ def compile_finish(
     names: dict[str, Any] = {
         "to_utc": to_utc,
         "keep_time": _keep_time,
-        "empty": empty,
-        "choose_custom": partial(_choose_custom, custom, choice),
+        "choose_custom": _to_choose_custom(custom, choice),
         "merge_aliases": partial(_merge_aliases, aliases),
         "rescue_unknown": partial(_rescue_unknown, unknown),
         **{f"finish_{name}": finish for name, finish in finishes.items()},
+        **{f"empty_{name}": row for name, row in empty.items()},
     }
     steps = {"merge_aliases": aliases, "choose_custom": custom, "rescue_unknown": unknown}
-    lines = [
-        "def finish(row, place, mismatches):",
-        *_iter_lines(fields),
-        *(_STEP.format(name=name) for name, needed in steps.items() if needed),
-        "\n    return row != empty",
-    ]
-    exec("".join(lines), names)  # noqa: S102 - see above
+    lines = [*_iter_lines(fields, inner), *(_STEP.format(name=name) for name, needed in steps.items() if needed)]
+    if not any(lines):
+        return None
+    exec("".join(("def finish(row, place, mismatches):", *lines, "\n    return row != empty_")), names)  # noqa: S102 - see above
     finish: Finish = names["finish"]
     return finish
 
 
-def _iter_lines(fields: Sequence[Field]) -> Iterator[str]:
+def _iter_lines(fields: Sequence[Field], inner: Mapping[str, Finish]) -> Iterator[str]:
     """Write the lines of the fields: times first, so that aliases are compared as times; then what is inside."""
     for field in sorted(fields, key=lambda field: bool(field.fields)):
         template = ""
@@ -108,7 +112,7 @@ def _iter_lines(fields: Sequence[Field]) -> Iterator[str]:
         elif field.mode == "REPEATED":
             template = _ARRAY
         elif field.fields:
-            template = _RECORD
+            template = _RECORD if field.name in inner else _PLAIN_RECORD
         elif field.type == "TIMESTAMP":
             template = _TIME
         yield template.format(name=field.name, attribute=to_attribute(field.name))
@@ -139,16 +143,21 @@ def _merge_aliases(aliases: Mapping[str, str], row: Any, place: Place, mismatche
                 mismatches.rescue(value, (place, alias))
 
 
-def _choose_custom(name: str, choice: Choice, row: Any, place: Place, mismatches: Mismatches) -> None:
-    """Collect the names of custom attributes, and take out those that are deselected."""
-    value = getattr(row, name)
-    if isinstance(value, dict):
-        mismatches.custom_names += [f"{name}[]" if isinstance(item, list) else name for name, item in value.items()]
-        if not choice.takes_every_custom_name:
-            setattr(row, name, {name: item for name, item in value.items() if choice.takes_custom(name, item)})
-    elif value is not None and not choice.takes_every_custom_name:
-        mismatches.count((place, name))
-        setattr(row, name, None)
+def _to_choose_custom(name: str, choice: Choice) -> Finish:
+    """Make the step that collects the names of custom attributes, and takes out those that are deselected."""
+    takes_every_name = choice.takes_every_custom_name
+
+    def choose_custom(row: Any, place: Place, mismatches: Mismatches) -> None:
+        value = getattr(row, name)
+        if isinstance(value, dict):
+            mismatches.custom_names += [f"{key}[]" if isinstance(item, list) else key for key, item in value.items()]
+            if not takes_every_name:
+                setattr(row, name, {key: item for key, item in value.items() if choice.takes_custom(key, item)})
+        elif value is not None and not takes_every_name:
+            mismatches.count((place, name))
+            setattr(row, name, None)
+
+    return choose_custom
 
 
 def _rescue_unknown(unknown: Mapping[str, str], row: Any, place: Place, mismatches: Mismatches) -> None:
@@ -157,4 +166,4 @@ def _rescue_unknown(unknown: Mapping[str, str], row: Any, place: Place, mismatch
         value = getattr(row, attribute)
         if value is not None:
             setattr(row, attribute, None)
-            mismatches.rescue_unknown(value, (place, name))
+            mismatches.rescue_unknown(value, (place, name), is_storable=True)

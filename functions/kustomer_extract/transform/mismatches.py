@@ -62,9 +62,15 @@ class Mismatches:
         self.new.append((path, name))
         self.rescue_unknown(value, (around, name))
 
-    def rescue_unknown(self, value: JsonValue, place: Place) -> None:
-        """Keep a field that the schema does not know, unless it holds nothing."""
-        if not _holds_nothing(value):
+    def rescue_unknown(self, value: JsonValue, place: Place, *, is_storable: bool = False) -> None:
+        """Keep a field that the schema does not know, unless it holds nothing. msgspec accepts what is storable."""
+        if _holds_nothing(value):
+            return
+        if is_storable and self._choice.personal_data:
+            pointer, counted, _ = _read_place(place)
+            self.drift.append(counted)
+            self.rescued[to_unused_name(pointer, self.rescued)] = value
+        else:
             self.rescue(value, place)
 
     def count(self, place: Place) -> None:

@@ -71,7 +71,8 @@ class Transform:
         self._paths = dict(iter_paths(self._fields))
         self._keeps_rescued = any(field.name == "_rescued" for field in choice.columns)
         self._encode = json.Encoder().encode
-        self._stamp = self._encode({"_batch_id": batch.run_id, "_batch_runtime": to_rfc3339(batch.started_at)})[1:]
+        stamp = {"_batch_id": batch.run_id, "_batch_runtime": to_rfc3339(batch.started_at)}
+        self._end = b",%b\n" % self._encode(stamp)[1:]
         self._learned: dict[tuple[str, ...], dict[str, str]] = {}
         self._compilations = 0
 
@@ -108,13 +109,12 @@ class Transform:
             if row.type is None:
                 row.type = self._type
         self._shape.finish(row, None, mismatches)
-        parts = [self._encode(row)[1:-1]]
+        rescued = b""
         if mismatches.rescued and self._keeps_rescued:
-            parts.append(self._encode({"_rescued": mismatches.rescued})[1:-1])
-        parts.append(self._stamp)
+            rescued = b',"_rescued":%b' % self._encode(mismatches.rescued)
         if mismatches.new:
             self._learn(mismatches.new)
-        line = b"{%b\n" % b",".join(filter(None, parts))
+        line = b"".join((self._encode(row)[:-1], rescued, self._end))
         return Transformed(line, tuple(mismatches.drift), tuple(mismatches.custom_names))
 
     def _learn(self, new: Sequence[tuple[tuple[str, ...], str]]) -> None:

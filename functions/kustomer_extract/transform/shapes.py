@@ -38,7 +38,9 @@ class Shape:
 
     Attributes:
         struct: Their type, with one optional attribute for each field.
+        empty: An object without values.
         finish: Takes out of an object what the row must not have; returns whether anything is left.
+        is_plain: Whether nothing need be taken out.
 
     Args:
         fields: All fields; `is_selected` tells which ones the row has.
@@ -48,6 +50,7 @@ class Shape:
     """
 
     finish: Finish
+    is_plain: bool
 
     def __init__(
         self, fields: Sequence[Field], choice: Choice, *, learned: Names, aliases: Names, path: Path = ()
@@ -62,18 +65,21 @@ class Shape:
             if field.fields
         }
         self.struct = self._to_struct(fields)
-        self.finish = compile_finish(
+        self.empty = self.struct()
+        finish = compile_finish(
             fields,
             {
                 field.name: shape.finish_all if field.mode == "REPEATED" else shape.finish
                 for field in selected
-                if (shape := self._shapes.get(field.name))
+                if (shape := self._shapes.get(field.name)) and not (shape.is_plain and field.mode != "REPEATED")
             },
-            empty=self.struct(),
+            empty={"": self.empty, **{name: shape.empty for name, shape in self._shapes.items()}},
             choice=choice,
             aliases=aliases.get(path, {}),
             unknown=self._unknown,
         )
+        self.is_plain = finish is None
+        self.finish = finish or self._is_filled
         self._repairs = {field.name: self._to_repair(field) for field in selected}
 
     def _to_struct(self, fields: Sequence[Field]) -> type[Struct]:
@@ -88,6 +94,9 @@ class Shape:
             gc=False,
             rename={**{to_attribute(field.name): field.name for field in fields}, **self._unknown},
         )
+
+    def _is_filled(self, row: Any, _place: Place, _mismatches: Mismatches) -> bool:
+        return bool(row != self.empty)
 
     def finish_all(self, value: Any, place: Place, mismatches: Mismatches) -> Sequence[object] | None:
         """Finish an array of objects, or the object that the API sends in its place."""
