@@ -269,7 +269,19 @@ def test_two_readings_of_one_page_cost_no_request_beyond_the_next_page() -> None
         reader.read(Table.SATISFACTION)  # now the limit is known
         reader.source.close()
 
-        assert [request.page for request in sandbox.requests] == [1, 1, 2] * 2
+        pages = [request.page for request in sandbox.requests]
+        assert [pages[0], sorted(pages[1:3]), pages[3], sorted(pages[4:])] == [1, [1, 2]] * 2
+        again, beyond = sandbox.requests[4:]
+        assert again.at < (beyond.ended or 0)
+        assert beyond.at < (again.ended or 0)
+
+
+def test_a_page_that_is_linked_only_in_the_second_reading_must_be_served(reader: Reader, sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault(table="satisfaction", page=2, keeps=100, ends=True, times=1))
+    sandbox.add_fault(Fault(table="satisfaction", page=3, status=404))
+
+    with pytest.raises(NeedsPerson, match="404"):
+        reader.read(Table.SATISFACTION)
 
 
 @pytest.mark.parametrize("keeps", [10, 100])

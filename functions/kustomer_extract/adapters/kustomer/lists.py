@@ -18,7 +18,7 @@ from kustomer_extract.adapters.kustomer.http import NOT_FOUND, Request, take
 from kustomer_extract.adapters.kustomer.ids import to_made_ms
 from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE, ListPage, Progress, to_list_page
-from kustomer_extract.errors import BrokenPage, NeedsPerson, RetryLater, Truncated
+from kustomer_extract.errors import BrokenPage, ExtractError, NeedsPerson, RetryLater, Truncated
 from kustomer_extract.models import Evidence, Page, Proof, Table
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from kustomer_extract.adapters.kustomer.gate import Gate
     from kustomer_extract.adapters.kustomer.http import Answer, Http
-    from kustomer_extract.errors import ExtractError
     from kustomer_extract.models import Cursor
 
 PAGES_OF_CAP = (100, 101)  # the last page that a capped list has, and the one after it
@@ -109,7 +108,8 @@ class List:
                 final.check_end(existing=find_existing(final.expected, self.table, self.ask, shown=shown))
                 final = replace(final, expected=())
                 if final.proof is Proof.NONE or not final.rows:
-                    self._check_beyond(last, {*progress.ids, *last.ids}, first=final.first)
+                    beyond = self._read_beyond(last.number + 1, self.ask)
+                    _check_beyond(last, {*progress.ids, *last.ids}, beyond, first=final.first)
             yield self._to_page(last, final, is_last=True)
             return
 
@@ -239,36 +239,55 @@ class List:
 
     def _iter_agreed(self) -> Generator[Page]:
         """Read the list until two readings agree. Nothing else shows where it ends, and such lists are short."""
-        before: frozenset[str] | None = None
-        pages: list[ListPage] = []
-        for _ in range(_MAX_READINGS):
-            read = self._read_all(len(pages))
+        ids: frozenset[str] | None = None
+        known = 0
+        for reading in range(1, _MAX_READINGS + 1):
+            read = self._read_all(known)
             if read is None:
                 return
-            pages = read
-            ids = frozenset(identifier for page in pages for identifier in page.ids)
+            pages, beyond = read
+            before, ids, known = ids, frozenset(identifier for page in pages for identifier in page.ids), len(pages)
             if ids == before:
-                self._check_beyond(pages[-1], ids)
+                _check_beyond(pages[-1], ids, beyond or self._read_beyond(known + 1, self.ask))
                 yield from self._to_pages(pages)
                 return
-            if before is not None:
+            if reading > 1:
                 self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
-            before = ids
         raise Truncated(
             f"{_MAX_READINGS} readings of /v1/{self.table} found different records: the list cannot be trusted; the "
             "published table stays as it is. Run again; ask Kustomer's support if it stays so"
         )
 
-    def _read_all(self, likely_last: int) -> list[ListPage] | None:
-        """Read the whole list; None if time is up. The first time, with `likely_last` 0, it may have one page only."""
+    def _read_all(self, known: int) -> tuple[list[ListPage], ListPage | ExtractError | None] | None:
+        """Read the whole list, and beside it the page after its last one, if it has as many pages as are `known`.
+
+        None if time is up. The first time, with `known` 0, it may have one page only.
+        """
         progress, seen, read = Progress(), set[str](), list[ListPage]()
-        prefetch = self._prefetch(progress, lambda: likely_last or (None if read else 1))
+
+        def fetch(number: int, is_wanted: Callable[[], bool]) -> ListPage | ExtractError:
+            if known and number == known + 1:
+                return self._read_beyond(number, lambda request: self.http.get(request, is_wanted))
+            return self._fetch(progress.newest_first, number, is_wanted)
+
+        prefetch: Prefetch[ListPage | ExtractError] = Prefetch(
+            fetch=fetch,
+            is_last=lambda page: isinstance(page, ExtractError) or not (page.has_next or page.number == known),
+            in_flight=self.gate.to_in_flight,
+            is_late=self.is_late,
+            interrupt=self.http.interrupt,
+            to_likely_last=lambda: known + 1 if known else (None if read else 1),
+        )
         with closing(prefetch.iter_from(1)) as pages:
             for page in pages:
+                if read and not read[-1].has_next:
+                    return read, page
+                if isinstance(page, ExtractError):
+                    raise page
                 progress = progress.after(page, seen)
                 seen.add(page.fingerprint)
                 read.append(page)
-        return read if read and not read[-1].has_next else None
+        return (read, None) if read and not read[-1].has_next else None
 
     def _to_pages(self, pages: list[ListPage]) -> Generator[Page]:
         progress = Progress()
@@ -282,23 +301,13 @@ class List:
 
     # --- pages
 
-    def _check_beyond(self, last: ListPage, known: AbstractSet[str], *, first: str = "") -> None:
-        """Read the page after the last one. It may be refused, fail, be empty, or repeat another page.
-
-        Raises:
-            Truncated: it has other records.
-        """
-        number = last.number + 1
+    def _read_beyond(self, number: int, ask: Callable[[Request], Answer]) -> ListPage | ExtractError:
+        """Read the page after the last one, or return why that is refused or fails."""
         request = replace(to_request(self.table, number, is_asked_again=False), is_explained=False, attempts=2)
         try:
-            beyond = to_list_page(self.ask(request), number, base_url=self.base_url)
-        except (NeedsPerson, RetryLater):
-            return
-        if not known >= set(beyond.ids) and beyond.fingerprint != first:
-            raise Truncated(
-                f"page {last.number} says that it is the last one, but page {number} has other records: the list is "
-                "cut short; the published table stays as it is. Run again; ask Kustomer's support if it stays so"
-            )
+            return to_list_page(ask(request), number, base_url=self.base_url)
+        except (NeedsPerson, RetryLater) as error:
+            return error
 
     def read_page(self, number: int, *, newest_first: bool = False, is_asked_again: bool = True) -> ListPage:
         """Read a single page. Raises `Unwanted` if time is up."""
@@ -367,6 +376,20 @@ class List:
             retries=page.retries,
             evidence=progress.evidence,
         )
+
+
+def _check_beyond(last: ListPage, known: AbstractSet[str], beyond: ListPage | ExtractError, *, first: str = "") -> None:
+    """Look at the page after the last one. It may be refused, fail, be empty, or repeat another page.
+
+    Raises:
+        Truncated: it has other records.
+    """
+    if isinstance(beyond, ExtractError) or known >= set(beyond.ids) or beyond.fingerprint == first:
+        return
+    raise Truncated(
+        f"page {last.number} says that it is the last one, but page {beyond.number} has other records: the list is cut "
+        "short; the published table stays as it is. Run again; ask Kustomer's support if it stays so"
+    )
 
 
 def find_existing(
