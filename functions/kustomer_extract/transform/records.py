@@ -75,12 +75,16 @@ class Transform:
         self._end = b",%b\n" % self._encode(stamp)[1:]
         self._learned: dict[tuple[str, ...], dict[str, str]] = {}
         self._compilations = 0
+        self._shape: Shape | None = None
 
-    def _compile(self) -> None:
+    def _compile(self) -> Shape:
         """Make the types; for a first record only, because that takes longer than an empty table."""
         self._compilations += 1
-        self._shape = Shape(self._fields, self._choice, learned=self._learned, aliases=self._aliases)
+        self._shape = Shape(
+            self._fields, self._choice, learned=self._learned, aliases=self._aliases, before=self._shape
+        )
         self._decode = json.Decoder(self._shape.struct).decode
+        return self._shape
 
     def __call__(self, record: bytes) -> Transformed:
         """Turn one API object into one row of its table, and say what did not fit.
@@ -96,19 +100,18 @@ class Transform:
         Raises:
             ValueError: It is nested so deeply that Python cannot read it.
         """
-        if not self._compilations:
-            self._compile()
+        shape = self._shape or self._compile()
         mismatches = Mismatches(self._paths, self._choice)
         try:
             row: Any = self._decode(record)
         except (ValueError, RecursionError):
             read = cast("JsonObject", parse_json(record))
             typed = read if read.get("type") is not None else {**read, "type": self._type}
-            row = self._shape.repair(typed, None, mismatches)
+            row = shape.repair(typed, None, mismatches)
         else:
             if row.type is None:
                 row.type = self._type
-        self._shape.finish(row, None, mismatches)
+        shape.finish(row, None, mismatches)
         rescued = b""
         if mismatches.rescued and self._keeps_rescued:
             rescued = b',"_rescued":%b' % self._encode(mismatches.rescued)

@@ -16,7 +16,7 @@ from kustomer_extract.transform.judge import JSON, counts_channels, is_plain_arr
 from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kustomer_extract.models import JsonObject, JsonValue
     from kustomer_extract.schema import Choice, Field
@@ -37,6 +37,8 @@ class Shape:
     """The objects of a RECORD, or whole records.
 
     Attributes:
+        inner: Name → shape of each RECORD in it.
+        learned: What is learned of the unknown fields in it, at any depth.
         struct: Their type, with one optional attribute for each field.
         empty: An object without values.
         finish: Takes out of an object what the row must not have; returns whether anything is left.
@@ -47,20 +49,30 @@ class Shape:
         path: The names of the RECORDs around, and its own.
         learned: Attribute → name of unknown fields that msgspec is to accept.
         aliases: Second name → name of a field.
+        before: The same before something was learned. A shape in it that has learned nothing is used again.
     """
 
+    inner: Mapping[str, Shape]
     finish: Finish
     is_plain: bool
 
     def __init__(
-        self, fields: Sequence[Field], choice: Choice, *, learned: Names, aliases: Names, path: Path = ()
+        self,
+        fields: Sequence[Field],
+        choice: Choice,
+        *,
+        learned: Names,
+        aliases: Names,
+        path: Path = (),
+        before: Shape | None = None,
     ) -> None:
         self._known = {field.name for field in fields}
         self._path = path
-        self._unknown = learned.get(path, {})
+        self.learned = {at: dict(names) for at, names in _iter_below(path, learned)}
+        self._unknown = self.learned.get(path, {})
         selected = [field for field in fields if field.is_selected]
-        self._shapes = {
-            field.name: Shape(field.fields, choice, learned=learned, aliases=aliases, path=(*path, field.name))
+        self.inner = {
+            field.name: self._to_inner(field, choice, learned, aliases, before.inner[field.name] if before else None)
             for field in selected
             if field.fields
         }
@@ -71,9 +83,9 @@ class Shape:
             {
                 field.name: shape.finish_all if field.mode == "REPEATED" else shape.finish
                 for field in selected
-                if (shape := self._shapes.get(field.name)) and not (shape.is_plain and field.mode != "REPEATED")
+                if (shape := self.inner.get(field.name)) and not (shape.is_plain and field.mode != "REPEATED")
             },
-            empty={"": self.empty, **{name: shape.empty for name, shape in self._shapes.items()}},
+            empty={"": self.empty, **{name: shape.empty for name, shape in self.inner.items()}},
             choice=choice,
             aliases=aliases.get(path, {}),
             unknown=self._unknown,
@@ -82,8 +94,14 @@ class Shape:
         self.finish = finish or self._is_filled
         self._repairs = {field.name: self._to_repair(field) for field in selected}
 
+    def _to_inner(self, field: Field, choice: Choice, learned: Names, aliases: Names, before: Shape | None) -> Shape:
+        path = (*self._path, field.name)
+        if before and before.learned == dict(_iter_below(path, learned)):
+            return before
+        return Shape(field.fields, choice, learned=learned, aliases=aliases, path=path, before=before)
+
     def _to_struct(self, fields: Sequence[Field]) -> type[Struct]:
-        inner = {name: shape.struct for name, shape in self._shapes.items()}
+        inner = {name: shape.struct for name, shape in self.inner.items()}
         members = [(to_attribute(field.name), to_type(field, inner.get(field.name)), None) for field in fields]
         members += [(attribute, JSON | None, None) for attribute in self._unknown]
         return defstruct(
@@ -134,12 +152,16 @@ class Shape:
 
     def _to_repair(self, field: Field) -> Convert:
         if field.fields:
-            repair: Convert = partial(_repair_object, self._shapes[field.name])
+            repair: Convert = partial(_repair_object, self.inner[field.name])
         else:
             repair = convert_id if (*self._path, field.name) == ("id",) else CONVERTERS[field.type]
         if field.mode == "REPEATED":
             repair = partial(_repair_array, repair, field)
-        return partial(_repair_counts, self._shapes[field.name], repair) if counts_channels(field) else repair
+        return partial(_repair_counts, self.inner[field.name], repair) if counts_channels(field) else repair
+
+
+def _iter_below(path: Path, names: Names) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    return ((at, of) for at, of in names.items() if at[: len(path)] == path)
 
 
 def _repair_object(shape: Shape, value: JsonValue, place: Place, mismatches: Mismatches) -> Any:

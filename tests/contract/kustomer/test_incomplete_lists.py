@@ -269,7 +269,7 @@ def test_two_readings_of_one_page_cost_no_request_beyond_the_next_page() -> None
         reader.read(Table.SATISFACTION)  # now the limit is known
         reader.source.close()
 
-        pages = [request.page for request in sandbox.requests]
+        pages = [request.page or 0 for request in sandbox.requests]
         assert [pages[0], sorted(pages[1:3]), pages[3], sorted(pages[4:])] == [1, [1, 2]] * 2
         again, beyond = sandbox.requests[4:]
         assert again.at < (beyond.ended or 0)
