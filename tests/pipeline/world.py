@@ -307,8 +307,8 @@ class World(BareWorld):
 
     def staging(self) -> list[str]:
         """List the tables in staging."""
-        rows = self.warehouse.query("SELECT table_name FROM duckdb_columns() WHERE column_name = '_chunk' ORDER BY 1")
-        return [name for (name,) in rows]
+        rows = self.warehouse.query("SELECT table_name FROM duckdb_tables() WHERE contains(table_name, '__')")
+        return sorted([*self.warehouse.staging.list_tables(), *(name for (name,) in rows)])
 
     def close(self) -> None:
         self.warehouse.close()

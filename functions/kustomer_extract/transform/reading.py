@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from kustomer_extract.errors import BrokenPage
 from kustomer_extract.transform.values import parse_timestamp
 
 if TYPE_CHECKING:
@@ -41,6 +42,18 @@ def _to_int(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MAX_DIGITS else math.copysign(math.inf, -1 if digits[0] == "-" else 1)
 
 
+def read_object(record: bytes) -> JsonObject:
+    """Read a record that msgspec refused.
+
+    Raises:
+        BrokenPage: Python cannot read it: of JSON of a thousand levels, how many it reads depends on who calls.
+    """
+    try:
+        return cast("JsonObject", parse_json(record))
+    except ValueError as error:
+        raise BrokenPage(f"a record cannot be read ({error}); report it to Kustomer's support") from error
+
+
 class _Attributes(msgspec.Struct):
     createdAt: Any = None  # noqa: N815 - the API's name
 
@@ -53,12 +66,12 @@ _read_attributes = msgspec.json.Decoder(_Record).decode
 
 
 def read_created_at(record: bytes) -> datetime | None:
-    """Read `attributes.createdAt` of a record; None if it is missing or not a time."""
+    """Read `attributes.createdAt` of a record; None if it is missing or not a time. Raises as `read_object`."""
     text: object
     try:
         found = _read_attributes(record).attributes
         text = found.createdAt if found else None
     except (ValueError, RecursionError):  # attributes are no object, or there is something that msgspec refuses
-        attributes = cast("JsonObject", parse_json(record)).get("attributes")
+        attributes = read_object(record).get("attributes")
         text = attributes.get("createdAt") if isinstance(attributes, dict) else None
     return parse_timestamp(text) if isinstance(text, str) else None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from msgspec import json
 
-from kustomer_extract.models import JsonObject, Table
+from kustomer_extract.models import Table
 from kustomer_extract.schema import iter_paths
 from kustomer_extract.transform.mismatches import Mismatches
-from kustomer_extract.transform.reading import parse_json
+from kustomer_extract.transform.reading import read_object
 from kustomer_extract.transform.shapes import Shape
 from kustomer_extract.transform.values import to_rfc3339
 
@@ -98,14 +98,14 @@ class Transform:
             record: One element of the response's ``data`` list; its ``id`` is a non-empty string, or an integer.
 
         Raises:
-            ValueError: It is nested so deeply that Python cannot read it.
+            BrokenPage: It is nested so deeply that Python cannot read it.
         """
         shape = self._shape or self._compile()
         mismatches = Mismatches(self._paths, self._choice)
         try:
             row: Any = self._decode(record)
         except (ValueError, RecursionError):
-            read = cast("JsonObject", parse_json(record))
+            read = read_object(record)
             typed = read if read.get("type") is not None else {**read, "type": self._type}
             row = shape.repair(typed, None, mismatches)
         else:

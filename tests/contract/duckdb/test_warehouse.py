@@ -18,7 +18,7 @@ import pytest
 
 from kustomer_extract.adapters.duckdb.warehouse import DuckDbWarehouse
 from kustomer_extract.errors import RetryLater, WarehouseRefused
-from kustomer_extract.models import IntegrationName, Job, RunId, Table
+from kustomer_extract.models import IntegrationName, Job, RunId, Staged, Table
 from tests.contract.samples import build_chunk, build_field
 
 if TYPE_CHECKING:
@@ -311,3 +311,32 @@ def test_what_was_assembled_before_another_load_is_not_published() -> None:
 
         with pytest.raises(RetryLater, match="nothing was published"):
             warehouse.publish(assembled, JOB, SCHEMA)
+
+
+@pytest.mark.parametrize("is_disturbed", [False, True])
+def test_a_table_is_published_of_which_a_part_was_already_written(tmp_path: Path, *, is_disturbed: bool) -> None:
+    """DuckDB writes each 122,880 rows while more are loaded, also if chunks are loaded again or dropped."""
+    tags = build_field("tags", "STRING", mode="REPEATED")
+    schema = (SCHEMA[0], build_field("items", "RECORD", SCHEMA[0], tags, mode="REPEATED"))
+    ids = [[f"{chunk}-{number}" for number in range(20_000)] for chunk in range(9)]
+
+    def load(warehouse: DuckDbWarehouse, number: int, *more: str) -> Staged:
+        rows = [{"id": one, "items": [{"id": one, "tags": [one, "x"]}]} for one in [*ids[number], *more]]
+        chunk = build_chunk(f"{RUN}__1_{number}", rows, compresses=False)
+        return warehouse.begin_load(chunk, schema).wait(until=NOON)
+
+    with closing(DuckDbWarehouse.open(tmp_path / "w.duckdb")) as warehouse:
+        chunks = {number: load(warehouse, number) for number in range(7)}
+        if is_disturbed:
+            chunks |= {0: load(warehouse, 0), 7: load(warehouse, 7), 8: load(warehouse, 8, "3-7")}
+            warehouse.drop([chunks.pop(1).name])
+            del chunks[2]  # what is not named is dropped, too
+        assembled = warehouse.assemble(ALL, list(chunks.values()), schema)
+        assert (assembled.rows, assembled.distinct_ids) == (140_000 + is_disturbed, 140_000)
+        if is_disturbed:
+            assembled = warehouse.deduplicate(ALL, assembled, schema)
+        warehouse.publish(assembled, JOB, schema)
+
+    with closing(DuckDbWarehouse.open(tmp_path / "w.duckdb", read_only=True)) as warehouse:
+        published = warehouse.query("SELECT id, items[1].id FROM kustomer.acme_conversations ORDER BY ALL")
+        assert published == sorted((one, one) for number in chunks for one in ids[number])

@@ -18,6 +18,7 @@ _SETTINGS: dict[str, str | int | float | bool | list[str]] = {
     "autoinstall_known_extensions": False,  # never a download: JSON and time zones are built in
     "memory_limit": "2GB",
     "storage_compatibility_version": "v1.0.0",  # for new files: every DuckDB since 2024 opens them
+    "write_buffer_row_group_count": 1,  # by default 614,400 rows of a transaction wait in memory
     "threads": 1,  # a second one takes a third more CPU for a chunk, and rows beside it take the other core
 }
 

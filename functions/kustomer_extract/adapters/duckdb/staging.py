@@ -3,16 +3,19 @@
 All that happens to the table, from its creation until it is renamed to the published one, is one transaction. So each
 row is written once, without DuckDB's log (docs/performance.md has what that saves). Nobody else sees the table, and
 nothing of it is left of a killed run.
-A hidden column has the chunk of each row, so that a chunk can be loaded again or dropped.
+DuckDB numbers the rows of such a table as they come. So it is known which rows a chunk has, and it can be loaded again
+or dropped. A column with the chunk would have to be dropped at the end, and that corrupts the memory of DuckDB 2.0.0 if
+it has written a part of the table before.
 A little over 200 lines, because everything that touches such a transaction is here.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -22,7 +25,6 @@ from kustomer_extract.adapters.duckdb.sql import (
     quote,
     read_chunk,
     to_definitions,
-    to_literal,
 )
 from kustomer_extract.errors import RowRejected, WarehouseRefused
 from kustomer_extract.models import Assembled, Staged
@@ -34,18 +36,29 @@ if TYPE_CHECKING:
     from kustomer_extract.models import Chunk
     from kustomer_extract.schema import Field
 
-CHUNK_COLUMN = "_chunk"
 _SCHEMAS = ("kustomer", "kustomer_staging")  # 0.1.0 used the second for staging
 _OURS = re.compile(r"^[a-z][a-z0-9_]*__\d{8}t\d{6}z_[a-z0-9]+(__\d+_\w+)?$")
 _GZIP = b"\x1f\x8b"  # how every gzip file begins, and no JSON: https://www.rfc-editor.org/rfc/rfc1952#page-6
 _UNREADABLE = (duckdb.InvalidInputException, duckdb.DataError)  # read_json raises these for a row that it cannot read
 
 
-class _Table(NamedTuple):
-    """A staged table: the connection that holds its transaction, and the columns with which it was created."""
+@dataclasses.dataclass(slots=True)
+class _Table:
+    """A staged table.
+
+    Attributes:
+        connection: It holds the transaction.
+        columns: With these it was created.
+        rows: How many rows it has had so far.
+        first: DuckDB's number of its first row.
+        chunks: Name → positions of the rows of each chunk that has any.
+    """
 
     connection: DuckDbFile
     columns: str
+    rows: int = 0
+    first: int = 0
+    chunks: dict[str, range] = dataclasses.field(default_factory=dict)
 
 
 class DuckDbStaging:
@@ -86,14 +99,29 @@ class DuckDbStaging:
             rows = Path(folder, "chunk.ndjson.gz" if chunk.data.startswith(_GZIP) else "chunk.ndjson")
             rows.write_bytes(chunk.data)
             self._open(chunk.name, schema)
-            table = self.qualify(chunk.name)
-            self._query(chunk.name, f"DELETE FROM {table} WHERE {CHUNK_COLUMN} = ?", [chunk.name])  # noqa: S608 - our own name
-            source = f"SELECT ?, {names_of(schema)} FROM {read_chunk(rows, schema)}"  # noqa: S608 - our own names
+            self._delete(chunk.name, {chunk.name})
+            source = f"SELECT {names_of(schema)} FROM {read_chunk(rows, schema)}"  # noqa: S608 - our own names
             try:
-                ((count,),) = self._query(chunk.name, f"INSERT INTO {table} {source}", [chunk.name])
+                ((count,),) = self._query(chunk.name, f"INSERT INTO {self.qualify(chunk.name)} {source}")
             except _UNREADABLE as error:
                 raise _to_rejection(chunk.name, error, self._find_unreadable(rows, schema)) from None
+        if count:
+            self._note(chunk.name, count)
         return Staged(name=chunk.name, rows=count)
+
+    def _note(self, name: str, count: int) -> None:
+        """Remember which rows the chunk with this name has: the last `count` ones.
+
+        Raises:
+            WarehouseRefused: DuckDB does not number the rows as they come.
+        """
+        table = self._tables[to_table_name(name)]
+        ((first, last),) = self._query(name, f"SELECT min(rowid), max(rowid) FROM {self.qualify(name)}")  # noqa: S608 - our own name
+        table.first = table.first if table.rows else first
+        table.chunks[name] = range(table.rows, table.rows + count)
+        table.rows += count
+        if last != table.first + table.rows - 1:
+            raise WarehouseRefused(f"DuckDB {duckdb.__version__} does not number rows as they come: report this")
 
     def _open(self, name: str, schema: Sequence[Field]) -> None:
         """Begin the transaction of a table and create it, unless it is there with these columns."""
@@ -103,7 +131,7 @@ class DuckDbStaging:
             self._discard(table_name)
             self._tables[table_name] = _Table(self._file.connect_again(), columns)
             self._query(name, "BEGIN")
-            self._query(name, f"CREATE TABLE {self.qualify(name)} ({CHUNK_COLUMN} VARCHAR, {columns})")
+            self._query(name, f"CREATE TABLE {self.qualify(name)} ({columns})")
 
     def _query(self, name: str, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run a statement in the transaction of a table. An error has aborted it, so nothing of the table is kept."""
@@ -163,9 +191,8 @@ class DuckDbStaging:
         return Assembled(name=name, rows=rows, distinct_ids=ids)
 
     def list_chunks(self, name: str) -> list[str]:
-        """List the chunks in the table of this staging name."""
-        sql = f"SELECT DISTINCT {CHUNK_COLUMN} FROM {self.qualify(name)} ORDER BY 1"  # noqa: S608 - our own name
-        return [chunk for (chunk,) in self._query(name, sql)]
+        """List the chunks that have rows in the table of this staging name."""
+        return sorted(self._tables[to_table_name(name)].chunks)
 
     def list_tables(self) -> list[str]:
         """List the tables that are staged."""
@@ -176,14 +203,13 @@ class DuckDbStaging:
         return name in self._ready and to_table_name(name) in self._tables
 
     def release(self, name: str, *, to: str, statements: Sequence[str] = ()) -> None:
-        """Rename the table of this staging name without its hidden column, run further statements, and commit.
+        """Rename the table of this staging name, run further statements, and commit.
 
         DuckDB writes a transaction into the file itself, and not into its log first, if that exceeds a threshold.
         """
         connection, table = self.find(name), self.qualify(name)
         try:
             connection.query(f"DROP TABLE IF EXISTS {self._file.qualify('kustomer', to)}")
-            connection.query(f"ALTER TABLE {table} DROP COLUMN {CHUNK_COLUMN}")
             connection.query(f"ALTER TABLE {table} RENAME TO {quote(to)}")
             for statement in statements:
                 connection.query(statement)
@@ -202,9 +228,12 @@ class DuckDbStaging:
                 self._discard(table_name)
 
     def _delete(self, name: str, chunks: set[str]) -> None:
-        if chunks:
-            listed = ", ".join(map(to_literal, sorted(chunks)))
-            self._query(name, f"DELETE FROM {self.qualify(name)} WHERE {CHUNK_COLUMN} IN ({listed})")  # noqa: S608 - our own names
+        """Delete the rows of those of these chunks that are in the table of this staging name."""
+        table = self._tables[to_table_name(name)]
+        for chunk in sorted(chunks & set(table.chunks)):
+            rows = table.chunks.pop(chunk)
+            numbers = [table.first + rows.start, table.first + rows.stop - 1]
+            self._query(name, f"DELETE FROM {self.qualify(name)} WHERE rowid BETWEEN ? AND ?", numbers)  # noqa: S608 - our own name
 
     def qualify(self, name: str) -> str:
         """Return the full name of the table for a staging name."""
