@@ -6,6 +6,7 @@ tests/pipeline/test_misbehaviour.py tests every misbehaviour on every page by th
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -276,12 +277,42 @@ def test_two_readings_of_one_page_cost_no_request_beyond_the_next_page() -> None
         assert beyond.at < (again.ended or 0)
 
 
-def test_a_page_that_is_linked_only_in_the_second_reading_must_be_served(reader: Reader, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=403, times=1),
+        Fault(status=404, times=1),
+        Fault(status=503, times=3),
+        Fault(cut="reset", times=2),
+    ],
+    ids=["403", "404", "503", "reset"],
+)
+def test_a_page_that_is_linked_only_in_the_second_reading_is_read_like_any_other(
+    reader: Reader, sandbox: Sandbox, fault: Fault
+) -> None:
+    """The page that came beside the others is not it."""
     sandbox.add_fault(Fault(table="satisfaction", page=2, keeps=100, ends=True, times=1))
-    sandbox.add_fault(Fault(table="satisfaction", page=3, status=404))
+    sandbox.add_fault(replace(fault, table="satisfaction", page=3))
 
-    with pytest.raises(NeedsPerson, match="404"):
-        reader.read(Table.SATISFACTION)
+    assert sorted(reader.read_ids(Table.SATISFACTION)) == sorted(sandbox.organisation.ids("satisfaction"))
+    assert [request.page for request in sandbox.requests if request.page == 4][1:] == []  # two readings agreed
+
+
+def test_a_linked_page_is_not_taken_from_before_the_link() -> None:
+    """A survey is made in the second reading, after the page beyond the end has come and before the last page has."""
+    with Sandbox(conversations=0, surveys=200, limit=RateLimit(requests=2000), latency_seconds=0.03) as sandbox:
+        reader = Reader(sandbox, clock=SystemClock())
+        reader.read(Table.SATISFACTION)  # now the limit is known, and pages are read beside each other
+
+        def grow(organisation: Organisation) -> None:
+            time.sleep(0.2)
+            organisation.surveys.append({**organisation.surveys[0], "id": "f" * 24})
+
+        sandbox.add_fault(Fault(table="satisfaction", page=2, attempt=4, does=grow))
+        ids = reader.read_ids(Table.SATISFACTION)
+        reader.source.close()
+
+    assert len(ids) == 201
 
 
 @pytest.mark.parametrize("keeps", [10, 100])

@@ -117,7 +117,8 @@ class DuckDbStaging:
         """
         table = self._tables[to_table_name(name)]
         ((first, last),) = self._query(name, f"SELECT min(rowid), max(rowid) FROM {self.qualify(name)}")  # noqa: S608 - our own name
-        table.first = table.first if table.rows else first
+        if not table.rows:
+            table.first = first
         table.chunks[name] = range(table.rows, table.rows + count)
         table.rows += count
         if last != table.first + table.rows - 1:

@@ -53,6 +53,13 @@ def to_request(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Beyond:
+    """The page after the last one, or why it is refused or fails."""
+
+    outcome: ListPage | ExtractError
+
+
 @dataclass(slots=True, kw_only=True)
 class List:
     """One table's list.
@@ -259,35 +266,49 @@ class List:
         )
 
     def _read_all(self, known: int) -> tuple[list[ListPage], ListPage | ExtractError | None] | None:
-        """Read the whole list, and beside it the page after its last one, if it has as many pages as are `known`.
+        """Read the whole list; None if time is up. The first time, with `known` 0, it may have one page only.
 
-        None if time is up. The first time, with `known` 0, it may have one page only.
+        If it has as many pages as are `known`, the page after its last one is read beside it.
         """
         progress, seen, read = Progress(), set[str](), list[ListPage]()
 
-        def fetch(number: int, is_wanted: Callable[[], bool]) -> ListPage | ExtractError:
-            if known and number == known + 1:
-                return self._read_beyond(number, lambda request: self.http.get(request, is_wanted))
-            return self._fetch(progress.newest_first, number, is_wanted)
+        def add(page: ListPage) -> None:
+            nonlocal progress
+            progress = progress.after(page, seen)
+            seen.add(page.fingerprint)
+            read.append(page)
 
-        prefetch: Prefetch[ListPage | ExtractError] = Prefetch(
+        if known:
+            with closing(self._prefetch_known(known).iter_from(1)) as pages:
+                for page in pages:
+                    if isinstance(page, ListPage):
+                        add(page)
+                    elif not read[-1].has_next:
+                        return read, page.outcome
+        # A page that is linked now is read anew: the one that came beside the others is older than the link to it.
+        if not read or read[-1].has_next:
+            prefetch = self._prefetch(progress, lambda: None if read else 1)
+            with closing(prefetch.iter_from(len(read) + 1)) as others:
+                for page in others:
+                    add(page)
+        return (read, None) if read and not read[-1].has_next else None
+
+    def _prefetch_known(self, known: int) -> Prefetch[ListPage | _Beyond]:
+        """Plan to read so many pages, and the one after them."""
+
+        def fetch(number: int, is_wanted: Callable[[], bool]) -> ListPage | _Beyond:
+            if number <= known:
+                return self._fetch(False, number, is_wanted)
+            return _Beyond(self._read_beyond(number, lambda request: self.http.get(request, is_wanted)))
+
+        return Prefetch(
             fetch=fetch,
-            is_last=lambda page: isinstance(page, ExtractError) or not (page.has_next or page.number == known),
+            is_last=lambda page: isinstance(page, _Beyond) or not (page.has_next or page.number == known),
             in_flight=self.gate.to_in_flight,
             is_late=self.is_late,
             interrupt=self.http.interrupt,
-            to_likely_last=lambda: known + 1 if known else (None if read else 1),
+            to_likely_last=lambda: known + 1,
         )
-        with closing(prefetch.iter_from(1)) as pages:
-            for page in pages:
-                if read and not read[-1].has_next:
-                    return read, page
-                if isinstance(page, ExtractError):
-                    raise page
-                progress = progress.after(page, seen)
-                seen.add(page.fingerprint)
-                read.append(page)
-        return (read, None) if read and not read[-1].has_next else None
 
     def _to_pages(self, pages: list[ListPage]) -> Generator[Page]:
         progress = Progress()
