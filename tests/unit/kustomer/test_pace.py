@@ -51,6 +51,17 @@ def test_at_most_twice_the_requests_that_the_rate_needs_are_open() -> None:
     assert record.most_open <= 2 + 2 * 20 * 0.5
 
 
+def test_a_few_answers_are_enough_to_open_what_the_rate_needs() -> None:
+    """A short run has asked for its surveys and counts one after the other. Its pages need not begin as slowly."""
+    state = pace.Pace(share=0.6)
+    for moment in (0.0, 0.5, 1.0):
+        began, state = pace.mark(state, moment), pace.start(state, moment)
+        headers = {"x-ratelimit-limit": "2000", "x-ratelimit-remaining": "1990"}
+        state = pace.finish(state, moment + 0.5, began=began, headers=headers)
+
+    assert pace.to_in_flight(state, 1.5) == 2 + 2 * 20 * 0.5
+
+
 @pytest.mark.parametrize("window", WINDOWS)
 def test_requests_before_the_limit_was_known_count(window: Literal["fixed", "sliding"]) -> None:
     record = simulate(RateLimit(requests=40, window=window), latency=0.5, share=1.0)

@@ -39,6 +39,7 @@ _LEAST = 0.1  # of the share, however much the others take: refusals slow down f
 _LATE_SECONDS = 1.0  # so much is caught up with, by a machine that was busy: within the margin of 60 s
 LATE_SECONDS_BLIND = 0.02  # within that of a second
 _SMOOTHING = 0.1
+_FIRST = 30  # requests; only then the rate so far shows how many this machine handles
 _ONE_AT_A_TIME = 0.5  # requests open on average: half of the time, there is none
 _RECOVERY_SECONDS = 60.0
 _MIN_BRAKE = 0.05
@@ -103,7 +104,7 @@ def to_wait_seconds(pace: Pace, now: float) -> float:
 
 
 def to_in_flight(pace: Pace, now: float) -> int:
-    """How many requests may be open at a time: few at first and after a pause, then twice what the rate needs.
+    """How many requests may be open at a time: twice what the rate needs, and after a pause few.
 
     Where answers come sooner than the next request may start, one at a time keeps the rate, and nothing is asked for
     beyond the end. Beyond the rate of the largest plan it is this machine that is slow, and more would only crowd it.
@@ -111,8 +112,9 @@ def to_in_flight(pace: Pace, now: float) -> int:
     allowed = max(_allowed_per_second(pace, now), _BURST_PER_SECOND if _to_credit(pace, now) else 0.0)
     if allowed * pace.latency_seconds < _ONE_AT_A_TIME:
         return 1
-    recent = max(1.0, pace.started - _started_before(pace, now - 1))
-    rate = min(recent, allowed, _LARGEST_PLAN / WINDOW_SECONDS)
+    rate = min(allowed, _LARGEST_PLAN / WINDOW_SECONDS)
+    if pace.started >= _FIRST:
+        rate = min(rate, max(1.0, pace.started - _started_before(pace, now - 1)))
     return min(MAX_IN_FLIGHT, 2 + math.ceil(2 * rate * pace.latency_seconds))
 
 
