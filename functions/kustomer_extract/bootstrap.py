@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=2_000, compresses_chunks=False, max_failures=1)
 """A laptop has no time limit of nine minutes, and no limit on the number of loads. Small chunks let DuckDB work while
-pages are read: 1,000 to 4,000 rows take the same, and from 10,000 on DuckDB works after the last page. The source has
-already waited for the end of an outage, so the first failure without progress ends the run, and its jobs say why."""
+pages are read; smaller ones take more CPU (docs/performance.md). They stay text: DuckDB would unpack them at once. The
+source has already waited for the end of an outage, so the first failure without progress ends the run, and its jobs say
+why."""
 
 _M_MMAP_THRESHOLD = -3  # https://man7.org/linux/man-pages/man3/mallopt.3.html, read 2026-11-27
 

@@ -22,7 +22,7 @@ class Limits:
         max_run_hours: Age at which a run is given up.
         chunk_rows: Rows of a chunk; one page more is possible.
         chunk_bytes: Bytes of a chunk, as it is loaded; one page more is possible.
-        compresses_chunks: Whether chunks are compressed: what a network carries, but not a file beside the warehouse.
+        compresses_chunks: Whether chunks are compressed. That pays where a network carries them.
     """
 
     soft_deadline_seconds: float = 450
