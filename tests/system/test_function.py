@@ -85,7 +85,7 @@ def test_every_line_has_its_labels_trace_and_execution(installation: Installatio
 
 
 def test_a_long_run_continues_with_messages_on_the_topic() -> None:
-    options = {"conversations": 1000, "latency_seconds": 0.3}
+    options = {"conversations": 3000, "latency_seconds": 0.3}
     with Installation(sandbox=options, settings={"SOFT_DEADLINE_SECONDS": "1"}, launch=launch) as installation:
         statuses = installation.run()
 
