@@ -92,7 +92,7 @@ def finished(installation: Installation) -> list[Any]:
 
 def test_a_published_message_becomes_rows_over_several_hops(emulator: Emulator, topic: Topic) -> None:
     settings = {"PUBSUB_EMULATOR_HOST": emulator.address, "SOFT_DEADLINE_SECONDS": "1"}
-    options = {"conversations": 600, "latency_seconds": 0.3}
+    options = {"conversations": 2000, "latency_seconds": 0.3}
     with Installation(firestore="emulator", sandbox=options, settings=settings) as installation:
         topic.open(installation.function.port)
 

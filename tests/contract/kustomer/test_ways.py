@@ -157,7 +157,7 @@ def test_a_search_that_is_refused_after_good_ones_fails_at_once(status: int) -> 
 
 def test_conversations_are_counted_at_once_and_then_searched_one_after_the_other() -> None:
     clock = VirtualClock()
-    with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3), latency_seconds=0.02) as sandbox:
+    with open_sandbox(clock, conversations=900, paging=cap_list("refused", pages=3), latency_seconds=0.2) as sandbox:
         reader = Reader(clock, sandbox)
 
         reader.read()
@@ -165,7 +165,7 @@ def test_conversations_are_counted_at_once_and_then_searched_one_after_the_other
 
     searches = [request for request in sandbox.requests if request.table in SEARCHES]
     first, second, *others = searches
-    assert second.at < (first.ended or 0)
+    assert second.at - first.at < 0.2
     assert len(others) > 3
     assert all((before.ended or 0) <= after.at for before, after in pairwise([second, *others]))
 
