@@ -1,4 +1,4 @@
-"""Collects rows into chunks of newline-delimited JSON. A page is compressed as it comes, so that memory stays small."""
+"""Collects rows into chunks of newline-delimited JSON, as text or compressed page by page, so that memory is small."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@
     reading      reads JSON
 """
 
-from kustomer_extract.transform.reading import parse_json, read_created_at
+from kustomer_extract.transform.reading import parse_json, read_created_at, read_object
 from kustomer_extract.transform.records import Drift, Transform, Transformed
 
-__all__ = ["Drift", "Transform", "Transformed", "parse_json", "read_created_at"]
+__all__ = ["Drift", "Transform", "Transformed", "parse_json", "read_created_at", "read_object"]

@@ -45,8 +45,8 @@ class Mismatches:
         self.custom_names: list[str] = []
         self.new: list[tuple[tuple[str, ...], str]] = []
 
-    def rescue(self, value: JsonValue, place: Place) -> None:
-        """Keep a value that does not fit its column."""
+    def rescue(self, value: JsonValue, place: Place, *, is_storable: bool = False) -> None:
+        """Keep a value that does not fit its column. What msgspec has accepted is storable."""
         pointer, counted, path = _read_place(place)
         field = self._paths.get(path)
         if not self._choice.personal_data and field is None:
@@ -54,8 +54,8 @@ class Mismatches:
             return
         self.drift.append(counted)
         if self._choice.personal_data or not (field is None or field.holds_content or _has_objects(value)):
-            pruned = _prune(value, field.fields, self._choice) if field and field.fields else value
-            self.rescued[to_unused_name(pointer, self.rescued)] = to_storable(pruned, _ignore)
+            kept = _prune(value, field.fields, self._choice) if field and field.fields else value
+            self.rescued[to_unused_name(pointer, self.rescued)] = kept if is_storable else to_storable(kept, _ignore)
 
     def rescue_new(self, path: tuple[str, ...], name: str, value: JsonValue, around: Place) -> None:
         """Keep a field that msgspec refused, because the schema does not know it; `path` is that of its RECORD."""
@@ -63,15 +63,9 @@ class Mismatches:
         self.rescue_unknown(value, (around, name))
 
     def rescue_unknown(self, value: JsonValue, place: Place, *, is_storable: bool = False) -> None:
-        """Keep a field that the schema does not know, unless it holds nothing. msgspec accepts what is storable."""
-        if _holds_nothing(value):
-            return
-        if is_storable and self._choice.personal_data:
-            pointer, counted, _ = _read_place(place)
-            self.drift.append(counted)
-            self.rescued[to_unused_name(pointer, self.rescued)] = value
-        else:
-            self.rescue(value, place)
+        """Keep a field that the schema does not know, unless it holds nothing."""
+        if not _holds_nothing(value):
+            self.rescue(value, place, is_storable=is_storable)
 
     def count(self, place: Place) -> None:
         """Count a difference whose value was converted and is in the row."""

@@ -43,7 +43,7 @@ def _to_int(digits: str) -> int | float:
 
 
 def read_object(record: bytes) -> JsonObject:
-    """Read a record that msgspec refused.
+    """Read a whole record.
 
     Raises:
         BrokenPage: Python cannot read it: of JSON of a thousand levels, how many it reads depends on who calls.

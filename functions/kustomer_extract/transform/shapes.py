@@ -16,7 +16,7 @@ from kustomer_extract.transform.judge import JSON, counts_channels, is_plain_arr
 from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from kustomer_extract.models import JsonObject, JsonValue
     from kustomer_extract.schema import Choice, Field
@@ -38,7 +38,7 @@ class Shape:
 
     Attributes:
         inner: Name → shape of each RECORD in it.
-        learned: What is learned of the unknown fields in it, at any depth.
+        learned: Of the unknown fields that msgspec is to accept, those in it, at any depth.
         struct: Their type, with one optional attribute for each field.
         empty: An object without values.
         finish: Takes out of an object what the row must not have; returns whether anything is left.
@@ -68,11 +68,11 @@ class Shape:
     ) -> None:
         self._known = {field.name for field in fields}
         self._path = path
-        self.learned = {at: dict(names) for at, names in _iter_below(path, learned)}
-        self._unknown = self.learned.get(path, {})
+        self.learned = learned
+        self._unknown = learned.get(path, {})
         selected = [field for field in fields if field.is_selected]
         self.inner = {
-            field.name: self._to_inner(field, choice, learned, aliases, before.inner[field.name] if before else None)
+            field.name: self._to_inner(field, choice, aliases, before.inner[field.name] if before else None)
             for field in selected
             if field.fields
         }
@@ -94,9 +94,10 @@ class Shape:
         self.finish = finish or self._is_filled
         self._repairs = {field.name: self._to_repair(field) for field in selected}
 
-    def _to_inner(self, field: Field, choice: Choice, learned: Names, aliases: Names, before: Shape | None) -> Shape:
+    def _to_inner(self, field: Field, choice: Choice, aliases: Names, before: Shape | None) -> Shape:
         path = (*self._path, field.name)
-        if before and before.learned == dict(_iter_below(path, learned)):
+        learned = {at: dict(names) for at, names in self.learned.items() if at[: len(path)] == path}
+        if before and before.learned == learned:
             return before
         return Shape(field.fields, choice, learned=learned, aliases=aliases, path=path, before=before)
 
@@ -158,10 +159,6 @@ class Shape:
         if field.mode == "REPEATED":
             repair = partial(_repair_array, repair, field)
         return partial(_repair_counts, self.inner[field.name], repair) if counts_channels(field) else repair
-
-
-def _iter_below(path: Path, names: Names) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    return ((at, of) for at, of in names.items() if at[: len(path)] == path)
 
 
 def _repair_object(shape: Shape, value: JsonValue, place: Place, mismatches: Mismatches) -> Any:

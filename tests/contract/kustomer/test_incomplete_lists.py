@@ -294,7 +294,7 @@ def test_a_page_that_is_linked_only_in_the_second_reading_is_read_like_any_other
     sandbox.add_fault(replace(fault, table="satisfaction", page=3))
 
     assert sorted(reader.read_ids(Table.SATISFACTION)) == sorted(sandbox.organisation.ids("satisfaction"))
-    assert [request.page for request in sandbox.requests if request.page == 4][1:] == []  # two readings agreed
+    assert sum(request.page == 4 for request in sandbox.requests) == 1  # the third reading agreed with the second
 
 
 def test_a_linked_page_is_not_taken_from_before_the_link() -> None:

@@ -115,7 +115,7 @@ class DuckDbStaging:
         Raises:
             WarehouseRefused: DuckDB does not number the rows as they come.
         """
-        table = self._tables[to_table_name(name)]
+        table = self._find_table(name)
         ((first, last),) = self._query(name, f"SELECT min(rowid), max(rowid) FROM {self.qualify(name)}")  # noqa: S608 - our own name
         if not table.rows:
             table.first = first
@@ -155,9 +155,12 @@ class DuckDbStaging:
         Raises:
             WarehouseRefused: there is none.
         """
+        return self._find_table(name).connection
+
+    def _find_table(self, name: str) -> _Table:
         if to_table_name(name) not in self._tables:
             raise _to_loss(name)
-        return self._tables[to_table_name(name)].connection
+        return self._tables[to_table_name(name)]
 
     def assemble(self, name: str, chunks: Sequence[Staged], schema: Sequence[Field]) -> Assembled:
         """Drop the rows of all other chunks, and count.
@@ -193,7 +196,7 @@ class DuckDbStaging:
 
     def list_chunks(self, name: str) -> list[str]:
         """List the chunks that have rows in the table of this staging name."""
-        return sorted(self._tables[to_table_name(name)].chunks)
+        return sorted(self._find_table(name).chunks)
 
     def list_tables(self) -> list[str]:
         """List the tables that are staged."""
@@ -230,7 +233,7 @@ class DuckDbStaging:
 
     def _delete(self, name: str, chunks: set[str]) -> None:
         """Delete the rows of those of these chunks that are in the table of this staging name."""
-        table = self._tables[to_table_name(name)]
+        table = self._find_table(name)
         for chunk in sorted(chunks & set(table.chunks)):
             rows = table.chunks.pop(chunk)
             numbers = [table.first + rows.start, table.first + rows.stop - 1]

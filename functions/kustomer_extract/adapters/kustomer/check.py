@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kustomer_extract.adapters.kustomer.content import to_object
 from kustomer_extract.adapters.kustomer.progress import PAGE_SIZE
 from kustomer_extract.adapters.kustomer.search.requests import ROLE
 from kustomer_extract.adapters.kustomer.ways import CAP
 from kustomer_extract.errors import BrokenPage, ExtractError, RoleMissing, Unwanted
 from kustomer_extract.models import Table
+from kustomer_extract.transform import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -115,7 +115,7 @@ def _compare_keys(ways: Ways) -> str:
 
 
 def _list_names(record: Record) -> set[str]:
-    attributes = to_object(record).get("attributes")
+    attributes = read_object(record.body).get("attributes")
     return set(attributes) if isinstance(attributes, dict) else set()
 
 

@@ -15,7 +15,7 @@ from kustomer_extract.transform import parse_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kustomer_extract.models import JsonObject, JsonValue
+    from kustomer_extract.models import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,6 @@ def read_content(body: bytes) -> Content | None:
         return None
     records = [Record(one.get("id"), json.dumps(one).encode()) for one in data]
     return Content(records, page.get("links"), page.get("meta"))
-
-
-def to_object(record: Record) -> JsonObject:
-    """Read a record."""
-    return cast("JsonObject", parse_json(record.body))
 
 
 class _Page(msgspec.Struct):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count, pairwise
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from kustomer_extract.adapters.kustomer.http import NOT_FOUND, Request, take
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from kustomer_extract.adapters.kustomer.gate import Gate
     from kustomer_extract.adapters.kustomer.http import Answer, Http
     from kustomer_extract.models import Cursor
+
+T = TypeVar("T")
 
 PAGES_OF_CAP = (100, 101)  # the last page that a capped list has, and the one after it
 _REFUSED = range(400, 500)
@@ -248,7 +250,7 @@ class List:
         """Read the list until two readings agree. Nothing else shows where it ends, and such lists are short."""
         ids: frozenset[str] | None = None
         known = 0
-        for reading in range(1, _MAX_READINGS + 1):
+        for _ in range(_MAX_READINGS):
             read = self._read_all(known)
             if read is None:
                 return
@@ -258,7 +260,7 @@ class List:
                 _check_beyond(pages[-1], ids, beyond or self._read_beyond(known + 1, self.ask))
                 yield from self._to_pages(pages)
                 return
-            if reading > 1:
+            if before is not None:
                 self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
         raise Truncated(
             f"{_MAX_READINGS} readings of /v1/{self.table} found different records: the list cannot be trusted; the "
@@ -287,8 +289,7 @@ class List:
                         return read, page.outcome
         # A page that is linked now is read anew: the one that came beside the others is older than the link to it.
         if not read or read[-1].has_next:
-            prefetch = self._prefetch(progress, lambda: None if read else 1)
-            with closing(prefetch.iter_from(len(read) + 1)) as others:
+            with closing(self._prefetch(progress, lambda: None if read else 1).iter_from(len(read) + 1)) as others:
                 for page in others:
                     add(page)
         return (read, None) if read and not read[-1].has_next else None
@@ -301,14 +302,10 @@ class List:
                 return self._fetch(False, number, is_wanted)
             return _Beyond(self._read_beyond(number, lambda request: self.http.get(request, is_wanted)))
 
-        return Prefetch(
-            fetch=fetch,
-            is_last=lambda page: isinstance(page, _Beyond) or not (page.has_next or page.number == known),
-            in_flight=self.gate.to_in_flight,
-            is_late=self.is_late,
-            interrupt=self.http.interrupt,
-            to_likely_last=lambda: known + 1,
-        )
+        def is_last(page: ListPage | _Beyond) -> bool:
+            return isinstance(page, _Beyond) or not (page.has_next or page.number == known)
+
+        return self._plan(fetch, is_last, lambda: known + 1)
 
     def _to_pages(self, pages: list[ListPage]) -> Generator[Page]:
         progress = Progress()
@@ -337,9 +334,17 @@ class List:
         return to_list_page(answer, number, base_url=self.base_url)
 
     def _prefetch(self, progress: Progress, to_likely_last: Callable[[], int | None]) -> Prefetch[ListPage]:
+        return self._plan(partial(self._fetch, progress.newest_first), self._is_last, to_likely_last)
+
+    def _plan(
+        self,
+        fetch: Callable[[int, Callable[[], bool]], T],
+        is_last: Callable[[T], bool],
+        to_likely_last: Callable[[], int | None],
+    ) -> Prefetch[T]:
         return Prefetch(
-            fetch=partial(self._fetch, progress.newest_first),
-            is_last=self._is_last,
+            fetch=fetch,
+            is_last=is_last,
             in_flight=self.gate.to_in_flight,
             is_late=self.is_late,
             interrupt=self.http.interrupt,

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kustomer_extract.adapters.kustomer.content import to_object
 from kustomer_extract.adapters.kustomer.lists import to_request
 from kustomer_extract.errors import BrokenPage, ExtractError, KeyRejected, RoleMissing, Unanswered, Unwanted
 from kustomer_extract.models import Table
+from kustomer_extract.transform import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -57,7 +57,7 @@ class Asking:
 
     def read_page(self, request: Request) -> Sequence[JsonObject]:
         """Read the records of an answer; raises as `get`."""
-        return [to_object(record) for record in self.get(request).content.records]
+        return [read_object(record.body) for record in self.get(request).content.records]
 
     @property
     def conversations(self) -> Sequence[JsonObject]:

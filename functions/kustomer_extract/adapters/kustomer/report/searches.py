@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kustomer_extract.adapters.kustomer.content import to_object
 from kustomer_extract.adapters.kustomer.report.shapes import find, to_seconds
 from kustomer_extract.adapters.kustomer.search.requests import (
     CREATED,
@@ -19,6 +18,7 @@ from kustomer_extract.adapters.kustomer.search.requests import (
 from kustomer_extract.adapters.kustomer.search.windows import WITHOUT_TIME, Window
 from kustomer_extract.errors import Unanswered
 from kustomer_extract.models import Table
+from kustomer_extract.transform import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +63,7 @@ def tell_lateness(asking: Asking) -> str:
         return "the list has none with a time of creation"
     window = Window(start=int(min(map(_to_created, newest.values())) * 1000), end=None)
     answer = to_found(asking.get(to_request(Place.STANDARD, CREATED, window)))
-    found = {str(record.id): to_object(record) for record in answer.records}
+    found = {str(record.id): read_object(record.body) for record in answer.records}
     now = to_ms(answer.served_at) / 1000
     ages = {identifier: now - _to_created(record) for identifier, record in newest.items()}
     missing = [age for identifier, age in ages.items() if identifier not in found]
