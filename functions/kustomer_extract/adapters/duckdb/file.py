@@ -79,22 +79,15 @@ class DuckDbFile:
         with translate(self.path):
             return self._connection.execute(sql, list(parameters)).fetchall()
 
-    def find_kind(self, name: str) -> str | None:
-        """Return what has this name in schema `kustomer`: ``BASE TABLE``, ``VIEW``, or None."""
-        sql = "SELECT table_type FROM information_schema.tables WHERE table_schema = 'kustomer' AND table_name = ?"
-        found = self.query(sql, [name])
-        return found[0][0] if found else None
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Execute all statements inside, or none."""
-        self.query("BEGIN")
-        try:
-            yield
-            self.query("COMMIT")
-        except BaseException:
-            self._connection.rollback()
-            raise
+    def list_kinds(self, schema: str = "kustomer") -> dict[str, str]:
+        """List the tables and views of a schema: name → ``TABLE`` or ``VIEW``, views first."""
+        return dict(
+            self.query(  # information_schema.tables takes twice the time
+                "SELECT view_name, 'VIEW' FROM duckdb_views() WHERE schema_name = $1 "
+                "UNION ALL SELECT table_name, 'TABLE' FROM duckdb_tables() WHERE schema_name = $1",
+                [schema],
+            )
+        )
 
 
 @contextmanager

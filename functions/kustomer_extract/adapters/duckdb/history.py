@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kustomer_extract.adapters.codec import load_columns, parse_rows, to_row
-from kustomer_extract.adapters.duckdb.sql import quote, to_definitions, to_type
+from kustomer_extract.adapters.duckdb.sql import names_of, quote, to_definitions, to_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,14 +36,14 @@ class DuckDbHistory:
 
     def append(self, jobs: Sequence[Job]) -> None:
         """Append the jobs that the table does not have yet: all of them or none."""
-        with self._file.transaction():
-            for job in jobs:
-                row = {**to_row(job), "drift": json.dumps(dict(job.drift))}
-                names, places = ", ".join(map(quote, row)), ", ".join("?" for _ in row)
-                self._file.query(
-                    f"INSERT OR IGNORE INTO {self._table} ({names}) VALUES ({places})",  # noqa: S608 - our own names
-                    list(row.values()),
-                )
+        if not jobs:
+            return
+        rows = [{**to_row(job), "drift": json.dumps(dict(job.drift))} for job in jobs]
+        places = ", ".join(f"({', '.join('?' for _ in row)})" for row in rows)
+        self._file.query(
+            f"INSERT OR IGNORE INTO {self._table} ({names_of(self._columns)}) VALUES {places}",  # noqa: S608 - our own names
+            [value for row in rows for value in row.values()],
+        )
 
     def fetch(self, integration: IntegrationName | None, *, limit: int) -> list[Job]:
         """Read the newest jobs."""

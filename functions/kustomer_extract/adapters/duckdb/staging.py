@@ -74,15 +74,10 @@ class DuckDbStaging:
 
     def clear(self) -> None:
         """Drop the tables that killed runs of 0.1.0 left. Tables with other names belong to somebody else and stay."""
-        found = self._file.query(
-            "SELECT table_schema, table_name, table_type FROM information_schema.tables "
-            "WHERE table_schema IN (?, ?) ORDER BY table_type DESC",  # views first: they read the tables
-            _SCHEMAS,
-        )
-        for schema, name, kind in found:
-            if _OURS.match(name):
-                what = "VIEW" if kind == "VIEW" else "TABLE"
-                self._file.query(f"DROP {what} {self._file.qualify(schema, name)}")
+        for schema in _SCHEMAS:
+            for name, kind in self._file.list_kinds(schema).items():  # views first: they read the tables
+                if _OURS.match(name):
+                    self._file.query(f"DROP {kind} {self._file.qualify(schema, name)}")
 
     def close(self) -> None:
         """Discard all tables."""

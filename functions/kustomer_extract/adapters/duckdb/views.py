@@ -48,7 +48,7 @@ class DuckDbViews:
             WarehouseRefused: a table has its name.
         """
         name = to_view_name(integration, view.table)
-        if self._file.find_kind(name) == "BASE TABLE":
+        if self._file.list_kinds().get(name) == "TABLE":
             raise WarehouseRefused(
                 f"{self._file.path}: kustomer.{name} is a table, and the flat view belongs there: rename or drop it; "
                 "the next run makes the view"
@@ -75,7 +75,7 @@ class DuckDbViews:
     def drop(self, integration: IntegrationName, table: Table) -> None:
         """Drop the view, if there is one."""
         name = to_view_name(integration, table)
-        if self._file.find_kind(name) == "VIEW":
+        if self._file.list_kinds().get(name) == "VIEW":
             self._file.query(f"DROP VIEW {self._file.qualify('kustomer', name)}")
 
     def measure(self, integration: IntegrationName, table: Table, schema: Sequence[Field]) -> Measured:

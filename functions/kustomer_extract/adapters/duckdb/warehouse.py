@@ -178,7 +178,7 @@ class DuckDbWarehouse:
 
     def _is_published(self, name: str) -> bool:
         """Tell whether the live table exists; refuse a view with its name."""
-        kind = self._file.find_kind(name)
+        kind = self._file.list_kinds().get(name)
         if kind == "VIEW":
             raise WarehouseRefused(
                 f"{self._file.path}: kustomer.{name} is a view, and only a table can be published there: rename it, "
@@ -212,7 +212,7 @@ class DuckDbWarehouse:
 
     def is_active(self, integration: IntegrationName) -> bool:
         """Tell whether the integration was marked active."""
-        if self._file.read_only and not self._file.find_kind("_integrations"):  # nobody made it yet
+        if self._file.read_only and "_integrations" not in self._file.list_kinds():  # nobody made it yet
             return False
         return bool(self.query(f"SELECT 1 FROM {self._integrations} WHERE name = ?", [integration]))  # noqa: S608 - our own name
 
