@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import duckdb
+import pytest
 
 from kustomer_extract.adapters.duckdb.file import DuckDbFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-STORAGE = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal"
+STORAGE = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE path IS NOT NULL"
 
 
-def test_a_new_file_has_the_format_that_every_duckdb_since_2024_opens(tmp_path: Path) -> None:
+def test_a_new_file_has_the_format_that_every_duckdb_since_1_1_opens(tmp_path: Path) -> None:
     file = DuckDbFile.open(tmp_path / "new.duckdb")
 
     assert file.query(STORAGE) == [("v1.0.0+",)]
@@ -48,4 +49,39 @@ def test_timestamps_can_be_read_with_the_packages_of_the_laptop(tmp_path: Path) 
     ((moment,),) = file.query("SELECT TIMESTAMPTZ '2026-11-23 03:00:00+00'")
 
     assert moment.timestamp() == 1795402800
+    file.close()
+
+
+@pytest.mark.parametrize("name", ["kustomer", "memory", "Memory", "temp", "system", "main", "a.b", "it's", 'x"y'])
+def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.duckdb"
+    file = DuckDbFile.open(path)
+    file.query(f"CREATE SCHEMA {file.qualify('s')}")
+    file.query(f"CREATE TABLE {file.qualify('s', 't')} AS SELECT 1 AS x")
+    again = file.connect_again()
+    assert again.query(f"SELECT x FROM {again.qualify('s', 't')}") == [(1,)]
+    again.close()
+    file.close()
+
+    reader = DuckDbFile.open(path, read_only=True)
+
+    assert reader.query(f"SELECT x FROM {reader.qualify('s', 't')}") == [(1,)]
+    assert reader.list_kinds("s") == {"t": "TABLE"}
+    reader.close()
+
+
+def test_rows_are_written_while_their_transaction_goes_on(tmp_path: Path) -> None:
+    """Otherwise they wait in memory: 500 MB of 100,000 conversations."""
+    path = tmp_path / "w.duckdb"
+    file = DuckDbFile.open(path)
+    table = file.qualify("main", "t")
+    file.query(f"CREATE TABLE {table} (x VARCHAR)")
+    before = path.stat().st_size
+
+    file.query("BEGIN")
+    file.query(f"INSERT INTO {table} SELECT md5(range::VARCHAR) FROM range(40000)")
+    written = path.stat().st_size - before
+    file.query("COMMIT")
+
+    assert written > 500_000
     file.close()
