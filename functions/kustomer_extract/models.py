@@ -281,6 +281,11 @@ class TableState:
     extracted: bool = False
 
     @property
+    def is_new(self) -> bool:
+        """Whether no page has been read."""
+        return self.cursor is None and not self.extracted
+
+    @property
     def loaded_rows(self) -> int:
         """Rows in all chunks, repeats included."""
         return sum(chunk.rows for chunk in self.chunks)

@@ -50,6 +50,12 @@ class Source(Protocol):
             RetryLater: Kustomer cannot be reached now.
         """
 
+    def read_ahead(self, table: Table, *, until: datetime) -> None:
+        """Begin with a table, from its first page, while another one is worked on. `iter_pages` goes on from there.
+
+        It raises nothing; what goes wrong is raised by `iter_pages`. The memory is limited: the first pages wait.
+        """
+
     def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:
         """Return which of these ids, at most 20, Kustomer still has.
 

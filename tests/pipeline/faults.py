@@ -151,6 +151,9 @@ class _Source:
         while (page := self._hook("source.page", lambda: next(pages, None))) is not None:
             yield page
 
+    def read_ahead(self, *facts: Any, **named: Any) -> None:
+        self._source.read_ahead(*facts, **named)
+
     def find_existing(self, *facts: Any, **named: Any) -> frozenset[str]:
         existing: frozenset[str] = self._hook(
             "source.find_existing", partial(self._source.find_existing, *facts, **named)

@@ -211,6 +211,9 @@ class SourceThatStartsOver:
     def close(self) -> None:
         pass
 
+    def read_ahead(self, table: Table, *, until: datetime) -> None:
+        pass
+
     def find_existing(self, *facts: Any, **named: Any) -> frozenset[str]:
         return self.organisation.find_existing(*facts, **named)
 

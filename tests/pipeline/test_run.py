@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -723,3 +724,38 @@ def test_deleting_the_document_during_a_run_stops_it(world: World) -> None:
 
     assert set(statuses(world.run()).values()) == {(JobStatus.SKIPPED, "stopped")}
     assert [world.live(table) for table in TABLES] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("selected", "begun"),
+    [
+        ([Table.SATISFACTION, Table.CONVERSATIONS], [Table.CONVERSATIONS]),
+        (list(Table), [Table.CONVERSATIONS, Table.TEAMS]),
+        ([Table.SATISFACTION], []),
+    ],
+)
+def test_the_next_table_is_begun_beside_a_short_one(world: World, selected: list[Table], begun: list[Table]) -> None:
+    """Beside conversations, which may take hours, the first pages of another table would wait for that long."""
+    world.organisation.records |= {table: [] for table in Table if table not in TABLES}
+    world.write({"org": "acme", "tables": {table.value: {"selected": table in selected} for table in Table}})
+
+    world.run()
+
+    assert world.organisation.read_ahead_of == begun
+
+
+def test_a_table_that_was_read_in_part_is_not_begun_again(tmp_path: Path) -> None:
+    with closing(World(tmp_path, soft_deadline_seconds=2.5)) as world:
+        failing = [Table.SATISFACTION]
+
+        def fail(table: Table, _page: int) -> None:
+            if table in failing:
+                failing.remove(table)
+                raise RetryLater("once")
+
+        world.organisation.fail = fail
+
+        world.run()
+
+        assert_complete(world)
+        assert world.organisation.read_ahead_of == [Table.CONVERSATIONS]

@@ -108,6 +108,7 @@ class Organisation:
         evidence: The evidence of every page.
         lost: Ids of records that exist, but that the list leaves out.
         looked_up: The ids of each call of `find_existing`.
+        read_ahead_of: The tables of each call of `read_ahead`.
     """
 
     clock: VirtualClock
@@ -118,6 +119,7 @@ class Organisation:
     evidence: Evidence = field(default_factory=lambda: Evidence(proven_by=Proof.NEWEST))
     lost: set[str] = field(default_factory=set)
     looked_up: list[set[str]] = field(default_factory=list)
+    read_ahead_of: list[Table] = field(default_factory=list)
 
     def __call__(self, integration: Integration, key: ApiKey, log: EventLog, scope: Scope) -> Organisation:  # noqa: ARG002 a port
         assert key.value == "secret"
@@ -130,6 +132,9 @@ class Organisation:
     def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:  # noqa: ARG002 a port
         self.looked_up.append(set(ids))
         return frozenset(ids) & {record["id"] for record in self.records[table]}
+
+    def read_ahead(self, table: Table, *, until: datetime) -> None:  # noqa: ARG002 a port
+        self.read_ahead_of.append(table)
 
     def iter_pages(self, table: Table, *, start: Cursor | None, until: datetime) -> Generator[Page]:
         for number in itertools.count(int(start or 1)):

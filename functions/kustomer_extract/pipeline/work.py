@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from kustomer_extract import events
 from kustomer_extract.errors import NeedsPerson, RetryLater
-from kustomer_extract.models import JobStatus
+from kustomer_extract.models import JobStatus, Table
 from kustomer_extract.pipeline.end import emit_job_finished, end_run
 from kustomer_extract.pipeline.hand_over import hand_over
 from kustomer_extract.pipeline.invocation import Outcome
@@ -38,7 +39,11 @@ def work(ledger: Ledger, integration: Integration, invocation: Invocation) -> Ou
         return Outcome(state=end_run(ledger, invocation, error=error))
     failures, is_done = [], True
     with closing(ports.open_source(integration, key, ports.log, invocation.scope)) as source:
-        for table_work in _iter_running(ledger, integration, invocation, source):
+        works = list(_iter_running(ledger, integration, invocation, source))
+        for table_work, following in zip_longest(works, works[1:]):
+            # Beside conversations the pages of another table could wait for hours.
+            if following and following.state.is_new and table_work.table is not Table.CONVERSATIONS:
+                source.read_ahead(following.table, until=invocation.until)
             try:
                 is_done = _advance(table_work)
             except RetryLater as error:

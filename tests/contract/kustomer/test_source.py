@@ -27,7 +27,7 @@ from tests.standins.kustomer.store import Organisation
 from tests.standins.log import RecordedLog
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 ACME = build_integration()
 SCOPE = Scope(integration=IntegrationName("acme"), run_id=RunId("20261123t030000z-1"))
@@ -74,7 +74,7 @@ def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
         reader = connect(sandbox)
         yield reader
         reader.source.close()
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("page-")] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("page-", "ahead"))] == []
 
 
 def ids(pages: list[Page]) -> list[Any]:
@@ -442,3 +442,100 @@ def test_the_default_address_is_that_of_the_organisation() -> None:
 
     assert source.base_url == "https://acme.api.kustomerapp.com"
     source.close()
+
+
+class TestReadingAhead:
+    """A table that was begun while another one was read is read like any other, with the same requests."""
+
+    def read_ahead(self, reader: Reader, table: Table = Table.CONVERSATIONS, *, seconds: float = 86_400) -> None:
+        reader.source.read_ahead(table, until=reader.clock.now() + timedelta(seconds=seconds))
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.005)
+
+    @pytest.mark.parametrize("table", [Table.CONVERSATIONS, Table.SATISFACTION])
+    @pytest.mark.parametrize("count", [0, 1, 250, 1500])
+    def test_the_same_pages_are_read_with_the_same_requests(self, table: Table, count: int) -> None:
+        def read(*, is_ahead: bool) -> tuple[list[Any], list[str]]:
+            with Sandbox(conversations=count, surveys=count) as sandbox:
+                reader = connect(sandbox)
+                if is_ahead:
+                    self.read_ahead(reader, table)
+                pages = reader.read(table)
+                reader.source.close()
+            return ids(pages), sorted(request.path for request in sandbox.requests)
+
+        assert read(is_ahead=True) == read(is_ahead=False)
+
+    def test_requests_start_before_a_page_is_taken(self, reader: Reader) -> None:
+        self.read_ahead(reader)
+
+        self.wait_for(lambda: 1 in reader.asked)
+
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+
+    @sandbox(conversations=3000)
+    def test_few_pages_wait(self, reader: Reader) -> None:
+        reader.read(Table.SATISFACTION)  # says how long an answer takes
+        self.read_ahead(reader)
+
+        self.wait_for(lambda: len(reader.asked) > 2)
+        time.sleep(0.5)
+
+        assert len(reader.asked) < 20
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+
+    @sandbox(conversations=600, surveys=150, latency_seconds=0.02)
+    def test_the_end_of_another_table_breaks_no_request(self, reader: Reader) -> None:
+        for _ in range(5):
+            self.read_ahead(reader)
+            surveys, pages = reader.read(Table.SATISFACTION), reader.read()
+
+            assert ids(surveys) == reader.sandbox.organisation.ids("satisfaction")
+            assert ids(pages) == reader.sandbox.organisation.ids()
+            assert sum(page.retries for page in [*surveys, *pages]) == 0
+
+    @sandbox(missing_roles={"conversations": 403})
+    def test_what_goes_wrong_is_raised_when_the_table_is_read(self, reader: Reader) -> None:
+        self.read_ahead(reader)
+        self.wait_for(lambda: any(request.table == "conversations" for request in reader.sandbox.requests))
+
+        assert ids(reader.read(Table.SATISFACTION)) == reader.sandbox.organisation.ids("satisfaction")
+        with pytest.raises(RoleMissing, match=r"org\.permission\.conversation\.read"):
+            reader.read()
+
+    @sandbox(conversations=3000, latency_seconds=0.05)
+    def test_closing_ends_what_nobody_has_taken(self, reader: Reader) -> None:
+        self.read_ahead(reader)
+        self.wait_for(lambda: 1 in reader.asked)
+
+        reader.source.close()
+
+        assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("page-", "ahead"))] == []
+
+    @sandbox(conversations=3000, latency_seconds=0.05)
+    def test_closing_ends_what_was_taken_in_part(self, reader: Reader) -> None:
+        self.read_ahead(reader)
+        with reader.open_pages() as pages:
+            assert ids([next(pages), next(pages)]) == reader.sandbox.organisation.ids()[:200]
+
+        assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("page-", "ahead"))] == []
+
+    def test_no_page_is_returned_after_the_deadline(self, reader: Reader) -> None:
+        self.read_ahead(reader, seconds=60)
+        self.wait_for(lambda: 1 in reader.asked)
+        reader.clock.sleep(120)
+
+        with reader.open_pages(seconds=-60) as pages:
+            assert list(pages) == []
+
+    def test_a_table_that_goes_on_from_a_cursor_is_not_taken_from_its_beginning(self, reader: Reader) -> None:
+        first, *rest = reader.read()
+        self.read_ahead(reader)
+
+        again = reader.read(start=first.next)
+
+        assert ids([first, *again])[-150:] == ids(rest)

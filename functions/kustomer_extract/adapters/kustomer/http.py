@@ -11,6 +11,7 @@ Longer than 200 lines, because a request, its attempts and their ends are one lo
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -149,6 +150,21 @@ class _Attempts:
         return self.failures + self.refusals + self.second_looks
 
 
+@dataclass(slots=True)
+class _Known:
+    """What answers have shown; clients of the same key share it.
+
+    Attributes:
+        has_answered: Whether there was a good answer to this key.
+        is_unknown_host: Whether the host could not be resolved for `_HOST_SECONDS`.
+        is_out: Whether an outage was reported and goes on.
+    """
+
+    has_answered: bool = False
+    is_unknown_host: bool = False
+    is_out: bool = False
+
+
 class _Bearer(AuthBase):
     """Sets the key just before a request is sent, so that no .netrc can replace it."""
 
@@ -175,8 +191,6 @@ class Http:
 
     Attributes:
         watch: Called with every attempt that was answered; may be None.
-        has_answered: Whether there was a good answer to this key, here or in an earlier process. Then a refusal is
-            retried.
     """
 
     def __init__(
@@ -205,14 +219,27 @@ class Http:
         self._max_outage_seconds = max_outage_seconds
         self._report = report
         self.watch: Callable[[Attempt], None] | None = None
-        self.has_answered = False
-        self._is_unknown_host = False  # the host could not be resolved for `_HOST_SECONDS`
-        self._is_out = False
+        self._known = _Known()
         self._timeout = (_CONNECT_SECONDS, read_seconds)
         self._key_is_text = is_api_key(key.value)
-        self._session = Session(base_url, size=MAX_IN_FLIGHT)
-        self._session.auth = _Bearer(key)
-        self._session.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip"})
+        self._auth = _Bearer(key)
+        self._session = self._connect()
+
+    def _connect(self) -> Session:
+        session = Session(self._base_url, size=MAX_IN_FLIGHT)
+        session.auth = self._auth
+        session.headers.update({"Accept": "application/json", "Accept-Encoding": "gzip"})
+        return session
+
+    def with_own_connections(self) -> Http:
+        """Return this client with other connections: `interrupt` of the one does not reach requests of the other."""
+        twin = copy(self)
+        twin._session = self._connect()  # noqa: SLF001 - it is of this class
+        return twin
+
+    def trust_key(self) -> None:
+        """Retry refusals from now on: an earlier process had good answers to the key."""
+        self._known.has_answered = True
 
     def interrupt(self) -> None:
         """Interrupt all current requests."""
@@ -243,8 +270,8 @@ class Http:
                     raise Unwanted from problem
                 self._wait_before_retry(request, problem, attempts, is_wanted)
             else:
-                self._is_out = False
-                self.has_answered = self.has_answered or request.role is not None
+                self._known.is_out = False
+                self._known.has_answered = self._known.has_answered or request.role is not None
                 return Answer(content=content, size_bytes=size_bytes, retries=attempts.count, headers=headers)
 
     def _retry_refusal(
@@ -253,7 +280,7 @@ class Http:
         """Wait before a refusal is retried; raise it if it is final."""
         is_refusal = isinstance(problem, Unauthorised) or problem.status_code is not None
         is_answer = request.is_one and isinstance(problem, BrokenPage) and problem.status_code == NOT_FOUND
-        is_doubted = is_refusal and not is_answer and self.has_answered and request.is_asked_again
+        is_doubted = is_refusal and not is_answer and self._known.has_answered and request.is_asked_again
         if is_doubted and attempts.second_looks < len(_SECOND_LOOKS):
             self._gate.rest(_SECOND_LOOKS[attempts.second_looks], is_wanted)
             attempts.second_looks += 1
@@ -276,8 +303,12 @@ class Http:
             raise problem.final from problem
         waited = self._clock.monotonic() - attempts.began_at
         if isinstance(problem.final, RetryLater):
-            if problem.is_unknown_host and not self.has_answered and (self._is_unknown_host or waited >= _HOST_SECONDS):
-                self._is_unknown_host = True  # the next table need not wait again
+            if (
+                problem.is_unknown_host
+                and not self._known.has_answered
+                and (self._known.is_unknown_host or waited >= _HOST_SECONDS)
+            ):
+                self._known.is_unknown_host = True  # the next table need not wait again
                 raise self._report_unknown_host() from problem
             if waited >= self._max_outage_seconds:
                 raise problem.final from problem
@@ -285,8 +316,8 @@ class Http:
             raise problem.final from problem
         most = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2 ** (attempts.failures - 1))
         seconds = self._rng.random() * most
-        if attempts.failures >= _REPORTED_AFTER and isinstance(problem.final, RetryLater) and not self._is_out:
-            self._is_out = True
+        if attempts.failures >= _REPORTED_AFTER and isinstance(problem.final, RetryLater) and not self._known.is_out:
+            self._known.is_out = True
             self._report_outage(seconds)
         self._gate.rest(seconds, is_wanted)
 

@@ -11,15 +11,16 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
+from kustomer_extract.adapters.kustomer.ahead import Ahead
+from kustomer_extract.adapters.kustomer.asker import Asker
 from kustomer_extract.adapters.kustomer.gate import Gate
-from kustomer_extract.adapters.kustomer.http import CHECK_KEY, MAX_OUTAGE_SECONDS, Answer, Attempt, Http, Request, take
+from kustomer_extract.adapters.kustomer.http import CHECK_KEY, MAX_OUTAGE_SECONDS, Attempt, Http
 from kustomer_extract.adapters.kustomer.lists import List, find_existing, to_request
 from kustomer_extract.adapters.kustomer.pace import ASSUMED_LIMIT, SEARCH_LIMIT
-from kustomer_extract.adapters.kustomer.prefetch import Prefetch
 from kustomer_extract.adapters.kustomer.search.reader import SearchReader
 from kustomer_extract.adapters.kustomer.search.requests import to_ms
 from kustomer_extract.adapters.kustomer.ways import Ways
-from kustomer_extract.errors import BrokenPage, ExtractError, RetryLater, Unwanted
+from kustomer_extract.errors import BrokenPage, RetryLater, Unwanted
 from kustomer_extract.models import Table
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class KustomerSource:
         self._scope = scope
         self._history_start = integration.history_start
         self._runtime = runtime
+        self._ahead: dict[Table, Ahead[Page]] = {}
         share = integration.rate_share
         self.assumed_limit = round(integration.requests_per_minute or ASSUMED_LIMIT)
         self.is_documented = integration.requests_per_minute is not None
@@ -100,7 +102,9 @@ class KustomerSource:
         return self._gate.limit
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and end what was read ahead."""
+        for ahead in self._ahead.values():
+            ahead.close()
         self._http.close()
 
     def watch(self, watcher: Callable[[Attempt], None]) -> None:
@@ -109,16 +113,16 @@ class KustomerSource:
 
     def check_key(self, until: datetime) -> None:
         """Check whether the key is valid, whatever its roles. Raises as `iter_pages`, and `Unwanted` if time is up."""
-        self._ask(until, CHECK_KEY)
+        self._to_asker(until).ask(CHECK_KEY)
 
     def read_page(self, table: Table, number: int, until: datetime, *, newest_first: bool = False) -> ListPage:
         """Read a single page. Raises as `iter_pages`, and `Unwanted` if time is up."""
-        return self._open_list(table, until).read_page(number, newest_first=newest_first)
+        return self._open_list(table, self._to_asker(until)).read_page(number, newest_first=newest_first)
 
     def count_served(self, table: Table, until: datetime, *, page_size: int) -> int | None:
         """Read a first page of this size, and return its number of records; None if it is refused."""
         try:
-            answer = self._ask(until, to_request(table, 1, is_asked_again=False, page_size=page_size))
+            answer = self._to_asker(until).ask(to_request(table, 1, is_asked_again=False, page_size=page_size))
         except BrokenPage as error:
             if error.status_code is None:
                 raise
@@ -127,10 +131,10 @@ class KustomerSource:
 
     def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:
         """Look up each of these ids. Raises as `iter_pages`, and `RetryLater` if time is up."""
-        self._http.has_answered = True  # ids are looked up after all pages were read
+        self._http.trust_key()  # ids are looked up after all pages were read
         try:
             shown = self.read_page(table, 1, until, newest_first=True).ids
-            return find_existing(ids, table, partial(self._ask, until), shown=shown)
+            return find_existing(ids, table, self._to_asker(until).ask, shown=shown)
         except Unwanted as error:
             raise RetryLater("time was up before all records that vanished had been asked for") from error
 
@@ -138,67 +142,65 @@ class KustomerSource:
         """Yield the pages of a table in order, from `start`, until the last one or until time is up."""
         self._scope = replace(self._scope, table=table)
         if start is not None:
-            self._http.has_answered = True  # an earlier process has read pages with the key
-        of_list = self._open_list(table, until)
+            self._http.trust_key()  # an earlier process has read pages with the key
+        elif table in self._ahead:
+            with closing(self._ahead.pop(table).iter_items()) as pages:
+                for page in pages:
+                    if self._is_late(until):
+                        return
+                    yield page
+            return
+        yield from self._iter_pages(table, start, self._to_asker(until))
+
+    def read_ahead(self, table: Table, *, until: datetime) -> None:
+        """Begin with the pages of a table in another thread, over connections of its own."""
+        http = self._http.with_own_connections()
+
+        def open_pages(is_closed: Callable[[], bool]) -> Generator[Page]:
+            asker = Asker(http=http, is_late=lambda: is_closed() or self._is_late(until))
+            with closing(http):
+                yield from self._iter_pages(table, None, asker)
+
+        with suppress(RuntimeError):  # the machine cannot start a thread; `iter_pages` does without
+            self._ahead[table] = Ahead(open_pages)
+
+    def _iter_pages(self, table: Table, start: Cursor | None, asker: Asker) -> Generator[Page]:
+        of_list = self._open_list(table, asker)
         with suppress(Unwanted):
             if table is Table.CONVERSATIONS:
-                yield from self._open_ways(of_list, until).iter_pages(start)
+                yield from self._open_ways(of_list, asker).iter_pages(start)
             else:
                 yield from of_list.iter_pages(start)
 
     def open_ways(self, until: datetime) -> Ways:
         """Open list and search of the conversations, for `check`."""
-        return self._open_ways(self._open_list(Table.CONVERSATIONS, until), until)
+        asker = self._to_asker(until)
+        return self._open_ways(self._open_list(Table.CONVERSATIONS, asker), asker)
 
-    def _open_ways(self, of_list: List, until: datetime) -> Ways:
+    def _open_ways(self, of_list: List, asker: Asker) -> Ways:
         start = self._history_start
         search = SearchReader(
-            ask=partial(self._ask, until),
-            rest=lambda seconds: self._gate.rest(seconds, lambda: not self._is_late(until)),
+            ask=asker.ask,
+            rest=lambda seconds: self._gate.rest(seconds, lambda: not asker.is_late()),
             report=self._report,
             history_start=to_ms(start) if start else None,
         )
-        ask_all = partial(self._ask_all, until)
-        return Ways(of_list=of_list, search=search, ask_all=ask_all, key_cure=self._runtime.key_cure)
+        return Ways(of_list=of_list, search=search, ask_all=asker.ask_all, key_cure=self._runtime.key_cure)
 
-    def _open_list(self, table: Table, until: datetime) -> List:
+    def _open_list(self, table: Table, asker: Asker) -> List:
         start = self._history_start if table is Table.CONVERSATIONS else None
         return List(
             table=table,
-            http=self._http,
+            http=asker.http,
             gate=self._gate,
             base_url=self.base_url,
-            ask=partial(self._ask, until),
-            is_late=partial(self._is_late, until),
+            ask=asker.ask,
+            is_late=asker.is_late,
             oldest_wanted=start.timestamp() if start else None,
         )
 
-    def _ask(self, until: datetime, request: Request) -> Answer:
-        (answer,) = self._ask_all(until, [request])
-        return take(answer)
-
-    def _ask_all(self, until: datetime, requests: Sequence[Request]) -> Sequence[Answer | ExtractError]:
-        """Get several answers at once; like pages they are cut off when time is up, which only other threads can do."""
-        plan = Prefetch(
-            fetch=lambda number, is_wanted: (number, self._try(requests[number], is_wanted)),
-            is_last=lambda outcome: outcome[0] == len(requests) - 1,
-            in_flight=lambda: len(requests),
-            is_late=partial(self._is_late, until),
-            interrupt=self._http.interrupt,
-        )
-        with closing(plan.iter_from(0)) as outcomes:
-            answers = [answer for _, answer in outcomes]
-        if len(answers) < len(requests):
-            raise Unwanted
-        return answers
-
-    def _try(self, request: Request, is_wanted: Callable[[], bool]) -> Answer | ExtractError:
-        try:
-            return self._http.get(request, is_wanted)
-        except Unwanted:
-            raise
-        except ExtractError as error:
-            return error
+    def _to_asker(self, until: datetime) -> Asker:
+        return Asker(http=self._http, is_late=partial(self._is_late, until))
 
     def _is_late(self, until: datetime) -> bool:
         return self._clock.now() >= until

@@ -1,0 +1,60 @@
+"""Runs an iterator in a thread, so that its first items come while the reader works on something else."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from contextlib import closing, suppress
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.05
+
+
+class Ahead(Generic[T]):
+    """Begins at once. One item waits until it is taken, and the iterator waits with the next.
+
+    Args:
+        open_items: Opens the iterator. It gets a function that tells whether the items are still wanted, which the
+            iterator has to call while it waits.
+    """
+
+    def __init__(self, open_items: Callable[[Callable[[], bool]], Generator[T]]) -> None:
+        self._is_closed = threading.Event()
+        self._items = open_items(self._is_closed.is_set)
+        self._queue: Queue[tuple[T] | BaseException | None] = Queue(maxsize=1)  # None is the end
+        context = contextvars.copy_context()  # the log labels
+        self._thread = threading.Thread(target=context.run, args=(self._work,), name="ahead", daemon=True)
+        self._thread.start()
+
+    def iter_items(self) -> Generator[T]:
+        """Yield all items. What the iterator raises is raised here, at its turn."""
+        with closing(self):
+            while (taken := self._queue.get()) is not None:
+                if isinstance(taken, BaseException):
+                    raise taken
+                yield taken[0]
+
+    def close(self) -> None:
+        """End the iterator and the thread."""
+        self._is_closed.set()
+        while self._thread.is_alive():
+            with suppress(Empty):
+                self._queue.get(timeout=_POLL_SECONDS)  # the thread may wait for room
+
+    def _work(self) -> None:
+        end = None
+        try:
+            with closing(self._items):
+                for item in self._items:
+                    self._queue.put((item,))
+                    if self._is_closed.is_set():
+                        break
+        except BaseException as error:  # noqa: BLE001 - raised again in the reader's thread
+            end = error
+        self._queue.put(end)
