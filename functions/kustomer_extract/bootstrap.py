@@ -7,6 +7,7 @@ Longer than 200 lines, because both places, the cloud and a laptop, are put toge
 from __future__ import annotations
 
 import ctypes
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,6 +33,10 @@ LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=2_000, compre
 pages are read; smaller ones take more CPU (docs/performance.md). They stay text: DuckDB would unpack them at once. The
 source has already waited for the end of an outage, so the first failure without progress ends the run, and its jobs say
 why."""
+
+_TURN_SECONDS = 0.001
+"""How long a thread keeps Python while another one waits for it, 0.005 by default. A thread that comes back from DuckDB
+or from the network waits so long, several times for a statement or a page."""
 
 _M_MMAP_THRESHOLD = -3  # https://man7.org/linux/man-pages/man3/mallopt.3.html, read 2026-11-27
 
@@ -239,6 +244,7 @@ def open_laptop(
     from kustomer_extract.adapters.laptop.runs import MemoryRunStore
 
     _give_memory_back()
+    sys.setswitchinterval(_TURN_SECONDS)
     clock = SystemClock()
     if read_only and not warehouse_path.exists() and warehouse_path.parent.is_dir():
         warehouse = DuckDbWarehouse.open(":memory:")

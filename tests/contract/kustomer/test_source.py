@@ -447,8 +447,11 @@ def test_the_default_address_is_that_of_the_organisation() -> None:
 class TestReadingAhead:
     """A table that was begun while another one was read is read like any other, with the same requests."""
 
-    def read_ahead(self, reader: Reader, table: Table = Table.CONVERSATIONS, *, seconds: float = 86_400) -> None:
-        reader.source.read_ahead(table, until=reader.clock.now() + timedelta(seconds=seconds))
+    def read_ahead(self, reader: Reader, *, seconds: float = 86_400) -> None:
+        """Begin with the conversations after a first request."""
+        until = reader.clock.now() + timedelta(seconds=seconds)
+        reader.source.check_key(until)
+        reader.source.read_ahead(Table.CONVERSATIONS, until=until)
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + 10
@@ -463,12 +466,23 @@ class TestReadingAhead:
             with Sandbox(conversations=count, surveys=count) as sandbox:
                 reader = connect(sandbox)
                 if is_ahead:
-                    self.read_ahead(reader, table)
+                    reader.source.read_ahead(table, until=reader.clock.now() + timedelta(hours=1))
                 pages = reader.read(table)
                 reader.source.close()
             return ids(pages), sorted(request.path for request in sandbox.requests)
 
         assert read(is_ahead=True) == read(is_ahead=False)
+
+    def test_the_table_before_it_asks_first(self, reader: Reader) -> None:
+        """Until its first answer the smallest plan is assumed, and each request waits for the one before."""
+        reader.source.read_ahead(Table.CONVERSATIONS, until=reader.clock.now() + timedelta(hours=1))
+        time.sleep(0.1)
+        assert reader.sandbox.requests == []
+
+        reader.read(Table.SATISFACTION)
+
+        assert reader.sandbox.requests[0].table == "satisfaction"
+        self.wait_for(lambda: 1 in reader.asked)
 
     def test_requests_start_before_a_page_is_taken(self, reader: Reader) -> None:
         self.read_ahead(reader)

@@ -83,7 +83,7 @@ class DuckDbFile:
             yield cursor
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement.
+        """Run a statement, or several with semicolons between them: each by itself waits for Python's other threads.
 
         Raises:
             WarehouseRefused: the disk is full, memory does not suffice, or the like.

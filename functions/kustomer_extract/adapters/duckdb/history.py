@@ -30,9 +30,11 @@ class DuckDbHistory:
         if file.read_only:
             return
         columns = to_definitions(self._columns)
-        file.query(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns}, PRIMARY KEY (integration, job_id))")
-        for column in self._columns:
-            file.query(f"ALTER TABLE {self._table} ADD COLUMN IF NOT EXISTS {quote(column.name)} {to_type(column)}")
+        statements = [f"CREATE TABLE IF NOT EXISTS {self._table} ({columns}, PRIMARY KEY (integration, job_id))"] + [
+            f"ALTER TABLE {self._table} ADD COLUMN IF NOT EXISTS {quote(column.name)} {to_type(column)}"
+            for column in self._columns
+        ]
+        file.query("; ".join(statements))
 
     def append(self, jobs: Sequence[Job]) -> None:
         """Append the jobs that the table does not have yet: all of them or none."""

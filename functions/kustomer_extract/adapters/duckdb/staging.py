@@ -208,10 +208,11 @@ class DuckDbStaging:
         """
         connection, table = self.find(name), self.qualify(name)
         try:
-            connection.query(f"DROP TABLE IF EXISTS {self._file.qualify('kustomer', to)}")
-            connection.query(f"ALTER TABLE {table} RENAME TO {quote(to)}")
-            for statement in statements:
-                connection.query(statement)
+            replacing = (
+                f"DROP TABLE IF EXISTS {self._file.qualify('kustomer', to)}",
+                f"ALTER TABLE {table} RENAME TO {quote(to)}",
+            )
+            connection.query("; ".join([*replacing, *statements]))
             self._file.query("SET GLOBAL checkpoint_threshold = '1KB'")
             connection.query("COMMIT")
         finally:

@@ -69,8 +69,7 @@ class DuckDbViews:
             "COMMIT",
         ]
         with _refuse(name), self._file.open_cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
+            cursor.execute("; ".join(statements))
 
     def drop(self, integration: IntegrationName, table: Table) -> None:
         """Drop the view, if there is one."""

@@ -63,13 +63,13 @@ class DuckDbWarehouse:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="duckdb-load")
 
     def _prepare(self, live: str) -> None:
-        for statement in (
+        statements = (
             f"CREATE SCHEMA IF NOT EXISTS {live}",
             f"CREATE TABLE IF NOT EXISTS {self._integrations} (name VARCHAR PRIMARY KEY, status VARCHAR)",
             # Writes at every opening, so that a read-only file or folder is refused before any page is read.
             f"COMMENT ON TABLE {self._integrations} IS 'Integrations that have been published'",
-        ):
-            self.query(statement)
+        )
+        self.query("; ".join(statements))
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False) -> Self:

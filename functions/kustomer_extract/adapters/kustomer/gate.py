@@ -28,6 +28,9 @@ class Gate:
         is_documented: Whether `assumed` is documented or was set by a person; then it is not reported as assumed.
         late_seconds: How much delay is caught up with if no answer says what is left of the limit.
         report: Gets one event per pause, even if several requests were refused.
+
+    Attributes:
+        has_begun: Set when the first request starts.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Gate:
         self._report = report
         self._pace = pace.Pace(share=share, assumed=assumed, late_seconds=late_seconds)
         self._has_told = is_documented
+        self.has_begun = threading.Event()
         self._lock = threading.Lock()  # guards the pace
         self._turnstile = threading.Lock()  # one thread waits for its turn, the others wait for that thread
 
@@ -77,6 +81,7 @@ class Gate:
                     if wait <= 0:
                         began = pace.mark(self._pace, now)
                         self._pace = pace.start(self._pace, now)
+                        self.has_begun.set()
                         return began
                 self._clock.sleep(min(wait, _POLL_SECONDS))
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 _SEARCH_LATE_SECONDS = 1.5  # the limit of searches is documented by the minute: the second need not wait a second
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,7 @@ class KustomerSource:
         if start is not None:
             self._http.trust_key()  # an earlier process has read pages with the key
         elif table in self._ahead:
+            self._gate.has_begun.set()  # it need not wait for another table
             with closing(self._ahead.pop(table).iter_items()) as pages:
                 for page in pages:
                     if self._is_late(until):
@@ -153,11 +155,13 @@ class KustomerSource:
         yield from self._iter_pages(table, start, self._to_asker(until))
 
     def read_ahead(self, table: Table, *, until: datetime) -> None:
-        """Begin with the pages of a table in another thread, over connections of its own."""
+        """Begin with the pages of a table in another thread, after the first request of the one before it."""
         http = self._http.with_own_connections()
 
         def open_pages(is_closed: Callable[[], bool]) -> Generator[Page]:
             asker = Asker(http=http, is_late=lambda: is_closed() or self._is_late(until))
+            while not (self._gate.has_begun.wait(_POLL_SECONDS) or asker.is_late()):
+                pass
             with closing(http):
                 yield from self._iter_pages(table, None, asker)
 
