@@ -270,7 +270,8 @@ class Http:
                     raise Unwanted from problem
                 self._wait_before_retry(request, problem, attempts, is_wanted)
             else:
-                self._known.is_out = False
+                if attempts.failures:  # other requests may have come through
+                    self._known.is_out = False
                 self._known.has_answered = self._known.has_answered or request.role is not None
                 return Answer(content=content, size_bytes=size_bytes, retries=attempts.count, headers=headers)
 
