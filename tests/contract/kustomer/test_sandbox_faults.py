@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from random import Random
 
 import pytest
 
 from tests.contract.kustomer.asking import CONVERSATIONS, EPOCH, SURVEYS, get, get_page
 from tests.standins.kustomer.catalogue import CATALOGUE
 from tests.standins.kustomer.faults import Fault, Place
+from tests.standins.kustomer.index import Span
 from tests.standins.kustomer.limits import RateLimit
 from tests.standins.kustomer.server import Sandbox
 from tests.standins.kustomer.store import Organisation
@@ -205,3 +210,24 @@ class TestFaultyResponses:
             after = get(sandbox, CONVERSATIONS).json()["data"]
             kept = [record["id"] for record in after if record in before]
             assert (len(after), len(kept)) == {"insert": (4, 3), "update": (3, 2), "delete": (2, 2)}[name]
+
+    def test_requests_at_the_same_time_change_it_one_after_the_other(self) -> None:
+        """Otherwise a position moves between a look and a change, and search loses a record that the list has."""
+        rng, turns = Random(1), sys.getswitchinterval()
+
+        def change(organisation: Organisation) -> None:
+            organisation.update(rng.randrange(100))
+            organisation.insert()
+            organisation.delete(rng.randrange(100))
+
+        with Sandbox(conversations=300, faults=[Fault(does=change)]) as sandbox, ThreadPoolExecutor(8) as threads:
+            sys.setswitchinterval(1e-5)
+            try:
+                list(threads.map(partial(get_page, sandbox), range(1, 161)))
+            finally:
+                sys.setswitchinterval(turns)
+            ids = sandbox.organisation.ids()
+            found = sandbox.organisation.index.find(created=Span(), updated=Span())
+
+        assert len(set(ids)) == len(ids) == 300
+        assert {sandbox.organisation.conversations.identify(entry) for entry in found} == set(ids)

@@ -103,7 +103,7 @@ class Sandbox:
         self.limits = Limits(self.limit, self.clock) if self.limit else None
         self.search_limits = Limits(self.search_limit, self.clock) if self.search_limit else None
         self._attempts: Counter[Hashable] = Counter()
-        self._lock = Lock()
+        self._lock, self._changing = Lock(), Lock()
         self._faults = Faults(self.seed, self.clock)
         for fault in self.faults:
             self._faults.add(fault)
@@ -187,7 +187,8 @@ class Sandbox:
         found = self._faults.find(request) if admitted else []
         for fault in found:
             if fault.does:
-                fault.does(self.organisation)
+                with self._changing:  # two at a time would change other records than they say
+                    fault.does(self.organisation)
         answer = answer_normally(self, asked, request.body) if admitted else refuse(429, "Rate limit exceeded")
         answer = replace(answer, headers={**answer.headers, **limit_headers})
         for fault in found:
