@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kustomer_extract.adapters.kustomer.gate import Gate
-from kustomer_extract.adapters.kustomer.http import Answer, Http, Request
+from kustomer_extract.adapters.kustomer.http import Answer, Attempt, Http, Request
 from kustomer_extract.errors import BrokenPage, ExtractError, KeyRejected, RetryLater, RoleMissing, Unwanted
-from kustomer_extract.events import RateAssumed, RateLimited
+from kustomer_extract.events import RateAssumed, RateLimited, Waiting
 from kustomer_extract.models import ApiKey, IntegrationName
 from tests.standins.clock import HurriedClock, VirtualClock
 from tests.standins.kustomer.catalogue import CATALOGUE
@@ -98,6 +98,24 @@ def test_gzip_is_requested_and_the_size_is_that_of_the_unpacked_page(client: Cli
     assert (packed.content, packed.size_bytes) == (plain.content, plain.size_bytes)
     assert packed.headers["Content-Encoding"] == "gzip"
     assert packed.size_bytes > 50_000
+
+
+def test_an_outage_is_reported_once_although_other_requests_come_through(client: Client) -> None:
+    client.sandbox.add_fault(Fault(page=3, status=503, times=10))
+    said = list[Waiting]()
+    client.http._report = said.append
+
+    def ask_for_another(attempt: Attempt) -> None:
+        if attempt.status == 503:
+            client.get(1)
+
+    client.http.watch = ask_for_another
+    client.get(3)
+    assert [event.reason for event in said] == ["connection lost, trying again for 3 minutes"]
+
+    client.sandbox.add_fault(Fault(page=3, status=503, times=10))
+    client.get(3)
+    assert len(said) == 2
 
 
 @pytest.mark.parametrize("name", [*OUTAGES, *NO_PAGES, "status-429"])
