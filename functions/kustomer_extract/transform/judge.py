@@ -46,6 +46,9 @@ _SINGLE: Mapping[str, Any] = {
     "TIMESTAMP": str,  # msgspec's own type rounds a seventh digit of a second
 }
 
+_ONE: Mapping[str, Any] = {name: single | None for name, single in _SINGLE.items()}
+_MANY: Mapping[str, Any] = {name: list[single] | None for name, single in _SINGLE.items()}  # type: ignore[valid-type]
+OPTIONAL_JSON = _ONE["JSON"]
 _COUNT: Any = _SINGLE["INTEGER"]
 
 
@@ -58,8 +61,7 @@ def to_type(field: Field, struct: type[Struct] | None) -> Any:
     if not field.is_selected:
         return Raw
     if struct is None:
-        single: Any = _SINGLE[field.type]
-        return single | None if field.mode != "REPEATED" else list[single] | None
+        return _MANY[field.type] if field.mode == "REPEATED" else _ONE[field.type]
     if field.mode != "REPEATED":
         return struct | _NO_TEXT | _NO_ITEMS | None
     lone: Any = dict[str, _COUNT] if counts_channels(field) else struct

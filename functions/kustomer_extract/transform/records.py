@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from kustomer_extract.models import Batch
     from kustomer_extract.schema import Choice, Field
+    from kustomer_extract.transform.shapes import Made
 
 Drift: TypeAlias = tuple[str, ...]
 ALIASES: Mapping[tuple[Table, str], Mapping[str, str]] = {
@@ -75,14 +76,13 @@ class Transform:
         self._end = b",%b\n" % self._encode(stamp)[1:]
         self._learned: dict[tuple[str, ...], dict[str, str]] = {}
         self._compilations = 0
+        self._made: dict[object, Made] = {}
         self._shape: Shape | None = None
 
     def _compile(self) -> Shape:
         """Make the types; for a first record only, because that takes longer than an empty table."""
         self._compilations += 1
-        self._shape = Shape(
-            self._fields, self._choice, learned=self._learned, aliases=self._aliases, before=self._shape
-        )
+        self._shape = Shape(self._fields, self._choice, learned=self._learned, aliases=self._aliases, made=self._made)
         self._decode = json.Decoder(self._shape.struct).decode
         return self._shape
 

@@ -7,12 +7,12 @@ each value that does not fit is converted or rescued. Either is finished.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from msgspec import Struct, defstruct
 
 from kustomer_extract.transform.finish import Finish, compile_finish
-from kustomer_extract.transform.judge import JSON, counts_channels, is_plain_array, to_attribute, to_type
+from kustomer_extract.transform.judge import OPTIONAL_JSON, counts_channels, is_plain_array, to_attribute, to_type
 from kustomer_extract.transform.values import CONVERTERS, Convert, convert_id
 
 if TYPE_CHECKING:
@@ -33,14 +33,26 @@ _LONE = {"STRING": str, "RECORD": dict}
 """Where the API sends one value instead of an array, a value of this type becomes an array of one."""
 
 
+class Made(NamedTuple):
+    """What objects of the same form share.
+
+    Attributes:
+        struct: Their type, with one optional attribute for each field.
+        empty: An object without values.
+        finish: See `Shape.finish`; None if nothing need be taken out.
+    """
+
+    struct: type[Struct]
+    empty: Struct
+    finish: Finish | None
+
+
 class Shape:
     """The objects of a RECORD, or whole records.
 
     Attributes:
         inner: Name → shape of each RECORD in it.
-        learned: Of the unknown fields that msgspec is to accept, those in it, at any depth.
-        struct: Their type, with one optional attribute for each field.
-        empty: An object without values.
+        struct: Their type.
         finish: Takes out of an object what the row must not have; returns whether anything is left.
         is_plain: Whether nothing need be taken out.
 
@@ -49,12 +61,9 @@ class Shape:
         path: The names of the RECORDs around, and its own.
         learned: Attribute → name of unknown fields that msgspec is to accept.
         aliases: Second name → name of a field.
-        before: The same before something was learned. A shape in it that has learned nothing is used again.
+        made: What was made so far, by form. Half of the RECORDs have the form of another one; and where something is
+            learned, most are as before.
     """
-
-    inner: Mapping[str, Shape]
-    finish: Finish
-    is_plain: bool
 
     def __init__(
         self,
@@ -63,59 +72,61 @@ class Shape:
         *,
         learned: Names,
         aliases: Names,
+        made: dict[object, Made],
         path: Path = (),
-        before: Shape | None = None,
     ) -> None:
         self._known = {field.name for field in fields}
         self._path = path
-        self.learned = learned
-        self._unknown = learned.get(path, {})
         selected = [field for field in fields if field.is_selected]
-        self.inner = {
-            field.name: self._to_inner(field, choice, aliases, before.inner[field.name] if before else None)
+        self.inner: Mapping[str, Shape] = {
+            field.name: Shape(
+                field.fields, choice, learned=learned, aliases=aliases, made=made, path=(*path, field.name)
+            )
             for field in selected
             if field.fields
         }
-        self.struct = self._to_struct(fields)
-        self.empty = self.struct()
+        form = (_to_form(fields), *(_to_form_of_names(names, path) for names in (learned, aliases)))
+        if form not in made:
+            made[form] = self._make(fields, choice, learned.get(path, {}), aliases.get(path, {}))
+        self.struct, self._empty, finish = made[form]
+        self.is_plain = finish is None
+        self.finish: Finish = finish or self._is_filled
+        self._repairs = {field.name: self._to_repair(field) for field in selected}
+
+    def _make(
+        self, fields: Sequence[Field], choice: Choice, unknown: Mapping[str, str], aliases: Mapping[str, str]
+    ) -> Made:
+        struct = self._to_struct(fields, unknown)
+        empty = struct()
         finish = compile_finish(
             fields,
             {
                 field.name: shape.finish_all if field.mode == "REPEATED" else shape.finish
-                for field in selected
+                for field in fields
                 if (shape := self.inner.get(field.name)) and not (shape.is_plain and field.mode != "REPEATED")
             },
-            empty={"": self.empty, **{name: shape.empty for name, shape in self.inner.items()}},
+            empty={"": empty, **{name: shape._empty for name, shape in self.inner.items()}},  # noqa: SLF001 - of this class
             choice=choice,
-            aliases=aliases.get(path, {}),
-            unknown=self._unknown,
+            aliases=aliases,
+            unknown=unknown,
         )
-        self.is_plain = finish is None
-        self.finish = finish or self._is_filled
-        self._repairs = {field.name: self._to_repair(field) for field in selected}
+        return Made(struct, empty, finish)
 
-    def _to_inner(self, field: Field, choice: Choice, aliases: Names, before: Shape | None) -> Shape:
-        path = (*self._path, field.name)
-        learned = {at: dict(names) for at, names in self.learned.items() if at[: len(path)] == path}
-        if before and before.learned == learned:
-            return before
-        return Shape(field.fields, choice, learned=learned, aliases=aliases, path=path, before=before)
-
-    def _to_struct(self, fields: Sequence[Field]) -> type[Struct]:
+    def _to_struct(self, fields: Sequence[Field], unknown: Mapping[str, str]) -> type[Struct]:
         inner = {name: shape.struct for name, shape in self.inner.items()}
         members = [(to_attribute(field.name), to_type(field, inner.get(field.name)), None) for field in fields]
-        members += [(attribute, JSON | None, None) for attribute in self._unknown]
+        members += [(attribute, OPTIONAL_JSON, None) for attribute in unknown]
         return defstruct(
             "_".join(("row", *self._path)),
             members,
             forbid_unknown_fields=True,
             omit_defaults=True,
             gc=False,
-            rename={**{to_attribute(field.name): field.name for field in fields}, **self._unknown},
+            rename={**{to_attribute(field.name): field.name for field in fields}, **unknown},
         )
 
     def _is_filled(self, row: Any, _place: Place, _mismatches: Mismatches) -> bool:
-        return bool(row != self.empty)
+        return bool(row != self._empty)
 
     def finish_all(self, value: Any, place: Place, mismatches: Mismatches) -> Sequence[object] | None:
         """Finish an array of objects, or the object that the API sends in its place."""
@@ -159,6 +170,16 @@ class Shape:
         if field.mode == "REPEATED":
             repair = partial(_repair_array, repair, field)
         return partial(_repair_counts, self.inner[field.name], repair) if counts_channels(field) else repair
+
+
+def _to_form(fields: Sequence[Field]) -> object:
+    """Return what decides which type the objects of a RECORD get, and what is taken out of them."""
+    return tuple((field.name, field.type, field.mode, field.is_selected, _to_form(field.fields)) for field in fields)
+
+
+def _to_form_of_names(names: Names, path: Path) -> object:
+    """Return those of these names that are in the RECORD at this path."""
+    return tuple((at[len(path) :], *of.items()) for at, of in names.items() if at[: len(path)] == path)
 
 
 def _repair_object(shape: Shape, value: JsonValue, place: Place, mismatches: Mismatches) -> Any:
