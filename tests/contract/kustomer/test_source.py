@@ -473,7 +473,7 @@ class TestReadingAhead:
 
         assert read(is_ahead=True) == read(is_ahead=False)
 
-    def test_the_table_before_it_asks_first(self, reader: Reader) -> None:
+    def test_it_waits_until_the_table_before_it_asks(self, reader: Reader) -> None:
         """Until its first answer the smallest plan is assumed, and each request waits for the one before."""
         reader.source.read_ahead(Table.CONVERSATIONS, until=reader.clock.now() + timedelta(hours=1))
         time.sleep(0.1)
@@ -481,7 +481,6 @@ class TestReadingAhead:
 
         reader.read(Table.SATISFACTION)
 
-        assert reader.sandbox.requests[0].table == "satisfaction"
         self.wait_for(lambda: 1 in reader.asked)
 
     def test_requests_start_before_a_page_is_taken(self, reader: Reader) -> None:
