@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from kustomer_extract.pipeline.invocation import Outcome
     from kustomer_extract.ports import EventLog
 
-LAPTOP_LIMITS = Limits(soft_deadline_seconds=20 * 3600, chunk_rows=2_000, compresses_chunks=False, max_failures=1)
+LAPTOP_LIMITS = Limits(
+    soft_deadline_seconds=20 * 3600, chunk_rows=2_000, compresses_chunks=False, max_failures=1, reads_ahead=True
+)
 """A laptop has no time limit of nine minutes, and no limit on the number of loads. Small chunks let DuckDB work while
 pages are read; smaller ones take more CPU (docs/performance.md). They stay text: DuckDB would unpack them at once. The
 source has already waited for the end of an outage, so the first failure without progress ends the run, and its jobs say

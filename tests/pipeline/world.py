@@ -204,7 +204,7 @@ class BareWorld:
                 Table.CONVERSATIONS: [to_record(number) for number in range(rows)],
             },
         )
-        self.limits = Limits(soft_deadline_seconds=soft_deadline_seconds, chunk_rows=chunk_rows)
+        self.limits = Limits(soft_deadline_seconds=soft_deadline_seconds, chunk_rows=chunk_rows, reads_ahead=True)
         self._columns = columns
         self._file = folder / "kustomer.yaml"
         self._numbers = itertools.count(1)

@@ -305,6 +305,25 @@ def test_unknown_names_are_rescued_however_many_there_are() -> None:
             assert row["_rescued"] == expected | ({} if fits else {"/attributes/flag": 5})
 
 
+def test_records_of_the_same_form_that_learn_different_fields_stay_apart() -> None:
+    def transform_all(*relationships: dict[str, dict[str, Any]]) -> list[Any]:
+        transform = Transform(choose(load_schema(Table.CONVERSATIONS), True), table=Table.CONVERSATIONS, batch=BATCH)
+        lines = [transform(json.dumps({"id": "1", "relationships": one}).encode()).line for one in relationships]
+        return [json.loads(line).get("_rescued") for line in lines]
+
+    assert transform_all(
+        {"createdBy": {"data": {"id": "1"}, "meta": 1}, "modifiedBy": {"data": {"id": "1"}, "meta": 2}},
+        {"createdBy": {"data": {"id": "1"}, "other": 3}},
+        {"modifiedBy": {"data": {"id": "1"}}},
+        {"modifiedBy": {"data": {"id": "1"}, "meta": 4}, "createdBy": {"other": 5, "meta": 6}},
+    ) == [
+        {"/relationships/createdBy/meta": 1, "/relationships/modifiedBy/meta": 2},
+        {"/relationships/createdBy/other": 3},
+        None,
+        {"/relationships/createdBy/meta": 6, "/relationships/createdBy/other": 5, "/relationships/modifiedBy/meta": 4},
+    ]
+
+
 def test_fields_of_the_row_that_are_ours_are_unknown_in_a_record() -> None:
     row, _ = transform({"_rescued": {"a": 1}, "_batch_id": "b", "_batch_runtime": "c"})
 

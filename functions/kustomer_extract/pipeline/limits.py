@@ -23,6 +23,8 @@ class Limits:
         chunk_rows: Rows of a chunk; one page more is possible.
         chunk_bytes: Bytes of a chunk, as it is loaded; one page more is possible.
         compresses_chunks: Whether chunks are compressed. That pays where a network carries them.
+        reads_ahead: Whether the next table is begun while a short one is worked on. That pays where a person waits for
+            the end; what waits for longer than seconds is read again.
     """
 
     soft_deadline_seconds: float = 450
@@ -36,6 +38,7 @@ class Limits:
     chunk_rows: int = 20_000
     chunk_bytes: int = 32 * 1024 * 1024
     compresses_chunks: bool = True
+    reads_ahead: bool = False
 
     @property
     def load_time(self) -> timedelta:

@@ -41,8 +41,7 @@ def work(ledger: Ledger, integration: Integration, invocation: Invocation) -> Ou
     with closing(ports.open_source(integration, key, ports.log, invocation.scope)) as source:
         works = list(_iter_running(ledger, integration, invocation, source))
         for table_work, following in zip_longest(works, works[1:]):
-            # Beside conversations the pages of another table could wait for hours.
-            if following and following.state.is_new and table_work.table is not Table.CONVERSATIONS:
+            if following and _is_worth_a_start(following, beside=table_work):
                 source.read_ahead(following.table, until=invocation.until)
             try:
                 is_done = _advance(table_work)
@@ -57,6 +56,13 @@ def work(ledger: Ledger, integration: Integration, invocation: Invocation) -> Ou
     for failure in failures:
         invocation.emit(events.RunInterrupted(error=failure, failures=ledger.state.failures))
     return hand_over(ledger, invocation)
+
+
+def _is_worth_a_start(following: TableWork, *, beside: TableWork) -> bool:
+    """Whether to begin with the next table now: beside conversations its pages could wait for hours."""
+    return (
+        following.invocation.limits.reads_ahead and following.state.is_new and beside.table is not Table.CONVERSATIONS
+    )
 
 
 def _iter_running(

@@ -88,7 +88,8 @@ class Shape:
         }
         form = (_to_form(fields), *(_to_form_of_names(names, path) for names in (learned, aliases)))
         if form not in made:
-            made[form] = self._make(fields, choice, learned.get(path, {}), aliases.get(path, {}))
+            unknown = dict(learned.get(path, {}))  # as it is now: a later form has more
+            made[form] = self._make(fields, choice, unknown, aliases.get(path, {}))
         self.struct, self._empty, finish = made[form]
         self.is_plain = finish is None
         self.finish: Finish = finish or self._is_filled

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from kustomer_extract.adapters.duckdb.file import DuckDbFile
+from kustomer_extract.errors import WarehouseRefused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,23 @@ def test_timestamps_can_be_read_with_the_packages_of_the_laptop(tmp_path: Path) 
     file.close()
 
 
-@pytest.mark.parametrize("name", ["kustomer", "memory", "Memory", "temp", "system", "main", "a.b", "it's", 'x"y'])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kustomer",
+        "memory",
+        "Memory",
+        "memory.2026",
+        "Memory.v2.1",
+        ".memory",
+        "temp",
+        "system",
+        "main",
+        "a.b",
+        "it's",
+        'x"y',
+    ],
+)
 def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.duckdb"
     file = DuckDbFile.open(path)
@@ -85,3 +102,18 @@ def test_rows_are_written_while_their_transaction_goes_on(tmp_path: Path) -> Non
 
     assert written > 500_000
     file.close()
+
+
+def test_what_does_not_fit_memory_is_spilled_beside_the_file(tmp_path: Path) -> None:
+    file = DuckDbFile.open(tmp_path / "w.duckdb")
+
+    assert file.query("SELECT current_setting('temp_directory')") == [(f"{tmp_path}/w.duckdb.tmp",)]
+    file.close()
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    path.write_bytes(b"PAR1" * 100)
+
+    with pytest.raises(WarehouseRefused, match="choose another file with --warehouse"):
+        DuckDbFile.open(path)

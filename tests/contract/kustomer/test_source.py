@@ -552,3 +552,38 @@ class TestReadingAhead:
         again = reader.read(start=first.next)
 
         assert ids([first, *again])[-150:] == ids(rest)
+
+    def test_what_waited_for_seconds_is_read_anew(self, reader: Reader) -> None:
+        """A conversation that is deleted meanwhile would hide another one."""
+        self.read_ahead(reader)
+        self.wait_for(lambda: 2 in reader.asked)
+        time.sleep(2.2)
+        reader.sandbox.organisation.delete(5)
+
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+        assert reader.asked.count(1) >= 2
+
+    def test_what_failed_is_read_anew(self, reader: Reader) -> None:
+        reader.sandbox.add_fault(Fault(table="conversations", page=1, status=501, times=1))
+        self.read_ahead(reader)
+        self.wait_for(lambda: any(request.status == 501 for request in reader.sandbox.requests))
+        time.sleep(0.1)
+
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+
+    def test_a_second_call_changes_nothing(self, reader: Reader) -> None:
+        self.read_ahead(reader)
+        self.read_ahead(reader)
+
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+        assert ids(reader.read()) == reader.sandbox.organisation.ids()
+
+    def test_nothing_is_asked_for_after_the_source_is_closed(self, reader: Reader) -> None:
+        self.read_ahead(reader)
+        with reader.open_pages() as pages:
+            next(pages)
+            reader.source.close()
+            asked = len(reader.sandbox.requests)
+            time.sleep(0.1)
+
+            assert len(reader.sandbox.requests) == asked

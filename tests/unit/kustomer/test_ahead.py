@@ -98,3 +98,41 @@ def test_the_error_of_what_nobody_takes_is_dropped() -> None:
         raise LookupError
 
     Ahead(fail).close()
+
+
+def test_an_item_that_waits_for_long_is_not_fresh_any_more() -> None:
+    ahead = Ahead(lambda _is_closed: iter_one())
+    assert ahead.is_fresh(60)
+    time.sleep(0.1)
+
+    assert ahead.is_fresh(60)
+    assert not ahead.is_fresh(0.01)
+    ahead.close()
+
+
+def test_what_has_failed_is_not_fresh() -> None:
+    ahead = Ahead(lambda _is_closed: fail_at_once())
+    ahead._thread.join(5)
+
+    assert not ahead.is_fresh(60)
+    ahead.close()
+
+
+def test_nothing_comes_after_the_end() -> None:
+    ahead = Ahead(lambda _is_closed: iter_one())
+    assert list(ahead.iter_items()) == [1]
+    assert list(ahead.iter_items()) == []
+
+    with closing(Ahead(lambda _is_closed: iter_one())) as other:
+        items = other.iter_items()
+        other.close()
+        assert list(items) == []
+
+
+def iter_one() -> Generator[int]:
+    yield 1
+
+
+def fail_at_once() -> Generator[int]:
+    yield from ()
+    raise LookupError

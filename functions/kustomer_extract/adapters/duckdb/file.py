@@ -107,9 +107,11 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: boo
 
     A file that is opened by itself cannot have row groups of another size.
     """
-    name = " AS memory_db" if path.stem.casefold() == _IN_MEMORY else ""  # no two databases have the same name
+    beginning = path.name.removeprefix(".").partition(".")[0]
+    name = " AS memory_db" if beginning.casefold() == _IN_MEMORY else ""  # no two databases have the same name
     options = "READ_ONLY" if read_only else f"ROW_GROUP_SIZE {_ROW_GROUP_ROWS}"
-    connection.execute(f"ATTACH {to_literal(str(path))}{name} ({options})")
+    connection.execute(f"SET temp_directory = {to_literal(f'{path}.tmp')}")  # as if the file was opened by itself
+    connection.execute(f"ATTACH {to_literal(str(path))}{name} (TYPE DUCKDB, {options})")
     ((catalog,),) = connection.execute("SELECT database_name FROM duckdb_databases() WHERE path IS NOT NULL").fetchall()
     connection.execute(f"USE {quote(catalog)}")
     return str(catalog)

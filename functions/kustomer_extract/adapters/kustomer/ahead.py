@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from contextlib import closing, suppress
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -28,17 +29,30 @@ class Ahead(Generic[T]):
         self._is_closed = threading.Event()
         self._items = open_items(self._is_closed.is_set)
         self._queue: Queue[tuple[T] | BaseException | None] = Queue(maxsize=1)  # None is the end
+        self._first_at: float | None = None
+        self._has_failed = False
         context = contextvars.copy_context()  # the log labels
         self._thread = threading.Thread(target=context.run, args=(self._work,), name="ahead", daemon=True)
         self._thread.start()
 
+    def is_fresh(self, seconds: float) -> bool:
+        """Whether nothing has failed, and the first item has not waited for longer than so many seconds."""
+        first_at = self._first_at
+        return not self._has_failed and (first_at is None or time.monotonic() - first_at <= seconds)
+
     def iter_items(self) -> Generator[T]:
-        """Yield all items. What the iterator raises is raised here, at its turn."""
+        """Yield all items until it is closed. What the iterator raises is raised here, at its turn."""
         with closing(self):
-            while (taken := self._queue.get()) is not None:
+            while (taken := self._take()) is not None:
                 if isinstance(taken, BaseException):
                     raise taken
                 yield taken[0]
+
+    def _take(self) -> tuple[T] | BaseException | None:
+        while not self._is_closed.is_set():
+            with suppress(Empty):
+                return self._queue.get(timeout=_POLL_SECONDS)
+        return None
 
     def close(self) -> None:
         """End the iterator and the thread."""
@@ -52,9 +66,10 @@ class Ahead(Generic[T]):
         try:
             with closing(self._items):
                 for item in self._items:
+                    self._first_at = self._first_at or time.monotonic()
                     self._queue.put((item,))
                     if self._is_closed.is_set():
                         break
         except BaseException as error:  # noqa: BLE001 - raised again in the reader's thread
-            end = error
+            self._has_failed, end = True, error
         self._queue.put(end)

@@ -143,6 +143,7 @@ class _Attempts:
     failures: int = 0
     refusals: int = 0
     second_looks: int = 0
+    has_told: bool = False  # of an outage, which lasts as long as this request has no answer
 
     @property
     def count(self) -> int:
@@ -260,6 +261,13 @@ class Http:
         if not self._key_is_text:
             raise self._reject_key(Unauthorised(" (it has characters that no key has)"))
         attempts = _Attempts(began_at=self._clock.monotonic())
+        try:
+            return self._get(request, attempts, is_wanted)
+        finally:
+            if attempts.has_told:
+                self._known.is_out = False
+
+    def _get(self, request: Request, attempts: _Attempts, is_wanted: Callable[[], bool]) -> Answer:
         while True:
             try:
                 content, size_bytes, headers = self._attempt(request, is_wanted)
@@ -270,8 +278,6 @@ class Http:
                     raise Unwanted from problem
                 self._wait_before_retry(request, problem, attempts, is_wanted)
             else:
-                if attempts.failures:  # other requests may have come through
-                    self._known.is_out = False
                 self._known.has_answered = self._known.has_answered or request.role is not None
                 return Answer(content=content, size_bytes=size_bytes, retries=attempts.count, headers=headers)
 
@@ -318,7 +324,7 @@ class Http:
         most = min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2 ** (attempts.failures - 1))
         seconds = self._rng.random() * most
         if attempts.failures >= _REPORTED_AFTER and isinstance(problem.final, RetryLater) and not self._known.is_out:
-            self._known.is_out = True
+            self._known.is_out = attempts.has_told = True
             self._report_outage(seconds)
         self._gate.rest(seconds, is_wanted)
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 _SEARCH_LATE_SECONDS = 1.5  # the limit of searches is documented by the minute: the second need not wait a second
 _POLL_SECONDS = 0.05
+_FRESH_SECONDS = 2.0
+"""How long what was read ahead may wait. A record that is deleted meanwhile shifts others to pages already read: no
+more than while a list is read anyway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ class KustomerSource:
 
     def close(self) -> None:
         """Close all connections, and end what was read ahead."""
-        for ahead in self._ahead.values():
+        for ahead in list(self._ahead.values()):
             ahead.close()
         self._http.close()
 
@@ -144,15 +147,26 @@ class KustomerSource:
         self._scope = replace(self._scope, table=table)
         if start is not None:
             self._http.trust_key()  # an earlier process has read pages with the key
-        elif table in self._ahead:
-            self._gate.has_begun.set()  # it need not wait for another table
-            with closing(self._ahead.pop(table).iter_items()) as pages:
-                for page in pages:
-                    if self._is_late(until):
-                        return
-                    yield page
+        elif table in self._ahead and (yield from self._iter_ahead(table, until)):
             return
         yield from self._iter_pages(table, start, self._to_asker(until))
+
+    def _iter_ahead(self, table: Table, until: datetime) -> Generator[Page, None, bool]:
+        """Yield the pages that were read ahead; return False if there are none that can be used."""
+        ahead = self._ahead[table]
+        self._gate.has_begun.set()  # it need not wait for another table
+        try:
+            if not ahead.is_fresh(_FRESH_SECONDS):
+                return False
+            with closing(ahead.iter_items()) as pages:
+                for page in pages:
+                    if self._is_late(until):
+                        break
+                    yield page
+            return True
+        finally:
+            ahead.close()
+            self._ahead.pop(table, None)
 
     def read_ahead(self, table: Table, *, until: datetime) -> None:
         """Begin with the pages of a table in another thread, after the first request of the one before it."""
@@ -165,8 +179,9 @@ class KustomerSource:
             with closing(http):
                 yield from self._iter_pages(table, None, asker)
 
-        with suppress(RuntimeError):  # the machine cannot start a thread; `iter_pages` does without
-            self._ahead[table] = Ahead(open_pages)
+        if table not in self._ahead:
+            with suppress(RuntimeError):  # the machine cannot start a thread; `iter_pages` does without
+                self._ahead[table] = Ahead(open_pages)
 
     def _iter_pages(self, table: Table, start: Cursor | None, asker: Asker) -> Generator[Page]:
         of_list = self._open_list(table, asker)
