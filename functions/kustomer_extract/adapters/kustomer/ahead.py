@@ -59,7 +59,8 @@ class Ahead(Generic[T]):
         self._is_closed.set()
         while self._thread.is_alive():
             with suppress(Empty):
-                self._queue.get(timeout=_POLL_SECONDS)  # the thread may wait for room
+                self._queue.get_nowait()  # the thread may wait for room
+            self._thread.join(_POLL_SECONDS)
 
     def _work(self) -> None:
         end = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kustomer_extract.ports import Clock
 
 _POLL_SECONDS = 0.1  # after this time a waiting thread checks whether its page is still wanted
+_FIRST_POLL_SECONDS = 0.02  # the same until an answer has stated the limit, which may let it go at once
 
 
 class Gate:
@@ -83,7 +84,7 @@ class Gate:
                         self._pace = pace.start(self._pace, now)
                         self.has_begun.set()
                         return began
-                self._clock.sleep(min(wait, _POLL_SECONDS))
+                self._clock.sleep(min(wait, _POLL_SECONDS if self._pace.limit else _FIRST_POLL_SECONDS))
 
     def lose(self) -> None:
         """Record that a request got no answer."""
