@@ -53,7 +53,7 @@ class Source(Protocol):
     def read_ahead(self, table: Table, *, until: datetime) -> None:
         """Begin with a table, from its first page, while another one is worked on. `iter_pages` goes on from there.
 
-        It raises nothing; what goes wrong is raised by `iter_pages`. The memory is limited: the first pages wait.
+        It raises nothing. The first pages wait in memory; `iter_pages` reads again what waited for long or failed.
         """
 
     def find_existing(self, table: Table, ids: Sequence[str], *, until: datetime) -> frozenset[str]:

@@ -170,6 +170,8 @@ class KustomerSource:
 
     def read_ahead(self, table: Table, *, until: datetime) -> None:
         """Begin with the pages of a table in another thread, after the first request of the one before it."""
+        if table in self._ahead:
+            return
         http = self._http.with_own_connections()
 
         def open_pages(is_closed: Callable[[], bool]) -> Generator[Page]:
@@ -179,9 +181,8 @@ class KustomerSource:
             with closing(http):
                 yield from self._iter_pages(table, None, asker)
 
-        if table not in self._ahead:
-            with suppress(RuntimeError):  # the machine cannot start a thread; `iter_pages` does without
-                self._ahead[table] = Ahead(open_pages)
+        with suppress(RuntimeError):  # the machine cannot start a thread; `iter_pages` does without
+            self._ahead[table] = Ahead(open_pages)
 
     def _iter_pages(self, table: Table, start: Cursor | None, asker: Asker) -> Generator[Page]:
         of_list = self._open_list(table, asker)
