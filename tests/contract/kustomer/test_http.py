@@ -118,6 +118,20 @@ def test_an_outage_is_reported_once_although_other_requests_come_through(client:
     assert len(said) == 2
 
 
+def test_an_outage_after_one_that_did_not_end_is_reported_too(client: Client) -> None:
+    said = list[Waiting]()
+    client.http._report = said.append
+    client.sandbox.add_fault(Fault(page=3, status=503))
+    with pytest.raises(RetryLater):
+        client.get(3)
+    client.get(1)
+
+    client.sandbox.add_fault(Fault(page=4, status=503, times=5))
+    client.get(4)
+
+    assert len(said) == 2
+
+
 @pytest.mark.parametrize("name", [*OUTAGES, *NO_PAGES, "status-429"])
 def test_a_transient_failure_is_retried(client: Client, name: str) -> None:
     client.sandbox.add_fault(replace(CATALOGUE[name], times=2))
