@@ -12,7 +12,7 @@ from kustomer_extract.adapters.duckdb.sql import quote, to_literal
 from kustomer_extract.errors import WarehouseRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _SETTINGS: dict[str, str | int | float | bool | list[str]] = {
     "autoinstall_known_extensions": False,  # never a download: JSON and time zones are built in
@@ -83,13 +83,17 @@ class DuckDbFile:
             yield cursor
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement, or several with semicolons between them: each by itself waits for Python's other threads.
+        """Run one statement.
 
         Raises:
             WarehouseRefused: the disk is full, memory does not suffice, or the like.
         """
         with translate(self.path):
             return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def run(self, statements: Iterable[str]) -> None:
+        """Run several statements at once: each by itself would wait for Python's other threads. Raises as `query`."""
+        self.query("; ".join(statements))
 
     def list_kinds(self, schema: str = "kustomer") -> dict[str, str]:
         """List the tables and views of a schema: name → ``TABLE`` or ``VIEW``, views first."""

@@ -34,7 +34,7 @@ class DuckDbHistory:
             f"ALTER TABLE {self._table} ADD COLUMN IF NOT EXISTS {quote(column.name)} {to_type(column)}"
             for column in self._columns
         ]
-        file.query("; ".join(statements))
+        file.run(statements)
 
     def append(self, jobs: Sequence[Job]) -> None:
         """Append the jobs that the table does not have yet: all of them or none."""

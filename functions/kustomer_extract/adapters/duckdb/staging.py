@@ -212,7 +212,7 @@ class DuckDbStaging:
                 f"DROP TABLE IF EXISTS {self._file.qualify('kustomer', to)}",
                 f"ALTER TABLE {table} RENAME TO {quote(to)}",
             )
-            connection.query("; ".join([*replacing, *statements]))
+            connection.run([*replacing, *statements])
             self._file.query("SET GLOBAL checkpoint_threshold = '1KB'")
             connection.query("COMMIT")
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -68,8 +68,8 @@ class DuckDbViews:
             ),
             "COMMIT",
         ]
-        with _refuse(name), self._file.open_cursor() as cursor:
-            cursor.execute("; ".join(statements))
+        with _refuse(name), closing(self._file.connect_again()) as connection:
+            connection.run(statements)
 
     def drop(self, integration: IntegrationName, table: Table) -> None:
         """Drop the view, if there is one."""

@@ -69,7 +69,7 @@ class DuckDbWarehouse:
             # Writes at every opening, so that a read-only file or folder is refused before any page is read.
             f"COMMENT ON TABLE {self._integrations} IS 'Integrations that have been published'",
         )
-        self.query("; ".join(statements))
+        self._file.run(statements)
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
