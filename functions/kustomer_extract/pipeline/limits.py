@@ -24,7 +24,7 @@ class Limits:
         chunk_bytes: Bytes of a chunk, as it is loaded; one page more is possible.
         compresses_chunks: Whether chunks are compressed. That pays where a network carries them.
         reads_ahead: Whether the next table is begun while a short one is worked on. That pays where a person waits for
-            the end; what waits for longer than seconds is read again.
+            the end; what has waited for some seconds is read again.
     """
 
     soft_deadline_seconds: float = 450

@@ -74,7 +74,12 @@ def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
         reader = connect(sandbox)
         yield reader
         reader.source.close()
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("page-", "ahead"))] == []
+    assert list_threads() == []
+
+
+def list_threads() -> list[str]:
+    """List the threads of sources that are still alive."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("page-", "ahead"))]
 
 
 def ids(pages: list[Page]) -> list[Any]:
@@ -527,7 +532,7 @@ class TestReadingAhead:
 
         reader.source.close()
 
-        assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("page-", "ahead"))] == []
+        assert list_threads() == []
 
     @sandbox(conversations=3000, latency_seconds=0.05)
     def test_closing_ends_what_was_taken_in_part(self, reader: Reader) -> None:
@@ -535,7 +540,7 @@ class TestReadingAhead:
         with reader.open_pages() as pages:
             assert ids([next(pages), next(pages)]) == reader.sandbox.organisation.ids()[:200]
 
-        assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("page-", "ahead"))] == []
+        assert list_threads() == []
 
     def test_no_page_is_returned_after_the_deadline(self, reader: Reader) -> None:
         self.read_ahead(reader, seconds=60)

@@ -239,7 +239,7 @@ class Http:
         return twin
 
     def trust_key(self) -> None:
-        """Retry refusals from now on: an earlier process had good answers to the key."""
+        """Retry refusals from now on: the key had good answers, here or in an earlier process."""
         self._known.has_answered = True
 
     def interrupt(self) -> None:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
+    from kustomer_extract.adapters.kustomer.asker import Asker
     from kustomer_extract.adapters.kustomer.gate import Gate
-    from kustomer_extract.adapters.kustomer.http import Answer, Http
+    from kustomer_extract.adapters.kustomer.http import Answer
     from kustomer_extract.models import Cursor
 
 T = TypeVar("T")
@@ -67,19 +68,16 @@ class List:
     """One table's list.
 
     Attributes:
-        ask: Sends one request; it is interrupted when time is up.
-        is_late: Whether time is up.
+        asker: Sends its requests, and knows when time is up.
         oldest_wanted: Seconds since 1970. Records with older ids are not needed.
         total: How many records there should be; None if they were not counted.
         other_end: The outcome of the request `to_other_end`, if it was sent already.
     """
 
     table: Table
-    http: Http
+    asker: Asker
     gate: Gate
     base_url: str
-    ask: Callable[[Request], Answer]
-    is_late: Callable[[], bool]
     oldest_wanted: float | None = None
     total: int | None = None
     other_end: Answer | ExtractError | None = None
@@ -114,10 +112,10 @@ class List:
                 continue
             else:
                 shown = last.ids or progress.ids
-                final.check_end(existing=find_existing(final.expected, self.table, self.ask, shown=shown))
+                final.check_end(existing=find_existing(final.expected, self.table, self.asker.ask, shown=shown))
                 final = replace(final, expected=())
                 if final.proof is Proof.NONE or not final.rows:
-                    beyond = self._read_beyond(last.number + 1, self.ask)
+                    beyond = self._read_beyond(last.number + 1, self.asker.ask)
                     _check_beyond(last, {*progress.ids, *last.ids}, beyond, first=final.first)
             yield self._to_page(last, final, is_last=True)
             return
@@ -151,10 +149,10 @@ class List:
     def _begin(self) -> Progress:
         """Read the other end of the list first. Its records must be read again before the end is accepted."""
         newest_first = self.oldest_wanted is not None
-        outcome, self.other_end = self.other_end or self.ask(self.to_other_end()), None
+        outcome, self.other_end = self.other_end or self.asker.ask(self.to_other_end()), None
         ids = to_list_page(take(outcome), 1, base_url=self.base_url).ids
         if not ids and self.total != 0:  # an empty page alone proves nothing, so it is read again
-            self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
+            self.gate.rest(_MOMENT_SECONDS, lambda: not self.asker.is_late())
             ids = self.read_page(1, newest_first=not newest_first).ids
         if newest_first != _falls(ids):  # the server has kept to the requested order
             return Progress(expected=ids[:_FAR_END], newest_first=newest_first, total=self.total)
@@ -240,7 +238,7 @@ class List:
 
     def _has_changed(self, page: ListPage, *, newest_first: bool) -> bool:
         """Read the last page again after a moment, and tell whether it has changed."""
-        self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
+        self.gate.rest(_MOMENT_SECONDS, lambda: not self.asker.is_late())
         again = self.read_page(page.number, newest_first=newest_first)
         return (again.fingerprint, again.has_next) != (page.fingerprint, page.has_next)
 
@@ -257,11 +255,11 @@ class List:
             pages, beyond = read
             before, ids, known = ids, frozenset(identifier for page in pages for identifier in page.ids), len(pages)
             if ids == before:
-                _check_beyond(pages[-1], ids, beyond or self._read_beyond(known + 1, self.ask))
+                _check_beyond(pages[-1], ids, beyond or self._read_beyond(known + 1, self.asker.ask))
                 yield from self._to_pages(pages)
                 return
             if before is not None:
-                self.gate.rest(_MOMENT_SECONDS, lambda: not self.is_late())
+                self.gate.rest(_MOMENT_SECONDS, lambda: not self.asker.is_late())
         raise Truncated(
             f"{_MAX_READINGS} readings of /v1/{self.table} found different records: the list cannot be trusted; the "
             "published table stays as it is. Run again; ask Kustomer's support if it stays so"
@@ -300,7 +298,7 @@ class List:
         def fetch(number: int, is_wanted: Callable[[], bool]) -> ListPage | _Beyond:
             if number <= known:
                 return self._fetch(False, number, is_wanted)
-            return _Beyond(self._read_beyond(number, lambda request: self.http.get(request, is_wanted)))
+            return _Beyond(self._read_beyond(number, lambda request: self.asker.http.get(request, is_wanted)))
 
         def is_last(page: ListPage | _Beyond) -> bool:
             return isinstance(page, _Beyond) or not (page.has_next or page.number == known)
@@ -330,7 +328,7 @@ class List:
     def read_page(self, number: int, *, newest_first: bool = False, is_asked_again: bool = True) -> ListPage:
         """Read a single page. Raises `Unwanted` if time is up."""
         request = to_request(self.table, number, newest_first=newest_first, is_asked_again=is_asked_again)
-        answer = self.ask(request)
+        answer = self.asker.ask(request)
         return to_list_page(answer, number, base_url=self.base_url)
 
     def _prefetch(self, progress: Progress, to_likely_last: Callable[[], int | None]) -> Prefetch[ListPage]:
@@ -346,8 +344,8 @@ class List:
             fetch=fetch,
             is_last=is_last,
             in_flight=self.gate.to_in_flight,
-            is_late=self.is_late,
-            interrupt=self.http.interrupt,
+            is_late=self.asker.is_late,
+            interrupt=self.asker.http.interrupt,
             to_likely_last=to_likely_last,
         )
 
@@ -383,7 +381,7 @@ class List:
             self._asked += 1
         asked = next(self._moments)
         try:
-            answer = self.http.get(to_request(self.table, number, newest_first=newest_first), is_wanted)
+            answer = self.asker.http.get(to_request(self.table, number, newest_first=newest_first), is_wanted)
         except BrokenPage as error:
             if number == 1 or error.status_code not in _REFUSED:
                 raise

@@ -158,11 +158,10 @@ class KustomerSource:
         try:
             if not ahead.is_fresh(_FRESH_SECONDS):
                 return False
-            with closing(ahead.iter_items()) as pages:
-                for page in pages:
-                    if self._is_late(until):
-                        break
-                    yield page
+            for page in ahead.iter_items():
+                if self._is_late(until):
+                    break
+                yield page
             return True
         finally:
             ahead.close()
@@ -211,11 +210,9 @@ class KustomerSource:
         start = self._history_start if table is Table.CONVERSATIONS else None
         return List(
             table=table,
-            http=asker.http,
+            asker=asker,
             gate=self._gate,
             base_url=self.base_url,
-            ask=asker.ask,
-            is_late=asker.is_late,
             oldest_wanted=start.timestamp() if start else None,
         )
 

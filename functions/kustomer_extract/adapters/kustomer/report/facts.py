@@ -128,7 +128,7 @@ def iter_lines(source: KustomerSource, *, until: datetime) -> Iterator[str]:
     """
     source.check_key(until)
     ways = source.open_ways(until)
-    asking = Asking(ways.of_list.ask)
+    asking = Asking(ways.of_list.asker.ask)
     source.watch(asking.attempts.append)
     told = {fact: _tell(fact.look, asking) for fact in FACTS}
     yield "| | Question | What this key tells |"
