@@ -1,4 +1,4 @@
-"""One DuckDB file, opened to write or only to read: statements, transactions, and the translation of errors."""
+"""One DuckDB file, opened to write or only to read: statements, second connections, and the translation of errors."""
 
 from __future__ import annotations
 
